@@ -1,0 +1,99 @@
+/**
+ * SessionOptions: everything the user asked for, as plain data (structured-cloneable), already
+ * parsed and validated. The command line and the library both make one; every room below reads it.
+ */
+import type { ByteString } from '../tree/index.js';
+import type { FilterRule } from '../filter/index.js';
+
+/** When extraneous entries of the target are deleted. `after` is what plain --delete means here: deletes come last. */
+export type DeleteWhen = 'before' | 'during' | 'delay' | 'after';
+
+/** How equality is decided. */
+export interface CompareOptions {
+  mode: 'quick' | 'checksum' | 'size-only' | 'ignore-times';
+  /** Seconds that two mtimes may differ and still be equal; -1: exact to the ns (rsync's own meaning of -1); 0: equal as far as the target can hold. */
+  modifyWindow: number;
+  update: boolean; // -u: a newer file on the target is left alone
+  existing: boolean; // only what the target already has
+  ignoreExisting: boolean;
+  ignoreNonExisting: boolean; // as --existing (rsync spells it both ways)
+  maxSize: number | undefined; // bytes, inclusive
+  minSize: number | undefined;
+}
+
+/** One rule of --usermap/--groupmap/--chown, in order; the first match wins. */
+export interface IdMapRule {
+  /** A name pattern (wildcards), an inclusive id range, or '*' / empty-name rule. */
+  match: { kind: 'name'; pattern: string } | { kind: 'range'; low: number; high: number } | { kind: 'unnamed' };
+  to: { kind: 'id'; id: number } | { kind: 'name'; name: string };
+}
+
+/** Which attributes are kept, and how they are changed on the way. */
+export interface AttributeOptions {
+  perms: boolean; executability: boolean; times: boolean; atimes: boolean; owner: boolean; group: boolean;
+  devices: boolean; specials: boolean; links: boolean; hardLinks: boolean; acls: boolean; xattrs: boolean;
+  omitDirTimes: boolean; omitLinkTimes: boolean; openNoatime: boolean;
+  numericIds: boolean;
+  userMap: IdMapRule[]; groupMap: IdMapRule[];
+  /** --chmod's text, comma-joined, or undefined. Parsed by plan/chmod. */
+  chmod: string | undefined;
+  fakeSuper: { source: boolean; target: boolean };
+  copyDevices: boolean; writeDevices: boolean;
+}
+
+/** What is done with symlinks of the source and of the target. */
+export interface SymlinkOptions {
+  copyLinks: boolean; copyUnsafeLinks: boolean; safeLinks: boolean; copyDirlinks: boolean; keepDirlinks: boolean; mungeLinks: boolean;
+}
+
+/** How the walk chooses. */
+export interface WalkOptions {
+  recursive: boolean;
+  dirs: boolean; // -d
+  oneFileSystem: 0 | 1 | 2; // -x, -xx
+  relative: boolean; impliedDirs: boolean;
+  pruneEmptyDirs: boolean;
+  gitignore: boolean;
+}
+
+/** What goes from the target, and the limits on it. */
+export interface DeleteOptions {
+  when: DeleteWhen | undefined; // undefined: nothing is deleted
+  excluded: boolean; // --delete-excluded
+  ignoreErrors: boolean; force: boolean;
+  maxDelete: number | undefined; // stops at N, exit 25
+  limit: { count: number } | { percent: number } | undefined; // refuses before the first deletion
+  missingArgs: 'error' | 'ignore' | 'delete';
+  detectMoves: boolean; // default true
+}
+
+/** How an entry gets its place on the target. */
+export interface ReplaceOptions {
+  inplace: boolean; append: false | 'append' | 'verify'; wholeFile: boolean | undefined; sparse: boolean; preallocate: boolean;
+  tempDir: ByteString | undefined; delayUpdates: boolean;
+  partial: boolean; partialDir: ByteString | undefined;
+  backup: boolean; backupDir: ByteString | undefined; suffix: ByteString;
+  /** --link-dest, --copy-dest, --compare-dest: one kind, several folders in order; relative ones are below the target. */
+  altDest: { kind: 'link' | 'copy' | 'compare'; dirs: ByteString[] } | undefined;
+  removeSourceFiles: boolean;
+  fsync: boolean;
+  mkpath: boolean;
+}
+
+/** Everything a session is told. */
+export interface SessionOptions {
+  dryRun: boolean;
+  compare: CompareOptions;
+  attributes: AttributeOptions;
+  symlinks: SymlinkOptions;
+  walk: WalkOptions;
+  filters: FilterRule[]; // in order; merge files given on the command line already read
+  filesFrom: ByteString[] | undefined; // entries as given, cleaned by the selection
+  delete: DeleteOptions;
+  replace: ReplaceOptions;
+  guard: { root: boolean; reserveBytes: number };
+  lock: boolean;
+  threads: number | undefined; // undefined: by the machine
+  bwlimit: number; // bytes a second, 0 without limit
+  stopAt: number | undefined; // epoch ms
+}

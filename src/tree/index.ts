@@ -1,0 +1,5 @@
+/** What a tree is: names as bytes, paths below a root, attributes, problems. Pure; imports nothing. */
+export * from './bytes.js';
+export * from './relpath.js';
+export * from './stat-table.js';
+export * from './problem.js';
