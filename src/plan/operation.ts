@@ -5,7 +5,7 @@
 import type { ByteString } from '../tree/index.js';
 
 /** What an operation does. Values are part of the plan's binary form. */
-export const enum OpKind {
+export enum OpKind {
   /** Opens a folder's group of operations; makes the folder, or mends its attributes on leaving. */
   Folder = 1,
   File = 2, // content is transferred (create or replace)
@@ -19,14 +19,14 @@ export const enum OpKind {
 }
 
 /** Why. Printed by --json and `-vv`; the text is in plan/reason.ts. */
-export const enum Reason {
+export enum Reason {
   New = 1, TypeDiffers, SizeDiffers, TimeDiffers, ContentDiffers, IgnoreTimes, LinkTargetDiffers, DeviceDiffers,
   AttributesDiffer, Extraneous, ExcludedDeleted, Moved, LinkMissing, Unchanged, TargetNewer, TargetExists, TargetMissing,
   UnsafeLink, NotRegular, TooLarge, TooSmall, AltDestSame, ObstacleInWay, Incomplete, MountPoint,
 }
 
 /** Bits of `Operation.item`: what -i prints after the first two characters, plus what the first two need. */
-export const enum Item {
+export enum Item {
   Checksum = 1, // c (content; for a symlink or device: its value)
   Size = 2, // s
   Time = 4, // t
@@ -45,7 +45,7 @@ export const enum Item {
 }
 
 /** Bits of `Operation.set`: what apply has to set. */
-export const enum SetBits { Mode = 1, Uid = 2, Gid = 4, Mtime = 8, Atime = 16, Acl = 32, Xattr = 64 }
+export enum SetBits { Mode = 1, Uid = 2, Gid = 4, Mtime = 8, Atime = 16, Acl = 32, Xattr = 64 }
 
 /** What stands at the name on the target when the plan was made. */
 export interface Expected {
