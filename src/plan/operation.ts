@@ -80,6 +80,11 @@ export interface Operation {
   rdevMajor: number; rdevMinor: number;
   /** Text of a symlink; old path of a Move; path of a Link's leader once resolved. */
   link: ByteString;
+  /**
+   * 1 + index of the --link-dest/--copy-dest folder that holds the same content, 0 without one. With OpKind.Link
+   * the file there is linked, with OpKind.File its content is taken from there instead of from the source.
+   */
+  alt: number;
   /** Hard-link group, `dev:ino` of the source; empty without one. */
   group: string;
   expected: Expected;
