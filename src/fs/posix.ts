@@ -55,7 +55,10 @@ export interface Posix {
   // Folders and names
   /** Opens a folder the user named by a whole path; symlinks on the way and at the end are followed. */
   openRoot(path: ByteString): number;
-  /** O_DIRECTORY|O_NOFOLLOW below `at` (follow: without O_NOFOLLOW). Works on folders without read permission only as far as the kernel does. */
+  /**
+   * O_DIRECTORY|O_NOFOLLOW below `at` (follow: without O_NOFOLLOW). A folder that may be passed through but not read is
+   * opened (O_PATH): names below it work, `list` and `fsync` answer -EACCES. So does openRoot.
+   */
   openDir(at: number, name: ByteString, follow?: boolean): number;
   close(fd: number): number;
   /** Fills `into` with all names of the folder (seeks to its start first). 0 or -errno. */

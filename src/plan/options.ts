@@ -31,6 +31,8 @@ export interface IdMapRule {
 /** Which attributes are kept, and how they are changed on the way. */
 export interface AttributeOptions {
   perms: boolean; executability: boolean; times: boolean; atimes: boolean; owner: boolean; group: boolean;
+  /** -XX: also rsync's own attributes. */
+  xattrsAll?: boolean;
   devices: boolean; specials: boolean; links: boolean; hardLinks: boolean; acls: boolean; xattrs: boolean;
   omitDirTimes: boolean; omitLinkTimes: boolean; openNoatime: boolean;
   numericIds: boolean;
@@ -39,11 +41,17 @@ export interface AttributeOptions {
   chmod: string | undefined;
   fakeSuper: { source: boolean; target: boolean };
   copyDevices: boolean; writeDevices: boolean;
+  /** -XX: also the `rsync.%stat`-like attributes that a fake-super copy keeps for itself. */
+  allXattrs?: boolean;
 }
 
 /** What is done with symlinks of the source and of the target. */
 export interface SymlinkOptions {
-  copyLinks: boolean; copyUnsafeLinks: boolean; safeLinks: boolean; copyDirlinks: boolean; keepDirlinks: boolean; mungeLinks: boolean;
+  copyLinks: boolean; copyUnsafeLinks: boolean; safeLinks: boolean; copyDirlinks: boolean; keepDirlinks: boolean;
+  /** Links are written munged on the target. */
+  mungeLinks: boolean;
+  /** Links of the source are unmunged when they are read (as a local rsync's own --munge-links). */
+  unmungeLinks?: boolean;
 }
 
 /** How the walk chooses. */

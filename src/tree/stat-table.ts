@@ -122,6 +122,17 @@ export class StatTable {
     this.words.set(from.words.subarray(j * STAT_WORDS, (j + 1) * STAT_WORDS), i * STAT_WORDS);
   }
 
+  /** Replaces what an entry is and whose, keeping size and times (a fake-super tree says so beside it). */
+  overlay(i: number, to: { mode: number; uid: number; gid: number; rdevMajor: number; rdevMinor: number }): void {
+    const w = this.words;
+    const base = i * STAT_WORDS;
+    w[base + W_MODE] = to.mode;
+    w[base + W_UID] = to.uid;
+    w[base + W_GID] = to.gid;
+    w[base + W_RDEV_MAJOR] = to.rdevMajor;
+    w[base + W_RDEV_MINOR] = to.rdevMinor;
+  }
+
   /** Fills record i from Node's own stat (bigint), where statx is not at hand. */
   fill(i: number, s: StatFields): void {
     const w = this.words;

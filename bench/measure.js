@@ -1,0 +1,44 @@
+/**
+ * Runs commands for the benchmark and keeps the conditions equal: an environment of its own, written-back
+ * disks before each run, nothing of the benchmark's own work inside the measured time.
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const WRAPPER = fileURLToPath(new URL('./measure.py', import.meta.url));
+
+/** What the measured programs see of the environment: the same on every machine, nothing that changes how they start. */
+export function environment(folder) {
+  return { PATH: process.env.PATH, HOME: join(folder, 'home'), TMPDIR: folder, LC_ALL: 'C.UTF-8', TWINTREE_STATE_DIR: join(folder, 'state') };
+}
+
+/** Runs `command` (an array) and returns { wall, user, sys } in seconds and { rss } in bytes. Throws where it fails. */
+export function measure(command, folder) {
+  const log = join(folder, 'last-output');
+  const done = spawnSync('python3', ['-IS', WRAPPER, '--out', log, ...command], { encoding: 'utf8', env: environment(folder) });
+  if (done.status !== 0) throw new Error(done.stderr || String(done.error));
+  const sample = JSON.parse(done.stdout);
+  if (sample.code !== 0) throw new Error(`${command.join(' ')} ended with ${sample.code}:\n${readFileSync(log, 'utf8').slice(-2000)}`);
+  return sample;
+}
+
+/** Runs a command of the preparation; its output is kept for the error only. */
+export function run(command, ...args) {
+  const done = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
+  if (done.status !== 0) throw new Error(`${command} ${args.join(' ')}: ${done.stderr || String(done.error)}`);
+  return done.stdout;
+}
+
+/** Writes all dirty pages back, so that a run does not pay for the one before. */
+export function settle() {
+  run('sync');
+}
+
+/** The middle value; of an even number the mean of the two middle ones. */
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}

@@ -1,0 +1,153 @@
+/**
+ * The benchmark: `npm run bench [-- NAME…] [--runs N] [--command TEMPLATE] [--no-check] [--list] [--clean]`.
+ *
+ * Runs twintree beside its peers, taking turns (A B A B), each run from the same reset state and after a write-back of
+ * the disk; prints medians and ratios and keeps every sample in bench/results/. Exit code 1 where a floor is missed.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { cpus, release, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { measure, median, run, settle } from './measure.js';
+import { Missing, WORKLOADS, cleanUp } from './workloads.js';
+
+const REPOSITORY = fileURLToPath(new URL('..', import.meta.url));
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: 'string', default: '5' },
+    command: { type: 'string' },
+    'no-check': { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    clean: { type: 'boolean', default: false },
+  },
+});
+const folder = process.env.TWINTREE_BENCH_DIR ?? join(tmpdir(), 'twintree-bench');
+process.exitCode = main();
+
+function main() {
+  if (values.list) {
+    for (const [name, { title }] of Object.entries(WORKLOADS)) process.stdout.write(`${name.padEnd(16)}${title}\n`);
+    return 0;
+  }
+  if (values.clean) {
+    rmSync(folder, { recursive: true, force: true });
+    return 0;
+  }
+  const names = positionals.length > 0 ? positionals : Object.keys(WORKLOADS);
+  const runs = Number(values.runs);
+  const unknown = names.filter((name) => !(name in WORKLOADS));
+  if (unknown.length > 0 || !Number.isInteger(runs) || runs < 1) {
+    process.stderr.write(unknown.length > 0 ? `unknown workload: ${unknown.join(', ')} (see --list)\n` : '--runs takes a whole number from 1\n');
+    return 2;
+  }
+  mkdirSync(join(folder, 'data'), { recursive: true });
+  mkdirSync(join(folder, 'home'), { recursive: true });
+  const results = [];
+  for (const name of names) {
+    const result = workload(name, runs);
+    if (result !== undefined) results.push(result);
+  }
+  printTable(results);
+  if (results.length > 0) keep(results);
+  return results.some((result) => result.missed) ? 1 : 0;
+}
+
+/** The command under test: a template in which {args}, {src} and {dst} are replaced, or twintree itself. */
+function context() {
+  const shim = join(REPOSITORY, 'bin', 'twintree.js');
+  const template = values.command?.split(' ').filter(Boolean);
+  const build = (args, src, dst) => {
+    if (template === undefined) return [process.execPath, shim, 'sync', ...args, src, dst];
+    return template.flatMap((part) => (part === '{args}' ? args : [part.replaceAll('{src}', src).replaceAll('{dst}', dst)]));
+  };
+  return { folder, twintree: build, version: template === undefined ? [process.execPath, shim, '--version'] : [template[0], '--version'] };
+}
+
+function workload(name, runs) {
+  const plan = WORKLOADS[name];
+  const here = context();
+  process.stderr.write(`${name}: ${plan.title}\n`);
+  let job;
+  try {
+    job = plan.prepare(here);
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error;
+    process.stderr.write(`  left out: ${error.message}\n`);
+    return undefined;
+  }
+  try {
+    const tools = Object.keys(job.tools);
+    const samples = Object.fromEntries(tools.map((tool) => [tool, []]));
+    if (job.warmUp) for (const tool of tools) measure(job.tools[tool], folder);
+    for (let i = 0; i < Math.max(runs, job.runs ?? 0); i++) {
+      for (const tool of tools) {
+        job.reset();
+        settle();
+        const sample = measure(job.tools[tool], folder);
+        samples[tool].push(sample);
+        process.stderr.write(`  ${tool.padEnd(9)}${seconds(sample.wall)}  cpu ${seconds(sample.user + sample.sys)}  ${megabytes(sample.rss)}\n`);
+        if (tool === 'twintree' && i === 0 && job.check !== false && !values['no-check']) check(name, job);
+      }
+    }
+    return summary(name, plan, samples);
+  } finally {
+    job.finish?.();
+    cleanUp(here);
+  }
+}
+
+/** That the fast run did its work: source and target are compared by a program that shares nothing with it. */
+function check(name, job) {
+  const done = spawnSync('python3', ['-IS', join(REPOSITORY, 'test/support/compare-trees.py')], {
+    input: JSON.stringify({ a: job.source, b: job.target }), encoding: 'utf8', maxBuffer: 1 << 28,
+  });
+  if (done.status !== 0) throw new Error(done.stderr);
+  const { differences } = JSON.parse(done.stdout);
+  if (differences.length > 0) throw new Error(`${name}: the target is not equal after the run: ${JSON.stringify(differences.slice(0, 5))}`);
+}
+
+function summary(name, plan, samples) {
+  const tools = Object.fromEntries(Object.entries(samples).map(([tool, list]) => [tool, {
+    wall: median(list.map((s) => s.wall)), cpu: median(list.map((s) => s.user + s.sys)), rss: median(list.map((s) => s.rss)), samples: list,
+  }]));
+  const [mine, peer] = [tools.twintree, tools[plan.peer]];
+  const ratio = mine.wall / peer.wall;
+  const missed = ratio > plan.floor || (plan.memory !== undefined && mine.rss > plan.memory.floor * 1e6);
+  return { name, title: plan.title, peer: plan.peer, goal: plan.goal, floor: plan.floor, memory: plan.memory, ratio, cpuRatio: mine.cpu / peer.cpu, missed, tools };
+}
+
+function seconds(value) {
+  return `${value < 10 ? value.toFixed(3) : value.toFixed(2)} s`.padStart(9);
+}
+function megabytes(value) {
+  return `${Math.round(value / 1e6)} MB`.padStart(7);
+}
+
+function printTable(results) {
+  const line = (...cells) => process.stdout.write(`${cells[0].padEnd(15)}${cells[1].padEnd(10)}${cells.slice(2).map((cell) => cell.padStart(11)).join('')}\n`);
+  line('workload', 'tool', 'wall', 'cpu', 'memory', 'ratio', 'goal', 'floor');
+  for (const r of results) {
+    for (const [tool, t] of Object.entries(r.tools)) {
+      const mine = tool === 'twintree';
+      line(mine ? r.name : '', tool, seconds(t.wall), seconds(t.cpu), megabytes(t.rss), mine ? r.ratio.toFixed(2) : tool === r.peer ? '1' : '', mine ? String(r.goal) : '', mine ? `${r.floor}${r.ratio > r.floor ? ' missed' : ''}` : '');
+    }
+    if (r.memory !== undefined) line('', '(memory)', '', '', megabytes(r.tools.twintree.rss), '', `${r.memory.goal} MB`, `${r.memory.floor} MB`);
+  }
+}
+
+/** Every sample with what it was measured on, as JSON. */
+function keep(results) {
+  const at = join(REPOSITORY, 'bench', 'results');
+  mkdirSync(at, { recursive: true });
+  const machine = {
+    cpu: cpus()[0]?.model, cores: cpus().length, memory: totalmem(), system: `${process.platform} ${release()}`, node: process.version,
+    rsync: run('rsync', '--version').split('\n')[0], fileSystem: `0x${statfsSync(folder).type.toString(16)}`,
+  };
+  const path = join(at, `${new Date().toISOString().replaceAll(/[:.]/g, '-')}.json`);
+  writeFileSync(path, `${JSON.stringify({ version: 1, date: new Date().toISOString(), command: values.command, machine, results }, undefined, 1)}\n`);
+  process.stdout.write(`\nall samples: ${path}\n`);
+}

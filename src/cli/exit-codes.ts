@@ -1,0 +1,74 @@
+/**
+ * Exit codes: rsync's meanings, so that scripts written for it go on working, and two of our own.
+ * docs/exit-codes.md explains each to the user; a test checks that it lists exactly these.
+ */
+import type { ErrorCode } from '../tree/index.js';
+
+export const EXIT = {
+  ok: 0,
+  usage: 1,
+  protocol: 2,
+  fileSelect: 3,
+  unsupported: 4,
+  startClient: 5,
+  logFile: 6,
+  socket: 10,
+  fileIo: 11,
+  stream: 12,
+  diagnostics: 13,
+  ipc: 14,
+  signal: 20,
+  wait: 21,
+  memory: 22,
+  partial: 23,
+  vanished: 24,
+  maxDelete: 25,
+  timeout: 30,
+  connectTimeout: 35,
+  /** Ours: a guard refused before anything was changed. */
+  refused: 70,
+  /** Ours: another run holds the lock of this target. */
+  locked: 75,
+} as const;
+
+/** What each code says, as the end of a sentence; also the text of docs/exit-codes.md. */
+export const EXIT_TEXT: Readonly<Record<number, string>> = {
+  [EXIT.ok]: 'success',
+  [EXIT.usage]: 'syntax or usage error, or an option that is refused by name',
+  [EXIT.protocol]: 'protocol incompatibility',
+  [EXIT.fileSelect]: 'errors selecting input or output files and folders',
+  [EXIT.unsupported]: 'requested action not supported (remote endpoints, batches)',
+  [EXIT.startClient]: 'error starting the client-server protocol',
+  [EXIT.logFile]: 'the log file cannot be opened or written',
+  [EXIT.socket]: 'error in socket I/O',
+  [EXIT.fileIo]: 'error in file I/O',
+  [EXIT.stream]: 'error in the protocol data stream',
+  [EXIT.diagnostics]: 'error in the program itself',
+  [EXIT.ipc]: 'error in the communication between processes or threads',
+  [EXIT.signal]: 'ended by SIGINT, SIGTERM or SIGHUP',
+  [EXIT.wait]: 'error waiting for a child process',
+  [EXIT.memory]: 'out of memory',
+  [EXIT.partial]: 'some files or attributes were not transferred; with verify: the trees differ',
+  [EXIT.vanished]: 'some source files vanished before they could be transferred',
+  [EXIT.maxDelete]: 'the --max-delete limit stopped deletions',
+  [EXIT.timeout]: 'timeout in data send or receive, or --stop-at or --stop-after ended the run',
+  [EXIT.connectTimeout]: 'timeout waiting for a connection',
+  [EXIT.refused]: 'refused by a guard before anything was changed (--delete-limit, --guard-root, --reserve, names that collide)',
+  [EXIT.locked]: 'another run holds the lock of this target',
+};
+
+/** The exit code for an error that stopped a run. */
+export function exitCodeOf(code: ErrorCode): number {
+  switch (code) {
+    case 'USAGE': case 'FILTER_SYNTAX': case 'FILE_LIST': return EXIT.usage;
+    case 'UNSUPPORTED': return EXIT.unsupported;
+    case 'SOURCE_MISSING': return EXIT.partial;
+    case 'TARGET_UNUSABLE': return EXIT.fileSelect;
+    case 'REFUSED': case 'ROOT_CHANGED': return EXIT.refused;
+    case 'LOCKED': return EXIT.locked;
+    case 'NO_SPACE': case 'IO': return EXIT.fileIo;
+    case 'ABORTED': return EXIT.signal;
+    case 'TIMEOUT': return EXIT.timeout;
+    case 'INTERNAL': return EXIT.diagnostics;
+  }
+}

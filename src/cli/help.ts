@@ -1,0 +1,57 @@
+/**
+ * Help texts, by yargs from the option table. Loaded only where help is asked for; parsing never needs it.
+ */
+import yargs, { type Argv } from 'yargs';
+import { SECTIONS, negatedNames, optionsOf, type OptionSpec, type TableCommand } from './options/index.js';
+
+const SUMMARY: Readonly<Record<TableCommand, string>> = {
+  sync: 'make DST equal to SRC',
+  verify: 'compare DST with SRC and tell every difference',
+  explain: 'tell which filter rule decides for a path',
+};
+const USAGE: Readonly<Record<TableCommand, string>> = {
+  sync: 'twintree sync [OPTION]... SRC... DST\n\nMakes DST equal to SRC. SRC/ is the content of the folder, SRC the folder itself. Without DST the source is listed.',
+  verify: 'twintree verify [OPTION]... SRC... DST\n\nCompares content, attributes and extra names; changes nothing. Exit code 0: equal, 23: they differ. As -ac unless told otherwise (--no-c, --no-o, ...).',
+  explain: 'twintree explain [OPTION]... SRC PATH...\n\nTells for each PATH (below SRC, or with SRC in front) which filter rule decides on each side, and where that rule stands.',
+};
+
+function base(): Argv {
+  return yargs([]).wrap(Math.min(process.stdout.columns ?? 100, 110)).version(false).help(false).exitProcess(false);
+}
+
+/** `twintree --help`. */
+export async function generalHelp(): Promise<string> {
+  const program = base().scriptName('twintree').usage('twintree COMMAND [OPTION]...\n\nFile-level differential sync.')
+    .epilogue('twintree COMMAND --help lists the options of a command. twintree --version tells the version.');
+  for (const [name, summary] of Object.entries(SUMMARY)) program.command(name, summary);
+  return `${await program.getHelp()}\n`;
+}
+
+/** `twintree COMMAND --help`. */
+export async function commandHelp(command: TableCommand): Promise<string> {
+  const program = base().usage(USAGE[command]);
+  const specs = optionsOf(command);
+  for (const section of SECTIONS) {
+    const rows = specs.filter((spec) => spec.section === section);
+    if (rows.length === 0) continue;
+    for (const spec of rows) program.option(shownName(spec), { ...letters(spec), describe: describe(spec), requiresArg: false });
+    program.group(rows.map(shownName), `${section}:`);
+  }
+  program.epilogue('docs/options.md says more about each. Exit codes are in docs/exit-codes.md.');
+  const text = await program.getHelp();
+  return `${text.replace(/--(?=[0-9](?![-\w]))/g, '-')}\n`; // yargs takes a digit for a long name
+}
+
+function shownName(spec: OptionSpec): string {
+  return spec.shownNegated === true ? `no-${spec.name}` : spec.name;
+}
+
+function letters(spec: OptionSpec): { alias: string[] } {
+  const own = [...(spec.short === undefined ? [] : [spec.short]), ...(spec.aliases ?? [])];
+  return { alias: spec.shownNegated === true ? negatedNames(spec).filter((name) => name !== `no-${spec.name}`) : own };
+}
+
+function describe(spec: OptionSpec): string {
+  const argument = spec.argument === undefined ? '' : `${spec.argument}: `;
+  return `${argument}${spec.help}`;
+}

@@ -1,0 +1,76 @@
+/**
+ * The command's entrance: finds the command, loads it alone, and turns whatever ends it into a sentence
+ * and an exit code. Nothing else in the program sets the exit code or listens to the process.
+ */
+import type { ByteString } from '../tree/index.js';
+import { describeError, usageError } from './errors.js';
+
+/** A command's module: arguments after its name, as bytes → exit code. */
+export interface CommandModule { run(args: readonly ByteString[]): Promise<number> }
+
+/** The commands and how each is loaded: only the one that is asked for. */
+const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
+  sync: () => import('./commands/sync.js'),
+  verify: () => import('./commands/verify.js'),
+  explain: () => import('./commands/explain.js'),
+};
+
+/** Runs the command line of this process. Sets `process.exitCode`; never throws. */
+export async function main(): Promise<void> {
+  const fail = (error: unknown): void => { process.exitCode = report(error); };
+  process.on('uncaughtException', (error) => { process.exit(report(error)); });
+  try {
+    process.exitCode = await dispatch(process.argv.slice(2));
+  } catch (error) {
+    fail(error);
+  }
+}
+
+async function dispatch(args: readonly string[]): Promise<number> {
+  const [name] = args;
+  const load = name === undefined || !Object.hasOwn(COMMANDS, name) ? undefined : COMMANDS[name];
+  if (load !== undefined) {
+    const [command, { rawArguments }] = await Promise.all([load(), import('../fs/index.js')]);
+    return command.run(rawArguments().slice(1));
+  }
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    const { generalHelp } = await import('./help.js');
+    const text = await generalHelp();
+    if (name !== undefined) {
+      process.stdout.write(text);
+      return 0;
+    }
+    process.stderr.write(text);
+    throw usageError('no command was given');
+  }
+  if (name === '--version' || name === '-V') {
+    const { versionText } = await import('./version.js');
+    process.stdout.write(versionText());
+    return 0;
+  }
+  const advice = `Commands are ${Object.keys(COMMANDS).join(', ')}; twintree --help tells more.`;
+  if (name.startsWith('-') || args.length > 1) throw usageError(`"${shown(name)}" is not a command`, `${advice} To copy trees: twintree sync [OPTION]... SRC... DST.`);
+  throw usageError(`"${shown(name)}" is not a command`, advice);
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
+}
+
+function report(error: unknown): number {
+  const { text, exitCode } = describeError(error, wantsStack());
+  try {
+    process.stderr.write(text);
+  } catch {
+    return exitCode; // stderr is gone too: there is nobody left to tell
+  }
+  return exitCode;
+}
+
+/** Stacks are for those who ask: TWINTREE_DEBUG, or --debug=ALL wherever it stands. */
+function wantsStack(): boolean {
+  const env = process.env['TWINTREE_DEBUG'];
+  if (env !== undefined && env !== '' && env !== '0') return true;
+  return process.argv.some((arg, at) => /^--debug=(?:.*,)?all[1-9]?(?:,|$)/i.test(arg) || (arg === '--debug' && /^all/i.test(process.argv[at + 1] ?? '')));
+}
+

@@ -1,0 +1,6 @@
+/** Options of the command line: the table, the parser, and what it makes. */
+export * from './output.js';
+export * from './spec.js';
+export * from './parse.js';
+export { TABLE, findLong, findShort, optionsOf } from './table/index.js';
+export { levelsHelp, INFO_NAMES, DEBUG_NAMES } from './levels.js';

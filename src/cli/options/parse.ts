@@ -1,0 +1,92 @@
+/**
+ * The whole of a command line → what a command needs. Pure but for the context it is handed: the same
+ * arguments, files, environment and time give the same result. Throws a CommandError for what it refuses.
+ */
+import type { SessionOptions } from '../../plan/index.js';
+import { fromText, type ByteString } from '../../tree/index.js';
+import { usageError } from '../errors.js';
+import { Recurse, type Draft } from './draft.js';
+import { finishOutput, finishSession } from './finish.js';
+import { levelsHelp } from './levels.js';
+import { checkLocal } from './operands.js';
+import type { OutputOptions } from './output.js';
+import { scanArguments } from './scan.js';
+import type { ParseContext, TableCommand } from './spec.js';
+
+/** Something to print instead of running. */
+export type Informative = { kind: 'help' } | { kind: 'version' } | { kind: 'text'; text: string };
+
+/** A sync (or a listing, where `target` is undefined or `output.listOnly` is set), or a verify. */
+export interface ParsedRun {
+  kind: 'run';
+  sources: ByteString[];
+  /** Undefined: one argument only, the source is listed. */
+  target: ByteString | undefined;
+  options: SessionOptions;
+  output: OutputOptions;
+}
+
+/** `explain SRC PATH…`. */
+export interface ParsedExplain {
+  kind: 'run';
+  source: ByteString;
+  paths: ByteString[];
+  options: SessionOptions;
+  output: OutputOptions;
+}
+
+export function parseSync(args: readonly ByteString[], context: ParseContext): ParsedRun | Informative {
+  const { draft, operands } = scanArguments('sync', args, context);
+  const instead = informative(draft);
+  if (instead !== undefined) return instead;
+  if (operands.length === 0) throw noOperands('sync', 'SRC... DST');
+  return finishRun(draft, operands, context);
+}
+
+export function parseVerify(args: readonly ByteString[], context: ParseContext): ParsedRun | Informative {
+  const { draft, operands } = scanArguments('verify', args, context);
+  const instead = informative(draft);
+  if (instead !== undefined) return instead;
+  if (operands.length < 2) throw noOperands('verify', 'SRC... DST');
+  if (draft.sizeOnly) draft.checksum = false;
+  draft.deleting = draft.recurse !== Recurse.Off || draft.filesFrom !== undefined; // what the source does not have is a difference
+  draft.session.dryRun = true;
+  if (draft.output.outFormat === undefined && draft.output.itemize === 0) draft.output.itemize = 1; // differences are told unasked
+  return finishRun(draft, operands, context);
+}
+
+export function parseExplain(args: readonly ByteString[], context: ParseContext): ParsedExplain | Informative {
+  const { draft, operands } = scanArguments('explain', args, context);
+  const instead = informative(draft);
+  if (instead !== undefined) return instead;
+  const [source, ...paths] = operands;
+  if (source === undefined || paths.length === 0) throw noOperands('explain', 'SRC PATH...');
+  checkLocal(source, 'source');
+  draft.session.walk.recursive = true;
+  draft.deleting = false;
+  return { kind: 'run', source, paths, options: finishSession(draft, context), output: finishOutput(draft) };
+}
+
+function finishRun(draft: Draft, operands: ByteString[], context: ParseContext): ParsedRun {
+  const names = draft.oldArgs ? operands.map((each) => (each === '' ? fromText('.') : each)) : operands;
+  const sources = names.length === 1 ? names : names.slice(0, -1);
+  const target = names.length === 1 ? undefined : names[names.length - 1];
+  for (const source of sources) checkLocal(source, 'source');
+  if (target === undefined) draft.output.listOnly = true;
+  else checkLocal(target, 'target');
+  if (draft.filesFrom !== undefined && sources.length > 1) {
+    throw usageError('--files-from takes one source, below which its names are', `${sources.length} sources were given.`);
+  }
+  return { kind: 'run', sources, target, options: finishSession(draft, context), output: finishOutput(draft) };
+}
+
+function informative(draft: Draft): Informative | undefined {
+  if (draft.help) return { kind: 'help' };
+  if (draft.version) return { kind: 'version' };
+  if (draft.listLevels !== undefined) return { kind: 'text', text: levelsHelp(draft.listLevels) };
+  return undefined;
+}
+
+function noOperands(command: TableCommand, operands: string): Error {
+  return usageError(`too few arguments: twintree ${command} [OPTION]... ${operands}`, `twintree ${command} --help lists the options.`);
+}

@@ -1,0 +1,164 @@
+/**
+ * Rows of the option table for what is not done here: options that ask for what always holds (or that
+ * have no effect between two local trees) are accepted, with their values checked; the others are
+ * refused by name, with what to do instead. Nothing is swallowed.
+ */
+import { displayName, type ByteString } from '../../../tree/index.js';
+import { CommandError, usageError } from '../../errors.js';
+import { EXIT } from '../../exit-codes.js';
+import { SYNC, SYNC_VERIFY, type OptionSpec } from '../spec.js';
+import { parseInteger, parseSize } from '../values.js';
+import { applyTargetSide } from '../target-side.js';
+
+type Row = Pick<OptionSpec, 'name' | 'help' | 'note'> & Partial<OptionSpec>;
+
+const nothing = (): void => undefined;
+
+function holds(row: Row): OptionSpec {
+  return { section: 'Accepted without effect', standing: 'holds', commands: SYNC, set: nothing, ...(row.negatable === true ? { clear: nothing } : {}), ...row };
+}
+
+export const HOLDING: readonly OptionSpec[] = [
+  holds({
+    name: 'secluded-args', short: 's', aliases: ['protect-args'], negatable: true, help: 'arguments reach the other side untouched', note: 'They always do.',
+    set: (d) => { d.secludedArgs = true; }, clear: (d) => { d.secludedArgs = false; },
+  }),
+  holds({
+    name: 'old-args', negatable: true, help: 'arguments are split by a shell', note: 'No shell sees them between local trees. Conflicts with -s, as in rsync.',
+    set: (d) => { d.oldArgs = true; }, clear: (d) => { d.oldArgs = false; },
+  }),
+  holds({ name: 'trust-sender', help: 'trust the list of files of the other side', note: 'Both sides are this process.' }),
+  holds({
+    name: 'inc-recursive', aliases: ['i-r'], negatable: true, help: 'scan while transferring',
+    note: 'Every plan is complete before the first change, in bounded memory, whichever is asked.',
+  }),
+  holds({ name: 'qsort', help: 'sort by another algorithm', note: 'The order is the same.' }),
+  holds({
+    name: 'super', negatable: true, help: 'attempt what only root may do', note: 'Always attempted as far as the kernel lets it. --no-super is refused: run as an ordinary user, or say --no-owner --no-devices.',
+    clear: () => {
+      throw new CommandError('UNSUPPORTED', '--no-super is not in this version', { exitCode: EXIT.usage, advice: 'Run as an ordinary user, or say --no-owner --no-group --no-devices.' });
+    },
+  }),
+  holds({
+    name: 'insecure-links', negatable: true, help: 'follow symlinks of other users in paths named on the command line',
+    note: 'Paths named on the command line are followed as the kernel follows them; inside the trees no symlink is ever followed unasked. --no-insecure-links is refused.',
+    clear: () => {
+      throw new CommandError('UNSUPPORTED', '--no-insecure-links is not in this version: paths named on the command line are followed as the kernel follows them', {
+        exitCode: EXIT.usage, advice: 'Name the folders by paths whose owners you trust. Inside the trees no symlink is followed unasked.',
+      });
+    },
+  }),
+  holds({ name: 'motd', negatable: true, shownNegated: true, help: "show no daemon's message of the day", note: 'There is no daemon between local trees.' }),
+  holds({
+    name: 'fuzzy', short: 'y', negatable: true, help: 'look for a similar file to build a missing one from',
+    note: 'Between local trees a missing file is cloned or read whole; renamed files are found by move detection.',
+  }),
+  holds({
+    name: 'block-size', short: 'B', argument: 'SIZE', help: 'block size of the delta algorithm', note: 'Between local trees both files are compared directly; there are no blocks to choose.',
+    set: (_d, value) => { if (parseSize('--block-size', value) > 131072) throw usageError(`--block-size=${displayName(value)} is too large`, 'The largest is 128K.'); },
+  }),
+  holds({
+    name: 'checksum-choice', aliases: ['cc'], argument: 'STR', help: 'the checksum algorithm',
+    note: 'With -c, files on one machine are compared byte by byte, which is stronger than any of them. Names that rsync does not know are refused; none as the second one cannot be combined with -c.',
+    set: (d, value) => { d.noComparingSum = checksumChoice(value); },
+  }),
+  holds({ name: 'checksum-seed', argument: 'NUM', help: 'seed of the checksums', note: 'As --checksum-choice.', set: (_d, value) => { parseInteger('--checksum-seed', value); } }),
+  holds({
+    name: 'max-alloc', argument: 'SIZE', help: 'limit of a single memory allocation', note: 'Memory is bounded by the deepest folder, not by the tree.',
+    set: (_d, value) => {
+      const size = parseSize('--max-alloc', value);
+      if (size > 0 && size < 1048576) throw usageError(`--max-alloc=${displayName(value)} is too small`, 'The least is 1M; 0 is no limit.');
+    },
+  }),
+  holds({ name: 'compress', short: 'z', negatable: true, help: 'compress on the wire', note: 'There is no wire between local trees.' }),
+  holds({ name: 'old-compress', help: 'the same as --compress-choice=zlib', note: 'As --compress.' }),
+  holds({ name: 'new-compress', help: 'the same as --compress-choice=zlibx', note: 'As --compress.' }),
+  holds({
+    name: 'compress-choice', aliases: ['zc'], argument: 'STR', help: 'the compression algorithm', note: 'As --compress. Names that rsync does not know are refused.',
+    set: (_d, value) => known('--compress-choice', value, ['auto', 'zstd', 'lz4', 'zlibx', 'zlib', 'none']),
+  }),
+  holds({ name: 'compress-level', aliases: ['zl'], argument: 'NUM', help: 'the compression level', note: 'As --compress.', set: (_d, value) => { parseInteger('--compress-level', value); } }),
+  holds({ name: 'compress-threads', aliases: ['zt'], argument: 'NUM', help: 'threads for compression', note: 'As --compress.', set: (_d, value) => { parseInteger('--compress-threads', value); } }),
+  holds({ name: 'skip-compress', argument: 'LIST', help: 'suffixes that are not compressed', note: 'As --compress.' }),
+  holds({
+    name: 'timeout', argument: 'SECONDS', negatable: true, help: 'I/O timeout', note: 'For a connection; local reads and writes have none.',
+    set: (_d, value) => { parseInteger('--timeout', value); },
+  }),
+  holds({ name: 'blocking-io', negatable: true, help: 'blocking I/O with the remote shell', note: 'There is no remote shell between local trees.' }),
+  holds({ name: 'ipv4', short: '4', help: 'prefer IPv4', note: 'There is no connection between local trees.' }),
+  holds({ name: 'ipv6', short: '6', help: 'prefer IPv6', note: 'There is no connection between local trees.' }),
+  holds({
+    name: 'iconv', argument: 'SPEC', negatable: true, help: 'convert file names between character sets', note: 'Names are bytes and arrive unchanged: --no-iconv and --iconv=- hold. A conversion is refused.',
+    set: (_d, value) => {
+      if (value !== '-' && value !== '.') {
+        throw new CommandError('UNSUPPORTED', `--iconv=${displayName(value)}: names are kept as the bytes they are`, { exitCode: EXIT.unsupported, advice: 'Leave --iconv out, or convert the names with another tool.' });
+      }
+    },
+  }),
+];
+
+/** What the choice of algorithms says about -c: true where the comparing sum is `none`. */
+function checksumChoice(value: ByteString): boolean {
+  const names = value.split(',');
+  if (names.length > 2) throw usageError(`--checksum-choice=${displayName(value)} names more than two algorithms`);
+  for (const name of names) known('--checksum-choice', name as ByteString, ['auto', 'xxh128', 'xxh3', 'xxh64', 'xxhash', 'md5', 'md4', 'sha1', 'none']);
+  return names.length === 2 && names[1] === 'none';
+}
+
+function known(option: string, value: ByteString, names: readonly string[]): void {
+  if (!names.includes(value)) {
+    throw new CommandError('UNSUPPORTED', `${option} does not know "${displayName(value)}"`, { exitCode: EXIT.unsupported, advice: `Known are ${names.join(', ')}.` });
+  }
+}
+
+/** Options that only a connection to another host could honour. */
+function remote(row: Pick<Row, 'name' | 'help'> & Partial<OptionSpec>): OptionSpec {
+  return refused({ note: 'Remote endpoints are not in this version.', ...row }, 'remote endpoints are not in this version', 'Both trees must be folders of this machine; a network file system counts as one.');
+}
+
+function refused(row: Row, why: string, advice: string, exitCode: number = EXIT.unsupported): OptionSpec {
+  const shown = row.name.length === 1 ? `-${row.name}` : `--${row.name}`;
+  return {
+    section: 'Not in this version', standing: 'refused', commands: SYNC,
+    set: () => { throw new CommandError('UNSUPPORTED', `${shown}: ${why}`, { exitCode, advice }); },
+    ...(row.negatable === true ? { clear: nothing } : {}), ...row,
+  };
+}
+
+const NO_BATCH = ['batch files are not in this version', 'Run the sync against each target.'] as const;
+const NO_DAEMON = ['there is no daemon mode in this version', 'Both trees must be folders of this machine.'] as const;
+
+export const REFUSED: readonly OptionSpec[] = [
+  remote({ name: 'rsh', short: 'e', argument: 'COMMAND', help: 'the remote shell' }),
+  remote({ name: 'rsync-path', argument: 'PROGRAM', help: 'the program on the other host' }),
+  remote({ name: 'contimeout', argument: 'SECONDS', negatable: true, help: 'connection timeout' }),
+  remote({ name: 'address', argument: 'ADDRESS', help: 'the address to connect from' }),
+  remote({ name: 'port', argument: 'PORT', help: 'the port of a daemon' }),
+  remote({ name: 'sockopts', argument: 'OPTIONS', help: 'TCP options' }),
+  remote({ name: 'password-file', argument: 'FILE', help: "a daemon's password" }),
+  remote({ name: 'early-input', argument: 'FILE', help: "input of a daemon's early exec" }),
+  remote({ name: 'protocol', argument: 'NUM', help: "an older version of rsync's protocol" }),
+  {
+    name: 'remote-option', short: 'M', argument: 'OPTION', section: 'Attributes', standing: 'works', commands: SYNC_VERIFY,
+    help: 'OPTION for the target alone: --fake-super, --super, --munge-links, --no-munge-links',
+    note: 'On a local copy the target is what rsync calls the remote side. Other options are refused.',
+    set: (d, value) => applyTargetSide(d, value),
+  },
+  refused({ name: 'write-batch', argument: 'FILE', help: 'record the update in FILE', note: NO_BATCH[0] }, ...NO_BATCH),
+  refused({ name: 'only-write-batch', argument: 'FILE', help: 'record the update and change nothing', note: NO_BATCH[0] }, ...NO_BATCH),
+  refused({ name: 'read-batch', argument: 'FILE', help: 'apply a recorded update', note: NO_BATCH[0] }, ...NO_BATCH),
+  refused({ name: 'daemon', help: 'run as a daemon', note: NO_DAEMON[0] }, ...NO_DAEMON),
+  refused({ name: 'server', help: 'be the other end of an rsync', note: NO_DAEMON[0] }, ...NO_DAEMON),
+  refused({ name: 'sender', help: 'be the sending end of an rsync', note: NO_DAEMON[0] }, ...NO_DAEMON),
+  refused({ name: 'config', argument: 'FILE', help: "the daemon's configuration", note: NO_DAEMON[0] }, ...NO_DAEMON),
+  refused({ name: 'dparam', argument: 'OVERRIDE', help: "a parameter of the daemon's configuration", note: NO_DAEMON[0] }, ...NO_DAEMON),
+  refused({ name: 'detach', negatable: true, help: 'let the daemon detach itself', note: NO_DAEMON[0] }, ...NO_DAEMON),
+  refused(
+    { name: 'copy-as', argument: 'USER[:GROUP]', help: 'do the copying as another user', note: 'Run twintree itself as that user.' },
+    'copying as another user is not in this version', 'Run twintree itself as that user, with sudo -u or setpriv.', EXIT.usage,
+  ),
+  refused(
+    { name: 'confine-root', argument: 'DIR', help: 'refuse paths on the command line that resolve outside DIR', note: 'Name the folders by paths that no one else can change.' },
+    'confining the paths of the command line is not in this version', 'Name the folders by paths that no one else can change. Inside the trees nothing is reached outside their roots.', EXIT.usage,
+  ),
+];

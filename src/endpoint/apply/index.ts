@@ -1,0 +1,10 @@
+/** Carrying out operations on the target tree: through handles, one path's failure being data. */
+export * from './context.js';
+export { closeContext } from './scratch.js';
+export { execute } from './execute.js';
+export { describeFolder, enterFolder, leaveFolder } from './folders.js';
+export { finishDelayed } from './delay.js';
+export { removeEntry } from './remove.js';
+export { removeSource } from './source.js';
+export { partialFolderName } from './partial.js';
+export { DELAY_FOLDER, isTempName, stageName, tempName, tempTag } from './temp-name.js';

@@ -1,0 +1,53 @@
+/**
+ * Subject: one entry whose attributes are set, either by its open handle or by (folder handle, name). A handle
+ * is taken wherever there is one: what it stands for cannot be exchanged between two calls.
+ */
+import { EMPTY, type ByteString, type StatTable } from '../../tree/index.js';
+import type { Posix } from '../../fs/index.js';
+
+/** Reused: `byHandle` or `byName` says what it stands for. Results are 0 (or a value) or -errno. */
+export class Subject {
+  private fd = -1;
+  private at = -1;
+  private name: ByteString = EMPTY;
+
+  constructor(private readonly posix: Posix) {}
+
+  byHandle(fd: number): this {
+    this.fd = fd;
+    return this;
+  }
+  byName(at: number, name: ByteString): this {
+    this.fd = -1;
+    this.at = at;
+    this.name = name;
+    return this;
+  }
+
+  stat(table: StatTable, i: number): number {
+    return this.fd >= 0 ? this.posix.fstat(this.fd, table, i) : this.posix.stat(this.at, this.name, table, i);
+  }
+  chown(uid: number, gid: number): number {
+    return this.fd >= 0 ? this.posix.fchown(this.fd, uid, gid) : this.posix.chown(this.at, this.name, uid, gid);
+  }
+  chmod(mode: number): number {
+    return this.fd >= 0 ? this.posix.fchmod(this.fd, mode) : this.posix.chmod(this.at, this.name, mode);
+  }
+  utimes(atimeSec: number, atimeNsec: number, mtimeSec: number, mtimeNsec: number): number {
+    return this.fd >= 0
+      ? this.posix.futimes(this.fd, atimeSec, atimeNsec, mtimeSec, mtimeNsec)
+      : this.posix.utimes(this.at, this.name, atimeSec, atimeNsec, mtimeSec, mtimeNsec);
+  }
+  listXattrs(): ByteString[] | number {
+    return this.fd >= 0 ? this.posix.flistXattrs(this.fd) : this.posix.listXattrs(this.at, this.name);
+  }
+  getXattr(attribute: ByteString): Buffer | number {
+    return this.fd >= 0 ? this.posix.fgetXattr(this.fd, attribute) : this.posix.getXattr(this.at, this.name, attribute);
+  }
+  setXattr(attribute: ByteString, value: Buffer): number {
+    return this.fd >= 0 ? this.posix.fsetXattr(this.fd, attribute, value) : this.posix.setXattr(this.at, this.name, attribute, value);
+  }
+  removeXattr(attribute: ByteString): number {
+    return this.fd >= 0 ? this.posix.fremoveXattr(this.fd, attribute) : this.posix.removeXattr(this.at, this.name, attribute);
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * ApplyRunner: carries out batches of encoded operations in one thread. The main thread has one for what
+ * must happen in order (folders, links, deletions) and each worker has one for content.
+ */
+import { FolderCache, type Posix } from '../../fs/index.js';
+import { emptyOperation, OpKind, OperationReader } from '../../plan/index.js';
+import type { Problem } from '../../tree/index.js';
+import { execute, newCounters, type ApplyContext, type FolderContext } from '../apply/index.js';
+import type { ApplyPart, ApplySetup, BatchResult, SharedState } from './messages.js';
+
+/** Carries out operations in this thread. */
+export class ApplyRunner {
+  readonly context: ApplyContext;
+  private problems: Problem[] = [];
+  private readonly sources: FolderCache[];
+  private readonly op = emptyOperation();
+
+  constructor(posix: Posix, setup: ApplySetup, shared: SharedState, slot: number) {
+    const { symlinks } = setup.options;
+    const follow = symlinks.copyLinks || symlinks.copyUnsafeLinks || symlinks.copyDirlinks;
+    this.sources = setup.mounts.map((fd) => new FolderCache(posix, fd, { follow }));
+    const { alias, options } = setup;
+    this.context = {
+      posix, options, umask: setup.umask, targetRoot: setup.targetRoot, altRoots: setup.altRoots, backupRoot: setup.backupRoot, tempRoot: setup.tempRoot,
+      targetFolders: new FolderCache(posix, setup.targetRoot, { follow: options.symlinks.keepDirlinks }),
+      sourceFolder: (layer, path) => (this.sources[layer] as FolderCache).open(path),
+      sessionTag: `${setup.sessionTag}${slot.toString(16).padStart(2, '0')}`,
+      marksIncomplete: setup.marksIncomplete,
+      aborted: () => shared.aborted,
+      addBytes: (n) => shared.addContentBytes(slot, n),
+      counters: newCounters(),
+      problem: (p) => this.problems.push(p),
+      ...(alias === undefined ? {} : { sourceName: (_layer, _folder, name) => (name === alias.name ? alias.source : name) }),
+      ...(options.bwlimit > 0 ? { throttle: throttle(options.bwlimit) } : {}),
+    };
+  }
+
+  /** Carries out a batch. What an abort leaves undone is among the failed. */
+  run(parts: readonly ApplyPart[]): BatchResult {
+    const { context, op } = this;
+    const own = context.counters; // what the caller did through `context` itself stays apart
+    context.counters = newCounters();
+    this.problems = [];
+    const failed: number[] = [];
+    let ordinal = 0;
+    for (const part of parts) {
+      const reader = new OperationReader(part.bytes);
+      const folder: FolderContext = {
+        path: part.path, fd: context.targetFolders.open(part.path), fresh: part.fresh, setgid: part.setgid, gid: part.gid,
+        ...(part.defaultAcl === undefined ? {} : { defaultAcl: part.defaultAcl }),
+      };
+      for (; !reader.done; ordinal++) {
+        if (reader.peekKind() === OpKind.Note) {
+          reader.skip();
+          continue;
+        }
+        if (context.aborted()) {
+          reader.skip();
+          failed.push(ordinal);
+          continue;
+        }
+        reader.next(op);
+        if (!execute(context, folder, op)) failed.push(ordinal);
+      }
+    }
+    const result = { counters: context.counters, problems: this.takeProblems(), failed };
+    context.counters = own;
+    return result;
+  }
+
+  /** Problems reported since the last call, where the caller works through `context` itself. */
+  takeProblems(): Problem[] {
+    const taken = this.problems;
+    this.problems = [];
+    return taken;
+  }
+
+  close(): void {
+    for (const cache of this.sources) cache.closeAll();
+    this.context.targetFolders.closeAll();
+  }
+}
+
+/** --bwlimit: spreads `bytesPerSecond` over time by blocking this thread, in short waits. */
+function throttle(bytesPerSecond: number): (n: number) => void {
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  let due = 0;
+  return (n) => {
+    const now = performance.now();
+    due = Math.max(due, now) + (n / bytesPerSecond) * 1000;
+    if (due - now > 20) Atomics.wait(cell, 0, 0, due - now);
+  };
+}

@@ -1,0 +1,5 @@
+/** The worker threads, and what runs in them. */
+export * from './messages.js';
+export { ApplyRunner } from './apply-runner.js';
+export { compareFiles } from './compare-files.js';
+export { WorkerPool, type PoolWorker } from './pool.js';

@@ -1,0 +1,83 @@
+/** What the main thread and its workers say to each other. Plain data. */
+import type { Problem, RelPath } from '../../tree/index.js';
+import type { ApplyCounters } from '../apply/index.js';
+import type { FolderRun, ScanFindings, ScanSetup } from '../scan/index.js';
+import type { SessionOptions } from '../../plan/index.js';
+
+/** What carrying out needs beside the plan; handles belong to the process. */
+export interface ApplySetup {
+  options: SessionOptions;
+  umask: number;
+  targetRoot: number;
+  altRoots: number[];
+  backupRoot: number;
+  tempRoot: number;
+  mounts: number[];
+  alias: ScanSetup['alias'];
+  sessionTag: string;
+  marksIncomplete: boolean;
+}
+
+/** Operations of one folder, encoded. */
+export interface ApplyPart {
+  path: RelPath;
+  fresh: boolean;
+  setgid: boolean;
+  gid: number;
+  defaultAcl: boolean | undefined;
+  bytes: Uint8Array;
+}
+
+/** What became of one batch. */
+export interface BatchResult {
+  counters: ApplyCounters;
+  problems: Problem[];
+  /** Ordinals (over all parts, notes included) of operations that failed or were not reached. */
+  failed: number[];
+}
+
+/** Two files to compare, as paths below a mount and below the target root. */
+export interface ComparePair { layer: number; source: RelPath; target: RelPath; size: number }
+
+export type ToWorker =
+  | { kind: 'scan'; setup: ScanSetup }
+  | { kind: 'walk'; task: number; run: FolderRun }
+  | { kind: 'finish-scan' }
+  | { kind: 'apply-setup'; setup: ApplySetup }
+  | { kind: 'apply'; id: number; parts: ApplyPart[] }
+  | { kind: 'compare'; id: number; pairs: ComparePair[]; mounts: number[]; target: number };
+
+export type FromWorker =
+  | { kind: 'chunk'; task: number; stream: 0 | 1; bytes: Uint8Array }
+  | { kind: 'hole'; task: number; hole: number }
+  | { kind: 'given'; hole: number; run: FolderRun }
+  | { kind: 'walked'; task: number }
+  | { kind: 'findings'; findings: ScanFindings }
+  | { kind: 'applied'; id: number; result: BatchResult }
+  | { kind: 'compared'; id: number; same: boolean[] };
+
+/** Memory that all threads of a session share. */
+export class SharedState {
+  private readonly ints: Int32Array;
+  private readonly bytes: Float64Array;
+
+  constructor(readonly memory: SharedArrayBuffer = new SharedArrayBuffer(64 + 64 * 8)) {
+    this.ints = new Int32Array(memory, 0, 16);
+    this.bytes = new Float64Array(memory, 64, 64);
+  }
+
+  get aborted(): boolean { return Atomics.load(this.ints, 0) !== 0; }
+  abort(): void { Atomics.store(this.ints, 0, 1); }
+
+  /** How many walkers wait for work. */
+  get hungry(): number { return Atomics.load(this.ints, 1); }
+  addHungry(n: number): void { Atomics.add(this.ints, 1, n); }
+
+  /** Entries seen by all walkers. */
+  get scanned(): number { return Atomics.load(this.ints, 2) >>> 0; }
+  addScanned(n: number): void { Atomics.add(this.ints, 2, n); }
+
+  /** Content bytes done, summed over the threads; each thread writes its own slot (0–63). */
+  get contentBytes(): number { return this.bytes.reduce((sum, n) => sum + n, 0); }
+  addContentBytes(slot: number, n: number): void { this.bytes[slot] = (this.bytes[slot] as number) + n; }
+}

@@ -1,0 +1,37 @@
+/**
+ * Which symlinks of the source are replaced by what they point to, before anything else sees them:
+ * all (-L), those to folders (-k), those that lead out of the transfer (--copy-unsafe-links).
+ */
+import { Errno, type Posix } from '../../fs/index.js';
+import { unsafeSymlink, type SessionOptions } from '../../plan/index.js';
+import { StatTable } from '../../tree/index.js';
+import type { FollowRule } from './listing.js';
+
+/** The rule that the options ask for, or undefined where no symlink is ever followed. */
+export function followRule(posix: Posix, options: SessionOptions): FollowRule | undefined {
+  const { copyLinks, copyUnsafeLinks, copyDirlinks } = options.symlinks;
+  if (!copyLinks && !copyUnsafeLinks && !copyDirlinks) return undefined;
+  const target = new StatTable(1);
+  return (at, name, table, i, path) => {
+    if (!copyLinks) {
+      if (copyUnsafeLinks) {
+        const text = posix.readlink(at, name);
+        if (typeof text === 'number') return text;
+        if (!unsafeSymlink(text, path)) {
+          if (!copyDirlinks) return 0;
+          return posix.statFollow(at, name, target, 0) === 0 && target.isDir(0) ? take(table, i) : 0;
+        }
+      } else {
+        return posix.statFollow(at, name, target, 0) === 0 && target.isDir(0) ? take(table, i) : 0;
+      }
+    }
+    const error = posix.statFollow(at, name, target, 0);
+    if (error < 0) return error === -Errno.ENOENT ? -Errno.ENOENT : error;
+    return take(table, i);
+  };
+
+  function take(table: StatTable, i: number): number {
+    table.copyFrom(i, target, 0);
+    return 0;
+  }
+}

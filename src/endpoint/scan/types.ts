@@ -1,0 +1,88 @@
+/** What a scan is given and what it gives: plain data that crosses thread borders. */
+import type { SessionOptions } from '../../plan/index.js';
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
+import type { SelectionNode } from './selection.js';
+
+/** An open folder of the source. Handles belong to the process: workers use the same numbers. */
+export interface Mount { fd: number; path: ByteString }
+
+/** Everything a walker must know. */
+export interface ScanSetup {
+  options: SessionOptions;
+  mounts: Mount[];
+  selection: SelectionNode;
+  /** Handle of the target root; -1 where it does not exist yet. */
+  target: number;
+  altRoots: number[];
+  facts: { granularityNs: number; setsOwner: boolean; groups: number[]; umask: number; makesDevices: boolean };
+  /** Names of the target fold case or Unicode forms: twins are looked for. */
+  foldsNames: 'no' | 'case' | 'unicode' | 'both';
+  /** Notes about unchanged entries are wanted. */
+  notes: boolean;
+  /** Name on the target → name at the source, where one file is copied under another name. */
+  alias: { name: ByteString; source: ByteString } | undefined;
+}
+
+/** Consecutive folders of one parent, yet to be walked: the unit that workers take over from each other. */
+export interface FolderRun {
+  parent: RelPath;
+  names: ByteString[];
+  /** Per name: mounts in which the folder is open for listing. */
+  mounts: number[][];
+  /** Per name: mounts that have the folder at all (its attributes come from the first). */
+  owners: number[][];
+  /** Per name: the target has something under this name. */
+  onTarget: boolean[];
+  /** Per name: how far it is opened (Open). */
+  open: number[];
+}
+
+/** Counts by type of entry. */
+export interface TypeCounts { files: number; dirs: number; links: number; devices: number; specials: number }
+
+/** All zero. */
+export function typeCounts(): TypeCounts {
+  return { files: 0, dirs: 0, links: 0, devices: 0, specials: 0 };
+}
+
+/** Counts one entry of the type in `mode`. */
+export function countType(counts: TypeCounts, mode: number): void {
+  switch (mode & S_IFMT) {
+    case S_IFREG: counts.files++; break;
+    case S_IFDIR: counts.dirs++; break;
+    case S_IFLNK: counts.links++; break;
+    case S_IFBLK: case S_IFCHR: counts.devices++; break;
+    default: counts.specials++; break;
+  }
+}
+
+/** What a walk counted and found beside the plan itself. */
+export interface ScanFindings {
+  entries: TypeCounts;
+  targetEntries: number;
+  totalSize: number;
+  problems: Problem[];
+  /** Something of the source could not be read: nothing may be deleted. */
+  incomplete: boolean;
+  /** Operations that belong to a hard-link group: the session resolves the groups before the plan is final. */
+  grouped: number;
+  /** Regular files with content that would be deleted: what moves may be found among. */
+  removableFiles: number;
+  /** Bytes that new content will take, and that replaced and deleted files give back. */
+  bytesNeeded: number; bytesReplaced: number; bytesRemoved: number;
+  largestReplaced: number;
+  transferFiles: number; transferBytes: number;
+  creates: TypeCounts;
+  deletes: TypeCounts;
+  attributeChanges: number;
+  operations: number;
+  /** Classes of attributes that the source uses and the target cannot hold, with how many and one example. */
+  lost: { kind: string; count: number; example: ByteString }[];
+}
+
+/** Receives a walk's plan as it grows. Stream 0 is the plan itself, stream 1 the deletions that come last. */
+export interface PlanSink {
+  chunk(stream: 0 | 1, bytes: Uint8Array): void;
+  /** Here belongs what another walker makes of the folders that were given away. */
+  hole(id: number): void;
+}

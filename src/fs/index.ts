@@ -1,0 +1,13 @@
+/** The only room that touches a disk: POSIX calls, folder handles, holes, names of ids, what a target can hold. */
+export * from './posix.js';
+export * from './errno.js';
+export { loadPosix, portableReason } from './load.js';
+export { NativePosix } from './native.js';
+export { PortablePosix } from './portable.js';
+export * from './folder-cache.js';
+export * from './holes.js';
+export * from './ids.js';
+export * from './probe.js';
+export { PROBE_PREFIX } from './probe-folder.js';
+export * from './raw-args.js';
+export * from './temp.js';

@@ -1,0 +1,488 @@
+/**
+ * Executes a plan: the main thread makes folders ahead of the content and deals content to the workers in
+ * batches; what must happen in order (links, leaving folders, telling the listener) is released in plan order
+ * once all before it is done. Deletions come last. Few operations are carried out by the main thread alone.
+ */
+import { errnoText, type Posix } from '../fs/index.js';
+import {
+  enterFolder, execute, finishDelayed, leaveFolder, removeEntry,
+  type ApplyCounters, type ApplyPart, type ApplyRunner, type ApplySetup, type FolderContext, type FromWorker, type PoolWorker, type SharedState, type WorkerPool,
+} from '../endpoint/index.js';
+import {
+  copyOperation, emptyOperation, Item, OpKind, OperationReader, OperationWriter, Reason, SetBits, type Operation, type SessionOptions,
+} from '../plan/index.js';
+import { EMPTY, joinPath, parentOf, S_IFDIR, StatTable, type Problem, type RelPath } from '../tree/index.js';
+import type { OperationResult } from './events.js';
+import type { PlanStore } from './plan-store.js';
+import type { Resolver } from './resolve.js';
+
+/** Operations, and bytes of content, that one batch holds at most. */
+const BATCH_OPERATIONS = 64;
+const BATCH_BYTES = 2 << 20;
+/** A file from this size on is never copied by the main thread, which must hear signals. */
+const HEAVY = 8 << 20;
+/** Batches given to one worker ahead of its answer. */
+const AHEAD = 3;
+/** Items between the dispatcher and the release, at most. */
+const WINDOW = 512;
+/** Operations from which workers pay. */
+const WORTH_WORKERS = 300;
+
+/** What execution runs on. */
+export interface ExecuteDeps {
+  posix: Posix;
+  options: SessionOptions;
+  store: PlanStore;
+  resolver: Resolver;
+  runner: ApplyRunner;
+  applySetup: ApplySetup;
+  pool: WorkerPool;
+  shared: SharedState;
+  threads: number;
+  /** Operations and bytes in the plan, to choose how many threads. */
+  operations: number;
+  transferBytes: number;
+  wants: 'none' | 'changes' | 'all';
+  deletes: boolean;
+  tell(op: Operation, path: RelPath, result: OperationResult): void;
+  problem(problem: Problem): void;
+  count(counters: ApplyCounters): void;
+  /** An operation is finished, well or not. */
+  finished(operations: number, files: number): void;
+  tick(): void;
+}
+
+interface Frame {
+  path: RelPath;
+  op: Operation;
+  context: FolderContext | undefined; // undefined: it could not be entered
+  entered: boolean; // its own operation was carried out on entering
+}
+
+interface Batch {
+  kind: 'batch';
+  parts: ApplyPart[];
+  operations: number;
+  files: number;
+  bytes: number;
+  state: 'waiting' | 'sent' | 'done';
+  failed: Set<number>;
+  /** Ordinals of operations that lead a hard-link group. */
+  leaders: Map<number, string>;
+}
+
+type Item_ =
+  | Batch
+  | { kind: 'told'; op: Operation; path: RelPath; result: OperationResult }
+  | { kind: 'link'; op: Operation; natural: Operation; folder: FolderContext }
+  | { kind: 'leave'; frame: Frame };
+
+/** Carries out one plan. */
+export class Executor {
+  private readonly items: Item_[] = [];
+  private head = 0;
+  private nextUnsent = 0;
+  private readonly stack: Frame[] = [];
+  private readonly writer = new OperationWriter(64 << 10);
+  private batch: Batch | undefined;
+  private partFrame: Frame | undefined;
+  private readonly outstanding = new Map<number, { batch: Batch; worker: PoolWorker }>();
+  private readonly load = new Map<PoolWorker, number>();
+  private nextId = 1;
+  private workersReady = false;
+  private wake: (() => void) | undefined;
+  private failure: Error | undefined;
+  private readonly failedGroups = new Set<string>();
+  private readonly delayed: Frame[] = [];
+  private readonly stat = new StatTable(1);
+  deletionsSkipped = 0;
+  private deleted = 0;
+
+  constructor(private readonly deps: ExecuteDeps) {}
+
+  /** Everything but the last deletions. */
+  async run(): Promise<void> {
+    const { deps } = this;
+    deps.pool.listen((worker, message) => this.receive(worker, message), (error) => {
+      this.failure = error;
+      this.wake?.();
+    });
+    const op = emptyOperation();
+    for (const chunk of deps.store.chunks(0)) {
+      const reader = new OperationReader(chunk);
+      while (!reader.done && !deps.shared.aborted) {
+        const kind = reader.peekKind();
+        if (kind === OpKind.Folder) {
+          reader.next(op);
+          this.folder(op);
+        } else if (kind === OpKind.Delete) {
+          reader.next(op);
+          await this.drain();
+          this.removal(op);
+        } else if (kind === OpKind.Note && deps.wants !== 'all' && !deps.resolver.active) {
+          reader.skip();
+        } else this.content(reader, op, chunk);
+        if (this.items.length - this.head >= WINDOW) await this.pump(WINDOW / 2);
+      }
+    }
+    this.closeBatch();
+    this.leaveTo(undefined);
+    await this.drain();
+    await this.finishDelayed();
+  }
+
+  /** The deletions that come last (or, with --delete-before, first). */
+  async runDeletions(): Promise<void> {
+    const { deps } = this;
+    const op = emptyOperation();
+    let since = performance.now();
+    for (const chunk of deps.store.chunks(1)) {
+      const reader = new OperationReader(chunk);
+      while (!reader.done && !deps.shared.aborted) {
+        reader.next(op);
+        if (op.kind === OpKind.Folder) this.folder(op);
+        else this.removal(op);
+        if (performance.now() - since > 10) {
+          await new Promise<void>((resolve) => setImmediate(resolve));
+          deps.tick();
+          since = performance.now();
+        }
+      }
+    }
+    this.leaveTo(undefined);
+    await this.drain();
+  }
+
+  // ---------------------------------------------------------------- dispatch
+
+  private folder(op: Operation): void {
+    const path = op.name;
+    const top = this.stack[this.stack.length - 1];
+    if (top?.path === path) return;
+    this.closePart();
+    this.leaveTo(path);
+    if (this.stack[this.stack.length - 1]?.path === path) return;
+    const { deps } = this;
+    const own = copyOperation(op);
+    const parent = this.stack[this.stack.length - 1];
+    const frame: Frame = { path, op: own, context: undefined, entered: false };
+    this.stack.push(frame);
+    if (parent !== undefined && parent.context === undefined) return; // told for the parent already
+    if (own.item === 0 && own.set === 0) {
+      frame.context = this.openContext(path);
+      if (deps.wants === 'all' && own.reason === Reason.Unchanged) this.items.push({ kind: 'told', op: own, path, result: 'done' });
+      return;
+    }
+    const parentContext = path === '' ? undefined : parent?.path === parentOf(path) ? parent.context : this.openContext(parentOf(path));
+    frame.context = enterFolder(deps.runner.context, parentContext, own);
+    frame.entered = true;
+    this.takeProblems();
+    if (own.item !== 0 || deps.wants === 'all') {
+      this.items.push({ kind: 'told', op: own, path, result: frame.context === undefined ? 'failed' : 'done' });
+      if (own.item !== 0) deps.finished(1, 0);
+    }
+  }
+
+  /** One operation on content or attributes: into the batch at hand, or to the release. */
+  private content(reader: OperationReader, op: Operation, chunk: Uint8Array): void {
+    const { deps } = this;
+    const frame = this.stack[this.stack.length - 1];
+    if (frame === undefined) throw new Error('an operation before its folder');
+    const size = reader.peekSize();
+    const from = reader.offset;
+    let leads = '';
+    if (deps.resolver.active) {
+      reader.next(op);
+      const grouped = op.group !== '';
+      const natural = grouped ? copyOperation(op) : op;
+      deps.resolver.adapt(op, frame.path);
+      if (op.kind === OpKind.Link && grouped) {
+        this.closePart();
+        this.closeBatch();
+        if (frame.context === undefined) this.lostWithFolder(op, frame);
+        else this.items.push({ kind: 'link', op: copyOperation(op), natural, folder: frame.context });
+        return;
+      }
+      if (op.kind === OpKind.Note && deps.wants !== 'all') return;
+      if (grouped) leads = op.group;
+    } else reader.skip();
+    if (frame.context === undefined) {
+      if (!deps.resolver.active) new OperationReader(chunk.subarray(from, reader.offset)).next(op);
+      this.lostWithFolder(op, frame);
+      return;
+    }
+    const batch = this.openBatch(frame);
+    if (leads !== '') batch.leaders.set(batch.operations, leads);
+    if (deps.resolver.active) this.writer.write(op);
+    else this.writer.append(chunk.subarray(from, reader.offset));
+    batch.operations++;
+    batch.bytes += size;
+    if (batch.operations >= BATCH_OPERATIONS || batch.bytes >= BATCH_BYTES) {
+      this.closePart();
+      this.closeBatch();
+    }
+  }
+
+  private openBatch(frame: Frame): Batch {
+    if (this.batch === undefined) {
+      this.batch = { kind: 'batch', parts: [], operations: 0, files: 0, bytes: 0, state: 'waiting', failed: new Set(), leaders: new Map() };
+    }
+    if (this.partFrame !== frame) {
+      this.closePart();
+      this.partFrame = frame;
+    }
+    return this.batch;
+  }
+
+  private closePart(): void {
+    const context = this.partFrame?.context;
+    if (context !== undefined && this.batch !== undefined && this.writer.length > 0) {
+      this.batch.parts.push({
+        path: context.path, fresh: context.fresh, setgid: context.setgid, gid: context.gid, defaultAcl: context.defaultAcl, bytes: this.writer.take(),
+      });
+    }
+    this.partFrame = undefined;
+  }
+
+  private closeBatch(): void {
+    this.closePart();
+    if (this.batch === undefined) return;
+    this.items.push(this.batch);
+    this.batch = undefined;
+    this.deal();
+  }
+
+  /** Leaves all folders that `path` does not lie in; undefined: all. */
+  private leaveTo(path: RelPath | undefined): void {
+    for (;;) {
+      const top = this.stack[this.stack.length - 1];
+      if (top === undefined) return;
+      if (path !== undefined && (top.path === EMPTY || path === top.path || path.startsWith(`${top.path}/`))) return;
+      this.closeBatch();
+      this.stack.pop();
+      if (top.context !== undefined && top.op.set !== 0) this.items.push({ kind: 'leave', frame: top });
+    }
+  }
+
+  private openContext(path: RelPath): FolderContext | undefined {
+    const { runner, posix } = this.deps;
+    const fd = runner.context.targetFolders.open(path);
+    if (fd < 0) {
+      this.deps.problem({ code: 'write-failed', phase: 'apply', side: 'target', path, errno: -fd, severity: 'error', message: `the folder cannot be opened: ${errnoText(-fd)}` });
+      return undefined;
+    }
+    posix.fstat(fd, this.stat, 0);
+    return { path, fd, fresh: false, setgid: (this.stat.perms(0) & 0o2000) !== 0, gid: this.stat.gid(0) };
+  }
+
+  /** The folder of an operation could not be entered: its problem was told, the operation is not done. */
+  private lostWithFolder(op: Operation, frame: Frame): void {
+    if (op.kind === OpKind.Note) return;
+    this.deps.finished(1, op.kind === OpKind.File ? 1 : 0);
+    if (this.deps.wants !== 'none') this.items.push({ kind: 'told', op: copyOperation(op), path: joinPath(frame.path, op.name), result: 'failed' });
+  }
+
+  // ---------------------------------------------------------------- workers
+
+  private deal(): void {
+    const { deps } = this;
+    const last = this.items[this.items.length - 1];
+    const heavy = last?.kind === 'batch' && last.bytes >= HEAVY;
+    if (!this.workersReady && (heavy || (deps.threads > 1 && (deps.operations > WORTH_WORKERS || deps.transferBytes > 4 * HEAVY)))) {
+      this.workersReady = true;
+      deps.pool.grow(Math.max(1, deps.threads - 1));
+      for (const worker of deps.pool.workers) {
+        worker.post({ kind: 'apply-setup', setup: deps.applySetup });
+        this.load.set(worker, 0);
+      }
+    }
+    if (!this.workersReady) return;
+    if (this.nextUnsent < this.head) this.nextUnsent = this.head;
+    for (; this.nextUnsent < this.items.length; this.nextUnsent++) {
+      const item = this.items[this.nextUnsent] as Item_;
+      if (item.kind !== 'batch' || item.state !== 'waiting') continue;
+      let best: PoolWorker | undefined;
+      for (const worker of deps.pool.workers) {
+        const load = this.load.get(worker) ?? 0;
+        if (load < AHEAD && (best === undefined || load < (this.load.get(best) ?? 0))) best = worker;
+      }
+      if (best === undefined) return;
+      const id = this.nextId++;
+      item.state = 'sent';
+      this.outstanding.set(id, { batch: item, worker: best });
+      this.load.set(best, (this.load.get(best) ?? 0) + 1);
+      best.post({ kind: 'apply', id, parts: item.parts });
+    }
+  }
+
+  private receive(_worker: PoolWorker, message: FromWorker): void {
+    if (message.kind !== 'applied') throw new Error(`a ${message.kind} answer during execution`);
+    const entry = this.outstanding.get(message.id);
+    if (entry === undefined) throw new Error('an answer to no batch');
+    this.outstanding.delete(message.id);
+    this.load.set(entry.worker, (this.load.get(entry.worker) ?? 1) - 1);
+    this.settle(entry.batch, message.result);
+    this.deal();
+    this.wake?.();
+  }
+
+  private settle(batch: Batch, result: ReturnType<ApplyRunner['run']>): void {
+    batch.state = 'done';
+    batch.failed = new Set(result.failed);
+    this.deps.count(result.counters);
+    for (const problem of result.problems) this.deps.problem(problem);
+    for (const [ordinal, group] of batch.leaders) if (batch.failed.has(ordinal)) this.failedGroups.add(group);
+    this.deps.finished(batch.operations, result.counters.transferredFiles);
+  }
+
+  /** Waits until at most `limit` items are left. */
+  private async pump(limit: number): Promise<void> {
+    const { deps } = this;
+    for (;;) {
+      if (this.failure !== undefined) throw this.failure;
+      this.release();
+      deps.tick();
+      if (this.items.length - this.head <= limit) return;
+      this.deal();
+      const mine = this.lightest();
+      if (mine !== undefined) {
+        mine.state = 'sent';
+        this.settle(mine, deps.runner.run(mine.parts));
+        await new Promise<void>((resolve) => setImmediate(resolve));
+      } else {
+        await new Promise<void>((resolve) => { this.wake = resolve; });
+        this.wake = undefined;
+      }
+    }
+  }
+
+  /** The first batch that nobody has and that the main thread may carry out itself. */
+  private lightest(): Batch | undefined {
+    for (let k = this.head; k < this.items.length; k++) {
+      const item = this.items[k] as Item_;
+      if (item.kind === 'batch' && item.state === 'waiting' && (item.bytes < HEAVY || !this.workersReady)) return item;
+    }
+    return undefined;
+  }
+
+  private async drain(): Promise<void> {
+    this.closeBatch();
+    await this.pump(0);
+  }
+
+  // ---------------------------------------------------------------- release
+
+  private release(): void {
+    while (this.head < this.items.length) {
+      const item = this.items[this.head] as Item_;
+      if (item.kind === 'batch') {
+        if (item.state !== 'done') break;
+        this.tellBatch(item);
+      } else if (item.kind === 'told') this.tell(item.op, item.path, item.result);
+      else if (item.kind === 'link') this.link(item.op, item.natural, item.folder);
+      else this.leave(item.frame);
+      this.head++;
+    }
+    if (this.head > 1024) {
+      this.items.splice(0, this.head);
+      this.nextUnsent = Math.max(0, this.nextUnsent - this.head);
+      this.head = 0;
+    }
+  }
+
+  private tellBatch(batch: Batch): void {
+    if (this.deps.wants === 'none') return;
+    const op = emptyOperation();
+    let ordinal = 0;
+    for (const part of batch.parts) {
+      for (const reader = new OperationReader(part.bytes); !reader.done; ordinal++) {
+        reader.next(op);
+        this.tell(op, joinPath(part.path, op.name), batch.failed.has(ordinal) ? 'failed' : 'done');
+      }
+    }
+  }
+
+  private tell(op: Operation, path: RelPath, result: OperationResult): void {
+    const { wants } = this.deps;
+    if (wants === 'none' || (wants === 'changes' && (op.kind === OpKind.Note || (op.kind === OpKind.Folder && op.item === 0)))) return;
+    this.deps.tell(op, path, result);
+  }
+
+  private link(op: Operation, natural: Operation, folder: FolderContext): void {
+    const { deps } = this;
+    const path = joinPath(folder.path, op.name);
+    let done: boolean;
+    if (deps.shared.aborted) done = false;
+    else if (this.failedGroups.has(natural.group)) {
+      // The leader could not be made: this name takes its place, and the rest are linked to it.
+      done = natural.kind === OpKind.Note || execute(deps.runner.context, folder, natural);
+      if (done) {
+        deps.resolver.replaceLeader(natural.group, path);
+        this.failedGroups.delete(natural.group);
+      }
+    } else {
+      op.link = deps.resolver.leaderOf(natural.group) ?? op.link;
+      done = execute(deps.runner.context, folder, op);
+    }
+    this.takeProblems();
+    deps.finished(1, 0);
+    this.tell(op, path, done ? 'done' : 'failed');
+  }
+
+  private leave(frame: Frame): void {
+    const { deps } = this;
+    if (deps.options.replace.delayUpdates) {
+      this.delayed.push(frame);
+      return;
+    }
+    if (frame.context !== undefined) leaveFolder(deps.runner.context, frame.context, frame.op);
+    this.takeProblems();
+  }
+
+  private async finishDelayed(): Promise<void> {
+    const { runner } = this.deps;
+    for (const frame of this.delayed) {
+      if (frame.context !== undefined && !this.deps.shared.aborted) finishDelayed(runner.context, frame.context);
+    }
+    for (const frame of this.delayed) if (frame.context !== undefined) leaveFolder(runner.context, frame.context, frame.op);
+    this.delayed.length = 0;
+    this.takeProblems();
+    await Promise.resolve();
+  }
+
+  private removal(op: Operation): void {
+    const { deps } = this;
+    const frame = this.stack[this.stack.length - 1];
+    if (frame === undefined) throw new Error('a deletion before its folder');
+    deps.resolver.adapt(op, frame.path);
+    if (op.kind !== OpKind.Delete) return;
+    const { maxDelete } = deps.options.delete;
+    if (op.reason !== Reason.Incomplete && maxDelete !== undefined && this.deleted >= maxDelete) {
+      this.deletionsSkipped++;
+      return;
+    }
+    deps.finished(1, 0);
+    if (frame.context === undefined) return;
+    const done = removeEntry(deps.runner.context, frame.context, op);
+    if (done && op.reason !== Reason.Incomplete) this.deleted++;
+    this.takeProblems();
+    if (op.reason !== Reason.Incomplete) this.items.push({ kind: 'told', op: copyOperation(op), path: joinPath(frame.path, op.name), result: done ? 'done' : 'failed' });
+    this.release();
+  }
+
+  private takeProblems(): void {
+    const { runner } = this.deps;
+    for (const problem of runner.takeProblems()) this.deps.problem(problem);
+  }
+}
+
+/** The operation that makes or mends the target root where the plan has none for it. */
+export function rootOperation(): Operation {
+  const op = emptyOperation();
+  op.kind = OpKind.Folder;
+  op.reason = Reason.New;
+  op.item = Item.New | Item.Local;
+  op.set = SetBits.Mode;
+  op.mode = S_IFDIR | 0o755;
+  return op;
+}

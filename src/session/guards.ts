@@ -1,0 +1,75 @@
+/** Guards: refuse before the first byte what would end badly. They look at the whole plan's totals. */
+import { displayName, TwintreeError, type ByteString } from '../tree/index.js';
+import type { FsInfo } from '../fs/index.js';
+import type { ScanFindings } from '../endpoint/index.js';
+import type { DeleteOptions } from '../plan/index.js';
+
+/** --delete-limit: refuses where the plan deletes more. @throws TwintreeError REFUSED. */
+export function guardDeletions(findings: ScanFindings, options: DeleteOptions, moves: number): void {
+  const { limit } = options;
+  if (limit === undefined) return;
+  const d = findings.deletes;
+  const count = d.files + d.dirs + d.links + d.devices + d.specials - moves;
+  const advice = 'Look at the plan with -n, then raise the limit if it is right.';
+  if ('count' in limit && count > limit.count) {
+    throw new TwintreeError('REFUSED', `${count} deletions are planned, more than --delete-limit=${limit.count}; nothing was changed`, { advice });
+  }
+  if ('percent' in limit && findings.targetEntries > 0 && (count / findings.targetEntries) * 100 > limit.percent) {
+    const share = ((count / findings.targetEntries) * 100).toFixed(1);
+    throw new TwintreeError('REFUSED', `${count} deletions are planned, ${share} % of the target, more than --delete-limit=${limit.percent}%; nothing was changed`, { advice });
+  }
+}
+
+/**
+ * Free space: refuses where the new content cannot fit, with the reserve. Counted carefully: what is replaced
+ * gives back its space only after its successor is complete, what is deleted only in the end where deletions come last.
+ * @throws TwintreeError NO_SPACE.
+ */
+export function guardSpace(findings: ScanFindings, info: FsInfo, reserve: number, deletesFirst: boolean, inplace: boolean): void {
+  const available = info.availableBlocks * info.blockSize;
+  // The net growth, and the largest replaced file once more, while old and new stand side by side.
+  const given = findings.bytesReplaced + (deletesFirst ? findings.bytesRemoved : 0);
+  const needed = Math.max(0, findings.bytesNeeded - given) + (inplace ? 0 : findings.largestReplaced);
+  if (needed + reserve <= available) return;
+  throw new TwintreeError('NO_SPACE', `about ${human(needed)} are needed on the target, ${human(Math.max(0, available - reserve))} are free${reserve > 0 ? ` beyond the reserve of ${human(reserve)}` : ''}; nothing was changed`, {
+    advice: 'Make room, leave something out, or lower --reserve.',
+  });
+}
+
+/** Inodes: refuses where a file system with a fixed number of them has too few. @throws TwintreeError NO_SPACE. */
+export function guardInodes(findings: ScanFindings, info: FsInfo): void {
+  if (info.files === 0) return;
+  const c = findings.creates;
+  const d = findings.deletes;
+  const needed = c.files + c.dirs + c.links + c.devices + c.specials;
+  if (needed <= info.freeFiles + d.files + d.dirs + d.links + d.devices + d.specials) return;
+  throw new TwintreeError('NO_SPACE', `${needed} new entries are planned, the target's file system has ${info.freeFiles} free inodes; nothing was changed`, { advice: 'Make room or use a file system made with more inodes.' });
+}
+
+/** What the user is told once about each class that cannot be held. */
+export function lostNotices(findings: ScanFindings): { code: string; message: string }[] {
+  return findings.lost.map(({ kind, count, example }) => ({
+    code: `cannot-keep-${kind}`,
+    message: `${describe(kind)} cannot be kept on this target (${count} ${count === 1 ? 'entry' : 'entries'}, such as ${displayName(example === '' ? ('.' as ByteString) : example)})`,
+  }));
+}
+
+function describe(kind: string): string {
+  switch (kind) {
+    case 'owner': return 'owners other than the user that runs this';
+    case 'group': return 'groups that the user is not in';
+    case 'devices': return 'device nodes';
+    default: return kind;
+  }
+}
+
+function human(bytes: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = bytes;
+  let k = 0;
+  while (value >= 1024 && k < units.length - 1) {
+    value /= 1024;
+    k++;
+  }
+  return `${k === 0 ? value : value.toFixed(1)} ${units[k] as string}`;
+}

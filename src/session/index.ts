@@ -1,0 +1,5 @@
+/** One session from scan to recorded. */
+export * from './events.js';
+export { runSync, type SyncRequest } from './run.js';
+export { newOutcome, newTotals } from './outcome.js';
+export { verifyTrees } from './verify.js';

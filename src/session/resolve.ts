@@ -1,0 +1,165 @@
+/**
+ * Resolving: what can be decided only when both trees are known whole. Names that were moved are found among
+ * what would be deleted, and each hard-link group gets its leader. Then `Resolver.adapt` turns the operations of
+ * the plan into what is really done, the same for a dry run and a real one. Memory follows the number of hard-linked
+ * inodes and of files that would be deleted (bounded), not the tree.
+ */
+import { emptyOperation, Item, OpKind, OperationReader, Reason, SetBits, type Operation } from '../plan/index.js';
+import { EMPTY, joinPath, S_IFMT, S_IFREG, type RelPath } from '../tree/index.js';
+import type { ComparePair } from '../endpoint/index.js';
+import type { PlanStore } from './plan-store.js';
+
+/** Most files among which moves are looked for. */
+const MAX_REMOVED = 250_000;
+
+interface Leader {
+  path: RelPath;
+  /** Inode that the leader has on the target now ('' where it is to be made). */
+  inode: string;
+}
+
+/** A pair to be proven equal before it is a move. */
+export interface MoveCandidate { from: RelPath; to: RelPath; pair: ComparePair }
+
+/** Decisions over the whole plan. */
+export class Resolver {
+  private readonly leaders = new Map<string, Leader>();
+  private readonly movedTo = new Map<RelPath, RelPath>();
+  private readonly movedFrom = new Set<RelPath>();
+
+  /** Chooses the leader of each hard-link group: the first name whose file is equal already, else the first name. */
+  findLeaders(store: PlanStore): void {
+    const op = emptyOperation();
+    const current = new Set<string>();
+    for (const chunk of store.chunks(0)) {
+      const reader = new OperationReader(chunk);
+      let folder: RelPath = this.lastFolder;
+      while (!reader.done) {
+        reader.next(op);
+        if (op.kind === OpKind.Folder) folder = op.name;
+        if (op.group === '') continue;
+        const inode = inodeOf(op);
+        const isCurrent = (op.kind === OpKind.Note || op.kind === OpKind.Attributes) && inode !== '';
+        const known = this.leaders.get(op.group);
+        if (known === undefined || (isCurrent && !current.has(op.group))) {
+          this.leaders.set(op.group, { path: joinPath(folder, op.name), inode: isCurrent ? inode : '' });
+          if (isCurrent) current.add(op.group);
+        }
+      }
+      this.lastFolder = folder;
+    }
+    this.lastFolder = EMPTY;
+  }
+
+  /** Finds pairs of a file that would be deleted and a new file of the same size and time. */
+  findMoves(store: PlanStore): MoveCandidate[] {
+    const removed = new Map<string, RelPath[]>();
+    const op = emptyOperation();
+    let count = 0;
+    this.eachOperation(store, 1, op, (folder) => {
+      if (op.kind !== OpKind.Delete || (op.mode & S_IFMT) !== S_IFREG || op.size === 0 || op.reason !== Reason.Extraneous) return;
+      if (++count > MAX_REMOVED) return;
+      const key = moveKey(op.size, op.expected.mtimeSec, op.expected.mtimeNsec);
+      const list = removed.get(key);
+      const path = joinPath(folder, op.name);
+      if (list === undefined) removed.set(key, [path]);
+      else list.push(path);
+    });
+    const found: MoveCandidate[] = [];
+    if (removed.size === 0) return found;
+    this.eachOperation(store, 0, op, (folder) => {
+      if (op.kind !== OpKind.File || op.group !== '' || op.alt !== 0 || (op.item & Item.New) === 0 || op.expected.mode !== 0 || op.size === 0) return;
+      const list = removed.get(moveKey(op.size, op.mtimeSec, op.mtimeNsec));
+      if (list === undefined || list.length === 0) return;
+      const to = joinPath(folder, op.name);
+      // Of several, the one of the same name is the likeliest.
+      const same = list.findIndex((path) => path.endsWith(`/${op.name}`) || path === op.name);
+      const from = list.splice(same >= 0 ? same : 0, 1)[0] as RelPath;
+      found.push({ from, to, pair: { layer: op.layer, source: to, target: from, size: op.size } });
+    });
+    return found;
+  }
+
+  /** Takes a proven move into the plan. */
+  move(candidate: MoveCandidate): void {
+    this.movedTo.set(candidate.to, candidate.from);
+    this.movedFrom.add(candidate.from);
+  }
+
+  get moves(): number {
+    return this.movedTo.size;
+  }
+
+  /** Whether any operation may be other than it stands in the plan. */
+  get active(): boolean {
+    return this.leaders.size > 0 || this.movedTo.size > 0;
+  }
+
+  /** Turns an operation into what is done; `op` is changed in place. */
+  adapt(op: Operation, folder: RelPath): void {
+    if (op.group !== '') this.adaptLink(op, folder);
+    else if (op.kind === OpKind.File && this.movedTo.size > 0) {
+      const from = this.movedTo.get(joinPath(folder, op.name));
+      if (from === undefined) return;
+      op.kind = OpKind.Move;
+      op.reason = Reason.Moved;
+      op.item = Item.New | Item.Local;
+      op.link = from;
+    } else if (op.kind === OpKind.Delete && this.movedFrom.size > 0 && this.movedFrom.has(joinPath(folder, op.name))) {
+      op.kind = OpKind.Note;
+      op.reason = Reason.Moved;
+    }
+  }
+
+  /** Another member becomes the leader of a group whose leader failed. */
+  replaceLeader(group: string, path: RelPath): void {
+    this.leaders.set(group, { path, inode: '' });
+  }
+
+  /** Path of a group's leader. */
+  leaderOf(group: string): RelPath | undefined {
+    return this.leaders.get(group)?.path;
+  }
+
+  private adaptLink(op: Operation, folder: RelPath): void {
+    const leader = this.leaders.get(op.group);
+    if (leader === undefined || leader.path === joinPath(folder, op.name)) return;
+    const inode = inodeOf(op);
+    if (inode !== '' && inode === leader.inode) {
+      // One inode already: its attributes are the leader's business.
+      op.kind = OpKind.Note;
+      op.reason = Reason.Unchanged;
+      op.item = 0;
+      op.set = 0;
+      return;
+    }
+    op.kind = OpKind.Link;
+    op.reason = Reason.LinkMissing;
+    op.item = (op.expected.mode === 0 ? Item.New : 0) | Item.HardLink;
+    op.set &= ~(SetBits.Mtime | SetBits.Mode | SetBits.Uid | SetBits.Gid | SetBits.Atime | SetBits.Acl | SetBits.Xattr);
+    op.link = leader.path;
+  }
+
+  private lastFolder: RelPath = EMPTY;
+
+  private eachOperation(store: PlanStore, stream: 0 | 1, op: Operation, visit: (folder: RelPath) => void): void {
+    let folder: RelPath = EMPTY;
+    for (const chunk of store.chunks(stream)) {
+      const reader = new OperationReader(chunk);
+      while (!reader.done) {
+        reader.next(op);
+        if (op.kind === OpKind.Folder) folder = op.name;
+        else visit(folder);
+      }
+    }
+  }
+}
+
+function inodeOf(op: Operation): string {
+  const e = op.expected;
+  return e.mode === 0 ? '' : `${e.inoHigh}:${e.inoLow}`;
+}
+
+function moveKey(size: number, sec: number, nsec: number): string {
+  return `${size}:${sec}:${nsec}`;
+}

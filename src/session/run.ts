@@ -1,0 +1,346 @@
+/**
+ * One session: scan → plan → guard → transfer → apply → record. A dry run is the same up to the guards.
+ * Problems with single paths are collected; what stops the whole run is thrown as a TwintreeError.
+ */
+import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { Errno, errnoText, loadPosix, portableReason, probeTarget, type Posix, type TargetTraits } from '../fs/index.js';
+import { ApplyRunner, idMapper, SharedState, WorkerPool, type ApplyCounters, type ApplySetup, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
+import type { SessionOptions } from '../plan/index.js';
+import { displayName, TwintreeError, type ByteString, type Problem } from '../tree/index.js';
+import type { Outcome, PlanTotals, Progress, SessionListener } from './events.js';
+import { Executor } from './execute.js';
+import { impliedFilters } from './implied-filters.js';
+import { guardDeletions, guardInodes, guardSpace, lostNotices } from './guards.js';
+import { proveMoves } from './moves.js';
+import { newOutcome } from './outcome.js';
+import { PlanStore } from './plan-store.js';
+import { preview } from './preview.js';
+import { Resolver } from './resolve.js';
+import { scan } from './scan.js';
+import { openSources, type Sources } from './sources.js';
+import { findTarget, makeTarget, openAltDests, openSideFolder, type Target } from './target.js';
+
+/** What a sync is asked. */
+export interface SyncRequest {
+  sources: readonly ByteString[];
+  /** Undefined lists the sources only (with dryRun). */
+  target: ByteString | undefined;
+  options: SessionOptions;
+}
+
+/** Problems kept in the outcome; more are counted only. */
+const MAX_PROBLEMS = 10_000;
+/** Threads that a session uses at most by itself. */
+const MAX_THREADS = 4;
+/** Milliseconds between two progress events. */
+const PROGRESS_EVERY = 100;
+
+/**
+ * Makes the target equal to the sources. Resolves with what was done, also where single paths failed.
+ * @throws TwintreeError where the whole run had to stop before or in its work.
+ */
+export async function runSync(request: SyncRequest, listener: SessionListener = {}, signal?: AbortSignal): Promise<Outcome> {
+  const session = new Session(request, listener);
+  const abort = (): void => session.abort();
+  if (signal?.aborted === true) abort();
+  signal?.addEventListener('abort', abort);
+  const umask = process.umask(0);
+  try {
+    return await session.run(umask);
+  } finally {
+    process.umask(umask);
+    signal?.removeEventListener('abort', abort);
+    await session.close();
+  }
+}
+
+class Session {
+  private readonly posix: Posix = loadPosix();
+  private readonly shared = new SharedState();
+  private readonly pool = new WorkerPool(this.shared);
+  private readonly store = new PlanStore(this.posix);
+  private readonly resolver = new Resolver();
+  private readonly started = performance.now();
+  private readonly outcome = newOutcome();
+  private readonly options: SessionOptions;
+  private readonly threads: number;
+  private readonly handles: number[] = [];
+  private progressAt = 0;
+  private phase: Progress['phase'] = 'scan';
+  private doneOperations = 0;
+  private doneFiles = 0;
+  private stopTimer: NodeJS.Timeout | undefined;
+  private stoppedByTime = false;
+
+  constructor(private readonly request: SyncRequest, private readonly listener: SessionListener) {
+    const { options } = request;
+    this.options = { ...options, filters: [...options.filters, ...impliedFilters(options)] };
+    const { threads, bwlimit, stopAt } = options;
+    // A bandwidth limit is kept by one thread for all.
+    this.threads = bwlimit > 0 ? 1 : (threads ?? Math.min(availableParallelism(), MAX_THREADS));
+    if (stopAt !== undefined) {
+      this.stopTimer = setTimeout(() => {
+        this.stoppedByTime = true;
+        this.abort();
+      }, Math.max(0, stopAt - Date.now()));
+    }
+  }
+
+  abort(): void {
+    this.shared.abort();
+  }
+
+  async run(umask: number): Promise<Outcome> {
+    const { posix, options, request, outcome } = this;
+    this.tellLacks();
+    const sources = openSources(posix, request.sources, options);
+    for (const mount of sources.mounts) this.handles.push(mount.fd);
+    for (const problem of sources.problems) this.problem(problem);
+    const target: Target = request.target === undefined ? { path: '' as ByteString, fd: -1, alias: undefined } : findTarget(posix, request.target, sources, request.sources.length);
+    if (target.fd >= 0) this.handles.push(target.fd);
+    if (sources.selection.children === undefined && sources.selection.mounts.length === 0) return this.finish(sources.missing > 0 ? 23 : 0);
+    if (target.fd >= 0) this.lock(target);
+
+    const altRoots = openAltDests(posix, target, options, (code, message) => this.listener.notice?.(code, message));
+    this.handles.push(...altRoots);
+    const setup = this.scanSetup(sources, target, altRoots, umask);
+    const findings = await this.scan(setup);
+    outcome.scanMs = performance.now() - this.started;
+
+    this.phase = 'plan';
+    if (findings.grouped > 0) this.resolver.findLeaders(this.store);
+    await this.findMoves(findings, setup);
+    const totals = this.totals(findings);
+    outcome.totals = totals;
+    this.guard(findings, target);
+    for (const { code, message } of lostNotices(findings)) this.listener.notice?.(code, message);
+    this.listener.plan?.(totals);
+
+    const deletes = options.delete.when !== undefined && !this.shared.aborted && this.mayDelete(findings, sources);
+    if (options.dryRun) {
+      preview(this.store, this.resolver, this.listener, deletes ? (options.delete.when ?? 'after') : undefined, options.delete.maxDelete, outcome, () => this.shared.aborted);
+      return this.finish();
+    }
+    await this.apply(sources, target, altRoots, umask, findings, deletes);
+    return this.finish();
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.stopTimer);
+    await this.pool.close();
+    this.store.close();
+    for (const fd of this.handles) this.posix.close(fd);
+  }
+
+  // ---------------------------------------------------------------- before the plan
+
+  private tellLacks(): void {
+    if (this.posix.lacks.size === 0) return;
+    const reason = portableReason();
+    this.listener.notice?.('portable', `system calls are reached through Node.js alone${reason === undefined ? '' : ` (${reason})`}; not kept: ${[...this.posix.lacks].join(', ')}`);
+  }
+
+  /** One session writes to a target at a time; the kernel gives the lock back whatever happens to us. */
+  private lock(target: Target): void {
+    if (!this.options.lock || this.options.dryRun) return;
+    const got = this.posix.flock(target.fd, 'exclusive');
+    if (got === -Errno.EWOULDBLOCK) {
+      throw new TwintreeError('LOCKED', 'another session is working on this target', { path: target.path, advice: 'Wait for it, or use --no-lock where you know that both may work at once.' });
+    }
+  }
+
+  private scanSetup(sources: Sources, target: Target, altRoots: number[], umask: number): ScanSetup {
+    const { posix, options, request } = this;
+    const root = posix.euid === 0;
+    const traits: TargetTraits | undefined = target.fd < 0 ? undefined : probeTarget(posix, target.fd, { mayWrite: !options.dryRun });
+    const foldsCase = traits?.caseInsensitive === true;
+    const alias = target.alias;
+    if (alias !== undefined) this.renameSingle(sources, alias);
+    return {
+      options, mounts: sources.mounts, selection: sources.selection, target: target.fd, altRoots,
+      facts: {
+        granularityNs: traits?.timeGranularity ?? (posix.lacks.has('nanoseconds') ? 2000 : 1),
+        setsOwner: root || options.attributes.fakeSuper.target, groups: [...posix.groups, posix.egid], umask, makesDevices: root,
+      },
+      foldsNames: foldsCase ? 'case' : 'no',
+      notes: this.listener.wantsOperations === 'all' || request.target === undefined,
+      alias,
+    };
+  }
+
+  /** One file under another name: the selection knows it by the name it shall have. */
+  private renameSingle(sources: Sources, alias: { name: ByteString; source: ByteString }): void {
+    const node = sources.selection.children?.get(alias.source);
+    if (node === undefined || alias.name === alias.source) return;
+    sources.selection.children?.delete(alias.source);
+    sources.selection.children?.set(alias.name, node);
+  }
+
+  private async scan(setup: ScanSetup): Promise<ScanFindings> {
+    const findings = await scan({
+      posix: this.posix, setup, shared: this.shared, pool: this.pool, threads: this.threads, ids: idMapper(this.options), store: this.store, tick: () => this.tick(),
+    });
+    for (const problem of findings.problems) this.problem(problem);
+    return findings;
+  }
+
+  private async findMoves(findings: ScanFindings, setup: ScanSetup): Promise<void> {
+    const { when, detectMoves } = this.options.delete;
+    if ((when !== 'after' && when !== 'delay') || !detectMoves || findings.removableFiles === 0 || findings.creates.files === 0 || findings.incomplete) return;
+    const candidates = this.resolver.findMoves(this.store);
+    if (candidates.length === 0) return;
+    const same = await proveMoves(this.posix, setup, this.pool, this.shared, this.threads, candidates);
+    candidates.forEach((candidate, k) => {
+      if (same[k] !== true) return;
+      this.resolver.move(candidate);
+      findings.bytesNeeded -= Math.min(findings.bytesNeeded, candidate.pair.size);
+      findings.transferFiles--;
+      findings.transferBytes -= candidate.pair.size;
+    });
+  }
+
+  private totals(findings: ScanFindings): PlanTotals {
+    const moves = this.resolver.moves;
+    const deletes = { ...findings.deletes, files: findings.deletes.files - moves };
+    return {
+      entries: findings.entries, totalSize: findings.totalSize, transferFiles: findings.transferFiles, transferBytes: findings.transferBytes,
+      creates: findings.creates, deletes, moves, links: findings.grouped, attributeChanges: findings.attributeChanges, operations: findings.operations - moves,
+    };
+  }
+
+  private guard(findings: ScanFindings, target: Target): void {
+    const { options, posix } = this;
+    const { when } = options.delete;
+    if (when !== undefined && !findings.incomplete) guardDeletions(findings, options.delete, this.resolver.moves);
+    if (target.fd < 0 || options.dryRun) return;
+    const info = posix.statfs(target.fd);
+    if (typeof info === 'number') return;
+    if (info.readOnly && findings.operations > 0) throw new TwintreeError('TARGET_UNUSABLE', 'the file system of the target is read-only', { path: target.path });
+    guardSpace(findings, info, options.guard.reserveBytes, when === 'before' || when === 'during', options.replace.inplace);
+    guardInodes(findings, info);
+  }
+
+  private mayDelete(findings: ScanFindings, sources: Sources): boolean {
+    if (sources.missing > 0) {
+      this.listener.notice?.('no-deletion', 'a source is missing: nothing is deleted');
+      return false;
+    }
+    if (findings.incomplete && !this.options.delete.ignoreErrors) {
+      this.listener.notice?.('no-deletion', 'the source could not be read whole: nothing is deleted');
+      return false;
+    }
+    return true;
+  }
+
+  // ---------------------------------------------------------------- carrying out
+
+  private async apply(sources: Sources, target: Target, altRoots: number[], umask: number, findings: ScanFindings, deletes: boolean): Promise<void> {
+    const { posix, options, outcome } = this;
+    const { replace } = options;
+    if (target.fd < 0) {
+      makeTarget(posix, target, replace.mkpath);
+      this.handles.push(target.fd);
+      this.lock(target);
+      const info = posix.statfs(target.fd);
+      if (typeof info !== 'number') guardSpace(findings, info, options.guard.reserveBytes, false, replace.inplace);
+    }
+    const backupRoot = openSideFolder(posix, target, replace.backup ? replace.backupDir : undefined, '--backup-dir', true);
+    const tempRoot = openSideFolder(posix, target, replace.tempDir, '--temp-dir', false);
+    for (const fd of [backupRoot, tempRoot]) if (fd >= 0) this.handles.push(fd);
+    const setup: ApplySetup = {
+      options, umask, targetRoot: target.fd, altRoots, backupRoot, tempRoot, mounts: sources.mounts.map((m) => m.fd), alias: target.alias,
+      sessionTag: randomBytes(6).toString('hex'), marksIncomplete: probeTarget(posix, target.fd).stickyFiles === true,
+    };
+    const runner = new ApplyRunner(posix, setup, this.shared, 0);
+    this.phase = 'apply';
+    const executor = new Executor({
+      posix, options, store: this.store, resolver: this.resolver, runner, applySetup: setup, pool: this.pool, shared: this.shared, threads: this.threads,
+      operations: findings.operations, transferBytes: findings.transferBytes, wants: this.listener.wantsOperations ?? 'none', deletes,
+      tell: (op, path, result) => this.listener.operation?.(op, path, result),
+      problem: (problem) => this.problem(problem),
+      count: (counters) => this.count(counters),
+      finished: (operations, files) => {
+        this.doneOperations += operations;
+        this.doneFiles += files;
+      },
+      tick: () => this.tick(),
+    });
+    try {
+      if (deletes && options.delete.when === 'before') await executor.runDeletions();
+      await executor.run();
+      if (!this.shared.aborted && options.delete.when !== 'before' && (deletes || options.delete.when === undefined)) {
+        this.phase = 'delete';
+        await executor.runDeletions();
+      }
+    } finally {
+      this.count(runner.context.counters);
+      runner.close();
+    }
+    outcome.deletionsSkipped = executor.deletionsSkipped;
+    if (executor.deletionsSkipped > 0) this.listener.notice?.('max-delete', `deletions stopped by --max-delete=${String(options.delete.maxDelete)} (${executor.deletionsSkipped} skipped)`);
+  }
+
+  private count(c: ApplyCounters): void {
+    const o = this.outcome;
+    for (const key of ['files', 'dirs', 'links', 'devices', 'specials'] as const) {
+      o.created[key] += c.created[key];
+      o.deleted[key] += c.deleted[key];
+    }
+    o.transferredFiles += c.transferredFiles;
+    o.literalBytes += c.literalBytes;
+    o.matchedBytes += c.matchedBytes;
+    o.transferredBytes += c.literalBytes + c.matchedBytes;
+    o.linked += c.linked;
+    o.moved += c.moved;
+    o.attributesSet += c.attributesSet;
+  }
+
+  private problem(problem: Problem): void {
+    const { outcome } = this;
+    if (problem.severity === 'warning') outcome.warningCount++;
+    else outcome.problemCount++;
+    if (outcome.problems.length < MAX_PROBLEMS) outcome.problems.push(problem);
+    this.listener.problem?.(problem);
+  }
+
+  private tick(): void {
+    if (this.listener.progress === undefined) return;
+    const now = performance.now();
+    if (now - this.progressAt < PROGRESS_EVERY) return;
+    this.progressAt = now;
+    this.listener.progress(this.progress());
+  }
+
+  private progress(): Progress {
+    const { totals } = this.outcome;
+    return {
+      phase: this.phase, scanned: this.shared.scanned, doneOperations: this.doneOperations, totalOperations: totals.operations,
+      doneFiles: this.doneFiles, totalFiles: totals.transferFiles, doneBytes: this.shared.contentBytes, totalBytes: totals.transferBytes,
+      elapsedMs: performance.now() - this.started,
+    };
+  }
+
+  private finish(exitCode?: number): Outcome {
+    const { outcome } = this;
+    this.phase = 'done';
+    outcome.elapsedMs = performance.now() - this.started;
+    outcome.aborted = this.shared.aborted;
+    outcome.exitCode = exitCode ?? this.exitCode();
+    this.listener.progress?.(this.progress());
+    return outcome;
+  }
+
+  private exitCode(): number {
+    const { outcome } = this;
+    if (outcome.aborted) return this.stoppedByTime ? 30 : 20;
+    if (outcome.problemCount > 0) return 23;
+    if (outcome.deletionsSkipped > 0) return 25;
+    return outcome.warningCount > 0 ? 24 : 0;
+  }
+}
+
+/** A path and an errno as a sentence, for messages of a whole run. */
+export function failure(path: ByteString, errno: number): string {
+  return `${displayName(path)}: ${errnoText(errno)}`;
+}

@@ -1,0 +1,153 @@
+/**
+ * The user's source arguments → mounts (open folders) and the selection of names in them, by rsync's rules:
+ * a trailing slash means the content, several sources meet in one tree, -R keeps the path as given.
+ */
+import { Errno, errnoText, type Posix } from '../fs/index.js';
+import { Open, selectContents, selectionNode, selectPath, type Mount, type SelectionNode } from '../endpoint/index.js';
+import type { SessionOptions } from '../plan/index.js';
+import { baseOf, cleanPath, EMPTY, StatTable, type ByteString, type Problem, type RelPath } from '../tree/index.js';
+
+/** What the arguments came to. */
+export interface Sources {
+  mounts: Mount[];
+  selection: SelectionNode;
+  problems: Problem[];
+  /** Sources that do not exist or cannot be opened: nothing may be deleted then, whatever the options say. */
+  missing: number;
+  /** Entries that --delete-missing-args removes from the target. */
+  missingPaths: RelPath[];
+  /** Set where there is one source and it is not a folder: it may be copied under another name. */
+  single: { mount: number; name: ByteString } | undefined;
+}
+
+/** Opens the sources. Handles of the mounts belong to the caller. */
+export function openSources(posix: Posix, sources: readonly ByteString[], options: SessionOptions): Sources {
+  return new SourceOpener(posix, options).open(sources);
+}
+
+class SourceOpener {
+  private readonly mounts: Mount[] = [];
+  private readonly selection = selectionNode();
+  private readonly problems: Problem[] = [];
+  private readonly stat = new StatTable(1);
+  private readonly missingPaths: RelPath[] = [];
+  private missing = 0;
+  private readonly open0: Open;
+
+  constructor(private readonly posix: Posix, private readonly options: SessionOptions) {
+    this.open0 = options.walk.recursive ? Open.Tree : Open.No;
+  }
+
+  open(sources: readonly ByteString[]): Sources {
+    let single: Sources['single'];
+    const { filesFrom } = this.options;
+    if (filesFrom !== undefined) {
+      for (const source of sources) this.list(source, filesFrom);
+    } else {
+      for (const source of sources) {
+        const at = this.argument(source);
+        if (sources.length === 1 && at !== undefined) single = at;
+      }
+    }
+    return { mounts: this.mounts, selection: this.selection, problems: this.problems, missing: this.missing, missingPaths: this.missingPaths, single };
+  }
+
+  /** One argument; returns mount and name where it is not a folder. */
+  private argument(source: ByteString): Sources['single'] {
+    const { relative } = this.options.walk;
+    if (relative) {
+      this.relativePath(source);
+      return undefined;
+    }
+    if (meansContents(source)) {
+      const mount = this.mount(source, source);
+      if (mount >= 0) selectContents(this.selection, mount, this.options.walk.recursive ? Open.Tree : this.options.walk.dirs ? Open.Listing : Open.No);
+      return undefined;
+    }
+    const slash = source.lastIndexOf('/');
+    const folder = (slash < 0 ? '.' : slash === 0 ? '/' : source.slice(0, slash)) as ByteString;
+    const name = source.slice(slash + 1) as ByteString;
+    const mount = this.mount(folder, source);
+    if (mount < 0) return undefined;
+    return this.choose(mount, name, source);
+  }
+
+  private relativePath(source: ByteString): void {
+    const dot = source.indexOf('/./');
+    const absolute = source.startsWith('/');
+    const base = (dot >= 0 ? source.slice(0, dot) || '/' : absolute ? '/' : '.') as ByteString;
+    const rest = cleanPath((dot >= 0 ? source.slice(dot + 3) : source) as ByteString);
+    if (rest === undefined) {
+      this.fail(source, Errno.EINVAL, 'a path with ".." cannot be kept relative');
+      return;
+    }
+    const mount = this.mount(base, source);
+    if (mount < 0) return;
+    if (rest === EMPTY) selectContents(this.selection, mount, this.open0);
+    else this.choose(mount, rest, source);
+  }
+
+  private list(source: ByteString, entries: readonly ByteString[]): void {
+    const { relative, recursive, dirs } = this.options.walk;
+    for (const entry of entries) {
+      const path = cleanPath(entry);
+      if (path === undefined) {
+        this.fail(entry, Errno.EINVAL, 'the name leads out of the source');
+        continue;
+      }
+      const open = recursive ? Open.Tree : dirs && entry.endsWith('/') ? Open.Listing : Open.No;
+      if (relative || path === EMPTY) {
+        const mount = this.mount(source, source);
+        if (mount < 0) return;
+        if (path === EMPTY) selectContents(this.selection, mount, open);
+        else this.choose(mount, path, entry, open);
+        continue;
+      }
+      const cut = path.lastIndexOf('/');
+      const mount = this.mount((cut < 0 ? source : `${source}/${path.slice(0, cut)}`) as ByteString, entry);
+      if (mount >= 0) this.choose(mount, baseOf(path), entry, open);
+    }
+  }
+
+  /** Selects a path below a mount, if it exists. */
+  private choose(mount: number, path: RelPath, argument: ByteString, open = this.open0): Sources['single'] {
+    const at = (this.mounts[mount] as Mount).fd;
+    // A path of several parts is judged by its walk; asking here only serves the message for what is not there.
+    const name = path;
+    const error = this.options.symlinks.copyLinks ? this.posix.statFollow(at, name, this.stat, 0) : this.posix.stat(at, name, this.stat, 0);
+    if (error < 0) {
+      const missing = this.options.delete.missingArgs;
+      if (error === -Errno.ENOENT && missing !== 'error') {
+        if (missing === 'delete') this.missingPaths.push(path);
+        return undefined;
+      }
+      this.fail(argument, -error, `the source cannot be found: ${errnoText(-error)}`);
+      return undefined;
+    }
+    selectPath(this.selection, mount, path, open);
+    return this.stat.isDir(0) ? undefined : { mount, name: path };
+  }
+
+  /** Index of the mount for a folder, opened once; -1 after a problem. */
+  private mount(folder: ByteString, argument: ByteString): number {
+    const known = this.mounts.findIndex((m) => m.path === folder);
+    if (known >= 0) return known;
+    const fd = this.posix.openRoot(folder);
+    if (fd < 0) {
+      this.fail(argument, -fd, `the source cannot be opened: ${errnoText(-fd)}`);
+      return -1;
+    }
+    this.mounts.push({ fd, path: folder });
+    return this.mounts.length - 1;
+  }
+
+  private fail(path: ByteString, errno: number, message: string): void {
+    this.missing++;
+    this.problems.push({ code: 'unreadable', phase: 'scan', side: 'source', path, errno, severity: 'error', message });
+  }
+}
+
+/** Whether a source argument stands for the content of a folder. */
+export function meansContents(source: ByteString): boolean {
+  return source.endsWith('/') || source === '.' || source === '..' || source.endsWith('/.') || source.endsWith('/..');
+}

@@ -1,0 +1,113 @@
+/**
+ * The target argument → an open root, by rsync's rules: an existing folder, a folder to be made, or the
+ * place of one file under a name of its own. Also the other folders the options name on the target's side.
+ */
+import { posix as path } from 'node:path';
+import { Errno, errnoText, type Posix } from '../fs/index.js';
+import type { SessionOptions } from '../plan/index.js';
+import { fromText, StatTable, TwintreeError, type ByteString } from '../tree/index.js';
+import type { Sources } from './sources.js';
+
+/** The target before anything is changed. */
+export interface Target {
+  /** Path of the root folder, for people and for making it. */
+  path: ByteString;
+  /** Handle of the root; -1 where it has to be made. */
+  fd: number;
+  /** Set where one file is copied under another name. */
+  alias: { name: ByteString; source: ByteString } | undefined;
+}
+
+/** Finds out what the target argument means; changes nothing. @throws TwintreeError TARGET_UNUSABLE. */
+export function findTarget(posix: Posix, argument: ByteString, sources: Sources, sourceCount: number): Target {
+  const stat = new StatTable(1);
+  const trimmed = (argument.replace(/\/+$/, '') || (argument === '' ? '.' : '/')) as ByteString;
+  const folder = posix.openRoot(argument === '' ? ('.' as ByteString) : argument);
+  if (folder >= 0) return { path: trimmed, fd: folder, alias: undefined };
+  const single = sourceCount === 1 ? sources.single : undefined;
+  const parentPath = (path.dirname(trimmed)) as ByteString;
+  const name = path.basename(trimmed) as ByteString;
+  if (folder === -Errno.ENOTDIR) {
+    if (single === undefined || argument.endsWith('/')) {
+      throw new TwintreeError('TARGET_UNUSABLE', 'the target is not a folder', { path: argument, advice: 'Name a folder, or copy one file onto another.' });
+    }
+  } else if (folder === -Errno.ENOENT) {
+    if (single === undefined || argument.endsWith('/')) return { path: trimmed, fd: -1, alias: undefined };
+  } else {
+    throw new TwintreeError('TARGET_UNUSABLE', `the target cannot be opened: ${errnoText(-folder)}`, { path: argument });
+  }
+  const parent = posix.openRoot(parentPath);
+  if (parent < 0) {
+    throw new TwintreeError('TARGET_UNUSABLE', `the folder of the target cannot be opened: ${errnoText(-parent)}`, { path: parentPath, advice: 'Make it first, or use --mkpath.' });
+  }
+  void stat;
+  return { path: parentPath, fd: parent, alias: { name, source: single.name } };
+}
+
+/** Makes the root folder (and with --mkpath those above it), 0700 until its own attributes are set. @throws TwintreeError. */
+export function makeTarget(posix: Posix, target: Target, mkpath: boolean): void {
+  if (target.fd >= 0) return;
+  const parentPath = path.dirname(target.path) as ByteString;
+  const parent = mkpath ? makePath(posix, parentPath) : posix.openRoot(parentPath);
+  if (parent < 0) {
+    throw new TwintreeError('TARGET_UNUSABLE', `the folder above the target cannot be opened: ${errnoText(-parent)}`, { path: parentPath, advice: 'Make it first, or use --mkpath.' });
+  }
+  const name = path.basename(target.path) as ByteString;
+  const made = posix.mkdir(parent, name, 0o700);
+  if (made < 0 && made !== -Errno.EEXIST) {
+    posix.close(parent);
+    throw new TwintreeError('TARGET_UNUSABLE', `the target folder cannot be made: ${errnoText(-made)}`, { path: target.path });
+  }
+  const fd = posix.openDir(parent, name);
+  posix.close(parent);
+  if (fd < 0) throw new TwintreeError('TARGET_UNUSABLE', `the target folder cannot be opened: ${errnoText(-fd)}`, { path: target.path });
+  target.fd = fd;
+}
+
+function makePath(posix: Posix, folder: ByteString): number {
+  const open = posix.openRoot(folder);
+  if (open !== -Errno.ENOENT) return open;
+  const parent = makePath(posix, path.dirname(folder) as ByteString);
+  if (parent < 0) return parent;
+  const name = path.basename(folder) as ByteString;
+  const made = posix.mkdir(parent, name, 0o777);
+  const fd = made < 0 && made !== -Errno.EEXIST ? made : posix.openDir(parent, name);
+  posix.close(parent);
+  return fd;
+}
+
+/**
+ * Where a folder named by an option lies: relative ones are below the target root. A target that does
+ * not exist yet is gone through in words, so that `--link-dest=../last` works on the first run.
+ */
+export function besideTarget(target: Target, folder: ByteString): ByteString {
+  if (folder.startsWith('/')) return folder;
+  if (target.fd >= 0) return `${target.path}/${folder}` as ByteString;
+  return path.normalize(`${target.path}/${folder}`) as ByteString;
+}
+
+/** Opens the folders of --link-dest and its kin; those that do not exist are told and left out. */
+export function openAltDests(posix: Posix, target: Target, options: SessionOptions, notice: (code: string, message: string) => void): number[] {
+  const handles: number[] = [];
+  for (const dir of options.replace.altDest?.dirs ?? []) {
+    const where = besideTarget(target, dir);
+    const fd = posix.openRoot(where);
+    if (fd >= 0) handles.push(fd);
+    else notice('alt-dest-missing', `--${options.replace.altDest?.kind ?? 'link'}-dest: ${where}: ${errnoText(-fd)}; it is not used`);
+  }
+  return handles;
+}
+
+/** Opens (and for backups makes) a folder that an option names; -1 without the option. @throws TwintreeError. */
+export function openSideFolder(posix: Posix, target: Target, folder: ByteString | undefined, option: string, make: boolean): number {
+  if (folder === undefined) return -1;
+  const where = besideTarget(target, folder);
+  const fd = make ? makePath(posix, where) : posix.openRoot(where);
+  if (fd < 0) throw new TwintreeError('TARGET_UNUSABLE', `${option}: the folder cannot be opened: ${errnoText(-fd)}`, { path: where });
+  return fd;
+}
+
+/** The current folder, for messages. */
+export function here(): ByteString {
+  return fromText(process.cwd());
+}

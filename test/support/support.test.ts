@@ -1,0 +1,116 @@
+/** Random trees, mounted file systems and child processes: what other tests rely on. */
+import assert from 'node:assert';
+import { existsSync, mkdirSync, readFileSync, statSync, statfsSync, writeFileSync } from 'node:fs';
+import { PLAIN_UID, assertSameTree, changedTree, compareTrees, describeIf, describeOn, makeTree, mountFs, plainFolder, randomTree, runCommand, rsync, tempFolder, treePaths, useTempFolder, whyNoInjection, whyNoMount, whyNoOtherUser, whyNoRsync } from './index.js';
+
+describe('test support: random trees', () => {
+  const tmp = useTempFolder('random');
+
+  it('makes the same tree of the same seed, and another of another', () => {
+    makeTree(tmp.at('a'), randomTree(7), { mtime: 0n });
+    makeTree(tmp.at('b'), randomTree(7), { mtime: 0n });
+    assertSameTree(tmp.at('a'), tmp.at('b'));
+    makeTree(tmp.at('c'), randomTree(8), { mtime: 0n });
+    assert.notDeepStrictEqual(compareTrees(tmp.at('a'), tmp.at('c')), []);
+  });
+
+  it('changes a copy and leaves the first version as it is', () => {
+    const first = randomTree(3);
+    makeTree(tmp.at('a'), first, { mtime: 0n });
+    const second = changedTree(first, 1, { changes: 10 });
+    makeTree(tmp.at('b'), first, { mtime: 0n });
+    makeTree(tmp.at('c'), second, { mtime: 0n });
+    assertSameTree(tmp.at('a'), tmp.at('b'));
+    assert.notDeepStrictEqual(compareTrees(tmp.at('a'), tmp.at('c')), []);
+  });
+
+  it('builds whatever it generates, with all kinds of names, over many seeds', () => {
+    const names = new Set<string>();
+    for (let seed = 0; seed < 15; seed++) {
+      const tree = randomTree(seed, { entries: 100, acls: true });
+      makeTree(tmp.at(`t${seed}`), tree);
+      makeTree(tmp.at(`u${seed}`), changedTree(tree, seed, { changes: 30, acls: true }));
+      for (const path of treePaths(tmp.at(`t${seed}`))) names.add(path.slice(path.lastIndexOf('/') + 1));
+    }
+    for (const odd of ['-rf', 'new\nline', '\xff\xfe', '__proto__', 'a'.repeat(255)]) assert.ok(names.has(odd), `never made: ${odd}`);
+  });
+});
+
+describe('test support: file systems', () => {
+  describeOn(['ext4', 'xfs', 'btrfs', 'vfat', 'tmpfs'], { sizeMiB: 64 }, (fs) => {
+    it('is mounted, writable and of the size asked for', () => {
+      writeFileSync(fs.at('file'), 'x');
+      const { blocks, bsize } = statfsSync(fs.path);
+      const MiB = (blocks * bsize) / (1 << 20);
+      assert.ok(MiB > 20 && MiB <= 300, `${MiB} MiB`);
+      assert.notStrictEqual(statSync(fs.path).dev, statSync('/').dev);
+    });
+  });
+
+  describeIf('clean-up', whyNoMount('ext4'), () => {
+    it('unmounts and removes the image', () => {
+      const mount = mountFs('ext4', { sizeMiB: 16 });
+      mkdirSync(mount.at('x'));
+      mount.unmount();
+      assert.ok(!existsSync(mount.path));
+      assert.ok(!readFileSync('/proc/mounts', 'utf8').includes(mount.path));
+    });
+
+    it('can be full, and read-only', () => {
+      const mount = mountFs('tmpfs', { sizeMiB: 1 });
+      try {
+        assert.throws(() => writeFileSync(mount.at('big'), Buffer.alloc(2 << 20)), { code: 'ENOSPC' });
+        mount.remount('ro');
+        assert.throws(() => writeFileSync(mount.at('more'), ''), { code: 'EROFS' });
+      } finally {
+        mount.unmount();
+      }
+    });
+  });
+});
+
+describe('test support: child processes', () => {
+  const tmp = useTempFolder('run');
+
+  it('passes bytes that are not UTF-8 as arguments', () => {
+    assert.deepStrictEqual(runCommand('printf', ['%s|', Buffer.from("\xff'\n", 'latin1'), 'plain', '']).stdoutBytes, Buffer.from("\xff'\n|plain||", 'latin1'));
+  });
+
+  it('hands back code, signal, output and input', () => {
+    const done = runCommand('bash', ['-c', 'cat; echo oops >&2; exit 23'], { input: 'in' });
+    assert.deepStrictEqual([done.code, done.signal, done.stdout, done.stderr], [23, null, 'in', 'oops\n']);
+    assert.strictEqual(runCommand('bash', ['-c', 'kill -9 $$']).signal, 'SIGKILL');
+  });
+
+  it('sets limits', () => {
+    assert.strictEqual(runCommand('bash', ['-c', 'ulimit -n; umask'], { maxOpenFiles: 77, umask: 0o027 }).stdout, '77\n0027\n');
+  });
+
+  describeIf('as another user', whyNoOtherUser(), () => {
+    it('runs without privileges or other groups, and can work in its folder', () => {
+      const folder = plainFolder(tmp.path, 'own');
+      const done = runCommand('bash', ['-c', 'id -u; id -G; touch file'], { uid: PLAIN_UID, cwd: folder });
+      assert.strictEqual(done.stdout, `${PLAIN_UID}\n${PLAIN_UID}\n`, done.stderr);
+      assert.strictEqual(statSync(tmp.at('own', 'file')).uid, PLAIN_UID);
+    });
+  });
+
+  describeIf('with injected faults', whyNoInjection(), () => {
+    it('fails the call that was named, and kills at it', () => {
+      writeFileSync(tmp.at('a'), '');
+      const failed = runCommand('mv', [tmp.at('a'), tmp.at('b')], { inject: ['rename,renameat,renameat2:error=ENOSPC'] });
+      assert.match(failed.stderr, /No space left/);
+      const killed = runCommand('mv', [tmp.at('a'), tmp.at('b')], { inject: ['rename,renameat,renameat2:signal=SIGKILL:when=1'] });
+      assert.ok(killed.signal === 'SIGKILL' || killed.code === 137, JSON.stringify(killed));
+    });
+  });
+
+  describeIf('rsync', whyNoRsync(), () => {
+    it('can be asked', () => {
+      const folder = tempFolder('rsync');
+      writeFileSync(folder.at('x'), 'x');
+      assert.strictEqual(rsync(['-ai', `${folder.path}/x`, `${tmp.path}/`]).stdout, '>f+++++++++ x\n');
+      folder.remove();
+    });
+  });
+});
