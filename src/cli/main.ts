@@ -17,12 +17,14 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
 
 /** Runs the command line of this process. Sets `process.exitCode`; never throws. */
 export async function main(): Promise<void> {
-  const fail = (error: unknown): void => { process.exitCode = report(error); };
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error; // a reader that went away (`| head`) ends the output quietly
+  });
   process.on('uncaughtException', (error) => { process.exit(report(error)); });
   try {
     process.exitCode = await dispatch(process.argv.slice(2));
   } catch (error) {
-    fail(error);
+    process.exitCode = report(error);
   }
 }
 

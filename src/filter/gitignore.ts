@@ -29,7 +29,7 @@ export function parseGitignore(content: Buffer, origin: RuleOrigin): FilterRule[
       dialect: 'git', include, sides: 'default', negate: false, absolute: false, perishable: false, xattr: false,
     });
   });
-  return rules.reverse();
+  return rules.toReversed();
 }
 
 /** Without trailing spaces, but for one behind a backslash. */

@@ -137,16 +137,19 @@ function wordEnd(text: string, at: number, prefixed: boolean): number {
   };
   toEnd();
   const word = text.slice(at, end);
-  if (prefixed && !word.includes('_') && word !== '!' && word !== 'clear' && end < text.length && takesPattern(word)) {
+  if (prefixed && end < text.length && awaitsPattern(word)) {
     end++;
     toEnd();
   }
   return end;
 }
 
-/** False for the prefixes that stand alone: `:C`, `-C`. */
-function takesPattern(prefix: string): boolean {
-  return !prefix.slice(prefix.indexOf(',') + 1).includes('C');
+/** Whether a word is a rule's prefix and modifiers, and not one that stands alone (`!`, `-C`, `:C`). */
+function awaitsPattern(word: string): boolean {
+  if (word.includes('_')) return false;
+  const [name = '', modifiers = ''] = /^[a-z-]{2,}(?:,|$)/.test(word) ? word.split(',') : [word.charAt(0), word.slice(1)];
+  const prefix = PREFIXES.get(LONG_NAMES.get(name) ?? name);
+  return prefix !== undefined && prefix.kind !== 'clear' && !modifiers.includes('C');
 }
 
 /** Long names of rules. */
@@ -239,7 +242,7 @@ function parsePrefixed(text: ByteString, defaults: RuleDefaults, origin: RuleOri
         negate = true;
         break;
       case 'C':
-        if (sided || cvs || syntax !== 'rules' || negate) throw refused();
+        if (sided || cvs || syntax !== 'rules' || negate || xattr) throw refused();
         cvs = true;
         syntax = 'exclude';
         words = true;
@@ -269,6 +272,7 @@ function parsePrefixed(text: ByteString, defaults: RuleDefaults, origin: RuleOri
         source = true;
         break;
       case 'x':
+        if (cvs) throw refused();
         xattr = true;
         break;
       default:

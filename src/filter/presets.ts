@@ -40,8 +40,7 @@ function cvsPatterns(rule: FilterRule, home: Buffer | undefined, env: ByteString
     ...(env === undefined ? [] : read(toBytes(env), '$CVSIGNORE', rule.perishable)),
   ];
   // "!" clears CVS's own list, not the rules around it.
-  return patterns.slice(patterns.findLastIndex((pattern) => pattern.kind === 'clear') + 1)
-    .map((pattern) => (rule.xattr ? { ...pattern, xattr: true } : pattern));
+  return patterns.slice(patterns.findLastIndex((pattern) => pattern.kind === 'clear') + 1);
 }
 
 /**

@@ -216,11 +216,11 @@ class Walk {
     const above = this.readAbove;
     if (above === undefined || from === undefined || !merge.inherit || !isBelow(folder, from)) return NO_ITEMS;
     let items: Items = NO_ITEMS;
-    for (let at = from; at.length < folder.length || (inclusive && at.length === folder.length); at = nextToward(at, folder)) {
-      const here = at;
-      items = this.withFile(merge, items, here, (name) => above(`${here}/${name}` as ByteString), known);
-      if (here.length === folder.length) break;
-    }
+    const look = (at: ByteString): void => {
+      items = this.withFile(merge, items, at, (name) => above(`${at}/${name}` as ByteString), known);
+    };
+    for (let at = from; at.length < folder.length; at = nextToward(at, folder)) look(at);
+    if (inclusive) look(folder);
     return items;
   }
 }

@@ -7,6 +7,7 @@ export { PortablePosix } from './portable.js';
 export * from './folder-cache.js';
 export * from './holes.js';
 export * from './ids.js';
+export { makeFolders } from './make-folders.js';
 export * from './probe.js';
 export { PROBE_PREFIX } from './probe-folder.js';
 export * from './raw-args.js';

@@ -1,21 +1,20 @@
 /**
  * native: `Posix` on the C library itself (see `libc.ts`): every call, exact to the nanosecond, on Linux.
  *
- * Names are written NUL-ended into one scratch buffer whose address is known, and statx(2) writes into the
- * records of a `StatTable` directly, so a call allocates nothing. An instance belongs to one thread; handles
- * belong to the process. A name that holds a slash or a NUL is refused (-EINVAL) before it reaches the kernel.
+ * Names are written NUL-ended into one scratch buffer (`native-memory.ts`) and statx(2) writes into the records
+ * of a `StatTable` directly, so a call allocates nothing. An instance belongs to one thread; handles belong to
+ * the process. A name that holds a slash or a NUL is refused (-EINVAL) before it reaches the kernel.
  * Misuse that would touch foreign memory (a record or range out of bounds) throws a RangeError.
  */
 import { constants } from 'node:fs';
 import type { ByteString, StatTable } from '../tree/index.js';
-import { S_IFLNK, S_IFMT, STAT_WORDS, StatTable as Table } from '../tree/index.js';
+import { S_IFLNK, StatTable as Table } from '../tree/index.js';
 import { Errno } from './errno.js';
 import { bindLibc, type Libc } from './libc.js';
+import { BULK, BULK_BYTES, FIRST, NativeMemory, RECORD, SECOND, SMALL } from './native-memory.js';
+import { NativeXattrs } from './native-xattrs.js';
 import type { FsInfo, Lack, NameList, OpenFlags, Posix } from './posix.js';
 import { openBits, renameByLink } from './shared.js';
-
-const RECORD = STAT_WORDS * 4;
-const TWO32 = 4294967296;
 
 // The same on every Linux architecture; O_DIRECTORY and O_NOFOLLOW are not, Node knows them.
 const AT_FDCWD = -100;
@@ -41,14 +40,7 @@ const LOCK_NB = 4;
 const LOCK_UN = 8;
 const ST_RDONLY = 1;
 
-// The scratch buffer's parts: two names or paths, small structures, and what the kernel lists.
-const PATH_MAX = 4096;
 const DOT = '.' as ByteString;
-const FIRST = 0;
-const SECOND = PATH_MAX;
-const SMALL = 2 * PATH_MAX;
-const BULK = SMALL + 256;
-const BULK_BYTES = 128 * 1024;
 /** Names of one `statMany` chunk; with names of 255 bytes a chunk fills half of BULK. */
 const CHUNK = 256;
 
@@ -60,13 +52,10 @@ export class NativePosix implements Posix {
   readonly groups: ReadonlySet<number>;
 
   private readonly c: Libc['calls'];
-  private readonly scratch: Buffer;
+  private readonly m: NativeMemory;
   private readonly base: number;
-  private readonly words: Int32Array; // the same memory
+  private readonly xattrs: NativeXattrs;
   private readonly own = new Table(1);
-  private readonly addresses = new WeakMap<ArrayBufferLike, number>();
-  private lastMemory: ArrayBufferLike | undefined;
-  private lastAddress = 0;
   private chmodNoFollow = true; // until the kernel says that it has no fchmodat2 (before 6.6)
 
   constructor(private readonly libc: Libc = bindLibc()) {
@@ -74,44 +63,9 @@ export class NativePosix implements Posix {
     this.euid = process.geteuid?.() ?? 0;
     this.egid = process.getegid?.() ?? 0;
     this.groups = new Set(process.getgroups?.() ?? []);
-    const memory = new ArrayBuffer(BULK + BULK_BYTES);
-    this.scratch = Buffer.from(memory);
-    this.words = new Int32Array(memory);
-    this.base = libc.addressOf(memory);
-  }
-
-  /** Address of the first byte of a buffer's memory; remembered for each memory. */
-  private address(memory: ArrayBufferLike): number {
-    if (memory === this.lastMemory) return this.lastAddress;
-    let address = this.addresses.get(memory);
-    if (address === undefined) this.addresses.set(memory, (address = this.libc.addressOf(memory)));
-    this.lastMemory = memory;
-    this.lastAddress = address;
-    return address;
-  }
-
-  private record(table: StatTable, i: number): number {
-    if (!(i >= 0 && i < table.capacity)) throw new RangeError(`record ${i} of ${table.capacity}`);
-    return this.address(table.words.buffer) + i * RECORD;
-  }
-
-  private range(buffer: Buffer, offset: number, length: number): number {
-    if (!(offset >= 0 && length >= 0 && offset + length <= buffer.length)) throw new RangeError(`bytes ${offset}+${length} of ${buffer.length}`);
-    return length === 0 ? this.base : this.address(buffer.buffer) + buffer.byteOffset + offset;
-  }
-
-  /** Writes text NUL-ended at FIRST or SECOND. 0 or a negated errno. */
-  private putText(text: ByteString, at: number): number {
-    if (text.length >= PATH_MAX) return -Errno.ENAMETOOLONG;
-    if (text.includes('\0')) return -Errno.EINVAL;
-    this.scratch.latin1Write(text, at, text.length);
-    this.scratch[at + text.length] = 0;
-    return 0;
-  }
-
-  /** The same for one name, which a slash would make a path. */
-  private putName(name: ByteString, at = FIRST): number {
-    return name.includes('/') ? -Errno.EINVAL : this.putText(name, at);
+    this.m = new NativeMemory(libc.addressOf);
+    this.base = this.m.base;
+    this.xattrs = new NativeXattrs(libc, this.m);
   }
 
   private openAt(at: number, flags: number, mode: number): number {
@@ -121,12 +75,12 @@ export class NativePosix implements Posix {
   // Folders and names
 
   openRoot(path: ByteString): number {
-    const bad = this.putText(path, FIRST);
+    const bad = this.m.putText(path, FIRST);
     return bad !== 0 ? bad : this.openFolder(AT_FDCWD, O_DIRECTORY);
   }
 
   openDir(at: number, name: ByteString, follow = false): number {
-    const bad = this.putName(name);
+    const bad = this.m.putName(name);
     return bad !== 0 ? bad : this.openFolder(at, follow ? O_DIRECTORY : O_DIRECTORY | O_NOFOLLOW);
   }
 
@@ -148,7 +102,7 @@ export class NativePosix implements Posix {
     types.length = 0;
     const sought = this.c.lseek(fd, 0, SEEK_SET);
     if (sought < 0) return sought === -Errno.ESPIPE ? -Errno.ENOTDIR : this.unreadable(fd, sought);
-    const bytes = this.scratch;
+    const bytes = this.m.scratch;
     for (;;) {
       const n = this.c.getdents64(fd, this.base + BULK, BULK_BYTES);
       if (n <= 0) return n;
@@ -175,18 +129,18 @@ export class NativePosix implements Posix {
   }
 
   stat(at: number, name: ByteString, table: StatTable, i: number): number {
-    const bad = this.putName(name);
-    return bad !== 0 ? bad : this.c.statx(at, this.base + FIRST, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_ALL, this.record(table, i));
+    const bad = this.m.putName(name);
+    return bad !== 0 ? bad : this.c.statx(at, this.base + FIRST, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_ALL, this.m.record(table, i));
   }
 
   statFollow(at: number, name: ByteString, table: StatTable, i: number): number {
-    const bad = this.putName(name);
-    return bad !== 0 ? bad : this.c.statx(at, this.base + FIRST, 0, STATX_ALL, this.record(table, i));
+    const bad = this.m.putName(name);
+    return bad !== 0 ? bad : this.c.statx(at, this.base + FIRST, 0, STATX_ALL, this.m.record(table, i));
   }
 
   fstat(fd: number, table: StatTable, i: number): number {
-    this.scratch[FIRST] = 0;
-    return this.c.statx(fd, this.base + FIRST, AT_EMPTY_PATH, STATX_ALL, this.record(table, i));
+    this.m.scratch[FIRST] = 0;
+    return this.c.statx(fd, this.base + FIRST, AT_EMPTY_PATH, STATX_ALL, this.m.record(table, i));
   }
 
   statMany(at: number, names: readonly ByteString[], from: number, to: number, table: StatTable, errors: Int32Array): void {
@@ -195,15 +149,15 @@ export class NativePosix implements Posix {
     if (from < 0 || to > names.length || count > table.capacity || count > errors.length) throw new RangeError(`${count} names, ${table.capacity} records`);
     const { statxRaw, errno } = this.libc;
     const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-    let record = this.address(table.words.buffer);
+    let record = this.m.address(table.words.buffer);
     for (let low = from; low < to; low += CHUNK) {
       const high = Math.min(low + CHUNK, to);
       // All names of a chunk go over in one write; each then stands NUL-ended behind the last.
       const text = names.slice(low, high).join('\0');
       const wide = text.length < BULK_BYTES;
       if (wide) {
-        this.scratch.latin1Write(text, BULK, text.length);
-        this.scratch[BULK + text.length] = 0;
+        this.m.scratch.latin1Write(text, BULK, text.length);
+        this.m.scratch[BULK + text.length] = 0;
       }
       for (let k = low, p = this.base + BULK; k < high; k++, record += RECORD) {
         const name = names[k] as ByteString;
@@ -222,58 +176,52 @@ export class NativePosix implements Posix {
   }
 
   mkdir(at: number, name: ByteString, mode: number): number {
-    const bad = this.putName(name);
+    const bad = this.m.putName(name);
     return bad !== 0 ? bad : this.c.mkdirat(at, this.base + FIRST, mode);
   }
 
   rmdir(at: number, name: ByteString): number {
-    const bad = this.putName(name);
+    const bad = this.m.putName(name);
     return bad !== 0 ? bad : this.c.unlinkat(at, this.base + FIRST, AT_REMOVEDIR);
   }
 
   unlink(at: number, name: ByteString): number {
-    const bad = this.putName(name);
+    const bad = this.m.putName(name);
     return bad !== 0 ? bad : this.c.unlinkat(at, this.base + FIRST, 0);
   }
 
-  /** Two names into the scratch buffer. */
-  private putNames(from: ByteString, to: ByteString): number {
-    const bad = this.putName(from, FIRST);
-    return bad !== 0 ? bad : this.putName(to, SECOND);
-  }
-
   rename(fromAt: number, from: ByteString, toAt: number, to: ByteString): number {
-    const bad = this.putNames(from, to);
+    const bad = this.m.putNames(from, to);
     return bad !== 0 ? bad : this.c.renameat(fromAt, this.base + FIRST, toAt, this.base + SECOND);
   }
 
   renameNoReplace(fromAt: number, from: ByteString, toAt: number, to: ByteString): number {
-    const bad = this.putNames(from, to);
+    const bad = this.m.putNames(from, to);
     if (bad !== 0) return bad;
     const r = this.c.renameat2(fromAt, this.base + FIRST, toAt, this.base + SECOND, RENAME_NOREPLACE);
     return r === -Errno.EINVAL || r === -Errno.ENOSYS ? renameByLink(this, fromAt, from, toAt, to) : r;
   }
 
   link(fromAt: number, from: ByteString, toAt: number, to: ByteString): number {
-    const bad = this.putNames(from, to);
+    const bad = this.m.putNames(from, to);
     return bad !== 0 ? bad : this.c.linkat(fromAt, this.base + FIRST, toAt, this.base + SECOND, 0);
   }
 
   symlink(target: ByteString, at: number, name: ByteString): number {
-    const bad = this.putText(target, FIRST) || this.putName(name, SECOND);
+    const bad = this.m.putText(target, FIRST) || this.m.putName(name, SECOND);
     return bad !== 0 ? bad : this.c.symlinkat(this.base + FIRST, at, this.base + SECOND);
   }
 
   readlink(at: number, name: ByteString): ByteString | number {
-    const bad = this.putName(name);
+    const bad = this.m.putName(name);
     if (bad !== 0) return bad;
     const n = this.c.readlinkat(at, this.base + FIRST, this.base + BULK, BULK_BYTES);
-    return n < 0 ? n : (this.scratch.latin1Slice(BULK, BULK + n) as ByteString);
+    return n < 0 ? n : (this.m.scratch.latin1Slice(BULK, BULK + n) as ByteString);
   }
 
   mknod(at: number, name: ByteString, mode: number, major: number, minor: number): number {
     if (!(major >= 0 && major <= 0xfff && minor >= 0 && minor <= 0xfffff)) return -Errno.EINVAL; // the kernel's dev_t has 12 and 20 bits
-    const bad = this.putName(name);
+    const bad = this.m.putName(name);
     const device = (((minor & ~0xff) << 12) | (major << 8) | (minor & 0xff)) >>> 0;
     return bad !== 0 ? bad : this.c.mknodat(at, this.base + FIRST, mode, device);
   }
@@ -281,12 +229,12 @@ export class NativePosix implements Posix {
   // Attributes
 
   chown(at: number, name: ByteString, uid: number, gid: number): number {
-    const bad = this.putName(name);
+    const bad = this.m.putName(name);
     return bad !== 0 ? bad : this.c.fchownat(at, this.base + FIRST, uid >>> 0, gid >>> 0, AT_SYMLINK_NOFOLLOW);
   }
 
   chmod(at: number, name: ByteString, mode: number): number {
-    const bad = this.putName(name);
+    const bad = this.m.putName(name);
     if (bad !== 0) return bad;
     if (this.chmodNoFollow) {
       const r = this.c.fchmodat2(at, this.base + FIRST, mode, AT_SYMLINK_NOFOLLOW);
@@ -303,15 +251,15 @@ export class NativePosix implements Posix {
     if (fd < 0) return fd;
     let r = this.fstat(fd, this.own, 0);
     if (r === 0) {
-      if ((this.own.mode(0) & S_IFMT) === S_IFLNK) r = -Errno.ELOOP;
-      else r = this.putText(`/proc/self/fd/${fd}` as ByteString, FIRST) || this.c.chmod(this.base + FIRST, mode);
+      if (this.own.type(0) === S_IFLNK) r = -Errno.ELOOP;
+      else r = this.m.putText(`/proc/self/fd/${fd}` as ByteString, FIRST) || this.c.chmod(this.base + FIRST, mode);
     }
     this.close(fd);
     return r;
   }
 
   utimes(at: number, name: ByteString, atimeSec: number, atimeNsec: number, mtimeSec: number, mtimeNsec: number): number {
-    const bad = this.putName(name);
+    const bad = this.m.putName(name);
     if (bad !== 0) return bad;
     this.putTimes(atimeSec, atimeNsec, mtimeSec, mtimeNsec);
     return this.c.utimensat(at, this.base + FIRST, this.base + SMALL, AT_SYMLINK_NOFOLLOW);
@@ -323,18 +271,12 @@ export class NativePosix implements Posix {
     return r === -Errno.EBADF ? this.utimes(fd, DOT, atimeSec, atimeNsec, mtimeSec, mtimeNsec) : r;
   }
 
-  /** Two `struct timespec` of 64-bit words at SMALL. */
+  /** Two `struct timespec`. */
   private putTimes(atimeSec: number, atimeNsec: number, mtimeSec: number, mtimeNsec: number): void {
-    const w = this.words;
-    const at = SMALL / 4;
-    w[at] = atimeSec;
-    w[at + 1] = Math.floor(atimeSec / TWO32);
-    w[at + 2] = atimeNsec;
-    w[at + 3] = 0;
-    w[at + 4] = mtimeSec;
-    w[at + 5] = Math.floor(mtimeSec / TWO32);
-    w[at + 6] = mtimeNsec;
-    w[at + 7] = 0;
+    this.m.putWord(0, atimeSec);
+    this.m.putWord(1, atimeNsec);
+    this.m.putWord(2, mtimeSec);
+    this.m.putWord(3, mtimeNsec);
   }
 
   fchown(fd: number, uid: number, gid: number): number {
@@ -350,7 +292,7 @@ export class NativePosix implements Posix {
   // Files
 
   open(at: number, name: ByteString, flags: OpenFlags, mode = 0o600): number {
-    const bad = this.putName(name);
+    const bad = this.m.putName(name);
     if (bad !== 0) return bad;
     const bits = openBits(flags);
     const fd = this.openAt(at, flags.noAtime === true ? bits | O_NOATIME : bits, mode);
@@ -358,12 +300,12 @@ export class NativePosix implements Posix {
   }
 
   read(fd: number, buffer: Buffer, offset: number, length: number, position: number): number {
-    const p = this.range(buffer, offset, length);
+    const p = this.m.range(buffer, offset, length);
     return position < 0 ? this.c.read(fd, p, length) : this.c.pread(fd, p, length, position);
   }
 
   write(fd: number, buffer: Buffer, offset: number, length: number, position: number): number {
-    const p = this.range(buffer, offset, length);
+    const p = this.m.range(buffer, offset, length);
     return position < 0 ? this.c.write(fd, p, length) : this.c.pwrite(fd, p, length, position);
   }
 
@@ -376,11 +318,8 @@ export class NativePosix implements Posix {
   }
 
   copyRange(fromFd: number, fromOffset: number, toFd: number, toOffset: number, length: number): number {
-    const at = SMALL / 4;
-    this.words[at] = fromOffset;
-    this.words[at + 1] = Math.floor(fromOffset / TWO32);
-    this.words[at + 2] = toOffset;
-    this.words[at + 3] = Math.floor(toOffset / TWO32);
+    this.m.putWord(0, fromOffset);
+    this.m.putWord(1, toOffset);
     return this.c.copy_file_range(fromFd, this.base + SMALL, toFd, this.base + SMALL + 8, length, 0);
   }
 
@@ -421,86 +360,50 @@ export class NativePosix implements Posix {
     const r = this.c.fstatfs(fd, this.base + SMALL);
     if (r < 0) return r;
     // struct statfs on 64-bit Linux: eleven words (the seventh is the id) from f_type to f_flags.
-    const word = (i: number): number => {
-      const low = (this.words[SMALL / 4 + 2 * i] as number) >>> 0;
-      return low + ((this.words[SMALL / 4 + 2 * i + 1] as number) >>> 0) * TWO32;
-    };
+    const { m } = this;
     return {
-      type: (this.words[SMALL / 4] as number) >>> 0,
-      blockSize: word(9) || word(1), // f_frsize is the unit of the counts; old file systems leave it 0
-      blocks: word(2), freeBlocks: word(3), availableBlocks: word(4), files: word(5), freeFiles: word(6),
-      nameMax: word(8), readOnly: (word(10) & ST_RDONLY) !== 0,
+      type: m.lowWord(0),
+      blockSize: m.word(9) || m.word(1), // f_frsize is the unit of the counts; old file systems leave it 0
+      blocks: m.word(2), freeBlocks: m.word(3), availableBlocks: m.word(4), files: m.word(5), freeFiles: m.word(6),
+      nameMax: m.word(8), readOnly: (m.word(10) & ST_RDONLY) !== 0,
     };
   }
 
-  // Extended attributes. There is no *at form of these calls in common kernels: /proc/self/fd/<at>/<name> has its meaning.
-
-  /** Path of a name below `at` at FIRST; attribute name, where there is one, at SECOND. */
-  private putXattr(at: number, name: ByteString, attribute: ByteString | undefined): number {
-    if (name.includes('/') || name === '') return -Errno.EINVAL;
-    const bad = this.putText(`/proc/self/fd/${at}/${name}` as ByteString, FIRST);
-    return bad !== 0 || attribute === undefined ? bad : this.putText(attribute, SECOND);
-  }
+  // Extended attributes. A handle that only passes through takes no f* call: by its dot then.
 
   listXattrs(at: number, name: ByteString): ByteString[] | number {
-    const bad = this.putXattr(at, name, undefined);
-    return bad !== 0 ? bad : this.namesOf((p, size) => this.c.llistxattr(this.base + FIRST, p, size));
+    return this.xattrs.list(at, name);
   }
 
   getXattr(at: number, name: ByteString, attribute: ByteString): Buffer | number {
-    const bad = this.putXattr(at, name, attribute);
-    return bad !== 0 ? bad : this.bytesOf((p, size) => this.c.lgetxattr(this.base + FIRST, this.base + SECOND, p, size));
+    return this.xattrs.get(at, name, attribute);
   }
 
   setXattr(at: number, name: ByteString, attribute: ByteString, value: Buffer): number {
-    const bad = this.putXattr(at, name, attribute);
-    return bad !== 0 ? bad : this.c.lsetxattr(this.base + FIRST, this.base + SECOND, this.range(value, 0, value.length), value.length, 0);
+    return this.xattrs.set(at, name, attribute, value);
   }
 
   removeXattr(at: number, name: ByteString, attribute: ByteString): number {
-    const bad = this.putXattr(at, name, attribute);
-    return bad !== 0 ? bad : this.c.lremovexattr(this.base + FIRST, this.base + SECOND);
+    return this.xattrs.remove(at, name, attribute);
   }
 
   flistXattrs(fd: number): ByteString[] | number {
-    const r = this.namesOf((p, size) => this.c.flistxattr(fd, p, size));
-    return r === -Errno.EBADF ? this.listXattrs(fd, DOT) : r;
+    const r = this.xattrs.flist(fd);
+    return r === -Errno.EBADF ? this.xattrs.list(fd, DOT) : r;
   }
 
   fgetXattr(fd: number, attribute: ByteString): Buffer | number {
-    const bad = this.putText(attribute, SECOND);
-    const r = bad !== 0 ? bad : this.bytesOf((p, size) => this.c.fgetxattr(fd, this.base + SECOND, p, size));
-    return r === -Errno.EBADF ? this.getXattr(fd, DOT, attribute) : r;
+    const r = this.xattrs.fget(fd, attribute);
+    return r === -Errno.EBADF ? this.xattrs.get(fd, DOT, attribute) : r;
   }
 
   fsetXattr(fd: number, attribute: ByteString, value: Buffer): number {
-    const bad = this.putText(attribute, SECOND);
-    return bad !== 0 ? bad : this.c.fsetxattr(fd, this.base + SECOND, this.range(value, 0, value.length), value.length, 0);
+    const r = this.xattrs.fset(fd, attribute, value);
+    return r === -Errno.EBADF ? this.xattrs.set(fd, DOT, attribute, value) : r;
   }
 
   fremoveXattr(fd: number, attribute: ByteString): number {
-    const bad = this.putText(attribute, SECOND);
-    return bad !== 0 ? bad : this.c.fremovexattr(fd, this.base + SECOND);
-  }
-
-  /** What `ask` writes: into the scratch buffer, or, where that is too small (-ERANGE), into one of the size it tells. */
-  private bytesOf(ask: (address: number, size: number) => number): Buffer | number {
-    const n = ask(this.base + BULK, BULK_BYTES);
-    if (n >= 0) return Buffer.from(this.scratch.subarray(BULK, BULK + n)); // a copy: the scratch buffer is used again
-    if (n !== -Errno.ERANGE && n !== -Errno.E2BIG) return n;
-    for (;;) {
-      const size = ask(0, 0);
-      if (size <= 0) return size;
-      const memory = new ArrayBuffer(size);
-      const got = ask(this.libc.addressOf(memory), size);
-      if (got >= 0) return Buffer.from(memory, 0, got);
-      if (got !== -Errno.ERANGE) return got; // ERANGE: it has grown in between
-    }
-  }
-
-  private namesOf(ask: (address: number, size: number) => number): ByteString[] | number {
-    const bytes = this.bytesOf(ask);
-    if (typeof bytes === 'number') return bytes;
-    return bytes.length === 0 ? [] : (bytes.latin1Slice(0, bytes.length - 1).split('\0') as ByteString[]);
+    const r = this.xattrs.fremove(fd, attribute);
+    return r === -Errno.EBADF ? this.xattrs.remove(fd, DOT, attribute) : r;
   }
 }

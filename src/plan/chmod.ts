@@ -70,7 +70,7 @@ function parseClause(clause: string, text: string): ModeChange {
   for (const c of what) {
     if (c === 'r') bits |= 4;
     else if (c === 'w') bits |= 2;
-    else if (c === 's') special |= setId === 0 ? 0o4000 : setId; // `+s` and `o+s` mean set-uid
+    else if (c === 's') special = setId === 0 ? 0o4000 : special | setId; // `+s` and `o+s` mean set-uid, and forget a t before the s
     else if (c === 't') special |= 0o1000;
     else bits |= 1;
   }

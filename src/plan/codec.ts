@@ -40,8 +40,13 @@ const HAS_GROUP = 32;
 const ALL_SECTIONS = 63;
 
 const FIXED_MAX = HEAD + CONTENT + SOURCE + DEVICE + EXPECTED + 2 * STRING;
-const LAST_KIND = OpKind.Note;
-const LAST_REASON = Reason.MountPoint;
+const LAST_KIND = lastOf(OpKind);
+const LAST_REASON = lastOf(Reason);
+
+/** Highest value of an enumeration whose values have no gaps. */
+function lastOf(values: Record<string, string | number>): number {
+  return Math.max(...Object.values(values).filter((value) => typeof value === 'number'));
+}
 
 /** Bytes that are not a plan. `offset` is where the record in question begins. */
 export class PlanFormatError extends Error {

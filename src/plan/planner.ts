@@ -51,6 +51,8 @@ export class Planner {
   readonly op: Operation = emptyOperation();
   /** Whether the target folder at hand has its set-gid bit: what is made in it inherits the group. */
   parentSetgid = false;
+  /** Permission bits of its default access list, -1 without one: what is made in it gets those instead of the umask's. */
+  dirDefault = -1;
   private readonly modeChanges: ModeChanges | undefined;
   private readonly keepsMode: boolean;
   private readonly windowNs: number;
@@ -106,7 +108,7 @@ export class Planner {
     const op = this.op;
     this.source(path, s, i, t, j);
     op.kind = OpKind.Folder;
-    op.size = 0;
+    op.size = s.size(i); // for listings; nothing of it is transferred
     if (t === undefined || obstacle) {
       op.item = NEW_ITEM | Item.Local;
       op.reason = obstacle ? Reason.ObstacleInWay : Reason.New;
@@ -342,8 +344,9 @@ export class Planner {
   private perms(s: StatTable, i: number, targetMode: number, isDir: boolean): number {
     const a = this.options.attributes;
     let mode = s.mode(i);
+    if (a.perms && this.modeChanges === undefined) return mode & 0o7777;
     if (this.modeChanges !== undefined) mode = (mode & S_IFMT) | (applyChmod(this.modeChanges, mode, isDir, this.facts.umask) & 0o7777);
-    return desiredPerms(mode, targetMode, isDir, { perms: a.perms, executability: a.executability, umask: this.facts.umask, parentSetgid: this.parentSetgid });
+    return desiredPerms(mode, targetMode, isDir, { perms: a.perms, executability: a.executability, umask: this.facts.umask, parentSetgid: this.parentSetgid, dirDefault: this.dirDefault });
   }
 
   // ---------------------------------------------------------------- filling

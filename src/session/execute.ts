@@ -3,15 +3,14 @@
  * batches; what must happen in order (links, leaving folders, telling the listener) is released in plan order
  * once all before it is done. Deletions come last. Few operations are carried out by the main thread alone.
  */
-import { errnoText, type Posix } from '../fs/index.js';
 import {
-  enterFolder, execute, finishDelayed, leaveFolder, removeEntry,
+  describeFolder, enterFolder, execute, finishDelayed, leaveFolder, removeEntry,
   type ApplyCounters, type ApplyPart, type ApplyRunner, type ApplySetup, type FolderContext, type FromWorker, type PoolWorker, type SharedState, type WorkerPool,
 } from '../endpoint/index.js';
 import {
-  copyOperation, emptyOperation, Item, OpKind, OperationReader, OperationWriter, Reason, SetBits, type Operation, type SessionOptions,
+  copyOperation, emptyOperation, OpKind, OperationReader, OperationWriter, Reason, type Operation, type SessionOptions,
 } from '../plan/index.js';
-import { EMPTY, joinPath, parentOf, S_IFDIR, StatTable, type Problem, type RelPath } from '../tree/index.js';
+import { EMPTY, joinPath, parentOf, type Problem, type RelPath } from '../tree/index.js';
 import type { OperationResult } from './events.js';
 import type { PlanStore } from './plan-store.js';
 import type { Resolver } from './resolve.js';
@@ -30,7 +29,6 @@ const WORTH_WORKERS = 300;
 
 /** What execution runs on. */
 export interface ExecuteDeps {
-  posix: Posix;
   options: SessionOptions;
   store: PlanStore;
   resolver: Resolver;
@@ -43,7 +41,8 @@ export interface ExecuteDeps {
   operations: number;
   transferBytes: number;
   wants: 'none' | 'changes' | 'all';
-  deletes: boolean;
+  /** The target root was made by this session. */
+  rootIsNew: boolean;
   tell(op: Operation, path: RelPath, result: OperationResult): void;
   problem(problem: Problem): void;
   count(counters: ApplyCounters): void;
@@ -62,13 +61,16 @@ interface Frame {
 interface Batch {
   kind: 'batch';
   parts: ApplyPart[];
+  /** Operations, and records in all (with the lines of folders, which nobody executes). */
   operations: number;
-  files: number;
+  records: number;
   bytes: number;
   state: 'waiting' | 'sent' | 'done';
   failed: Set<number>;
   /** Ordinals of operations that lead a hard-link group. */
   leaders: Map<number, string>;
+  /** Folders that are left when this batch and all before it are done. */
+  leaves: Frame[];
 }
 
 type Item_ =
@@ -94,7 +96,6 @@ export class Executor {
   private failure: Error | undefined;
   private readonly failedGroups = new Set<string>();
   private readonly delayed: Frame[] = [];
-  private readonly stat = new StatTable(1);
   deletionsSkipped = 0;
   private deleted = 0;
 
@@ -128,7 +129,7 @@ export class Executor {
     this.closeBatch();
     this.leaveTo(undefined);
     await this.drain();
-    await this.finishDelayed();
+    this.finishDelayed();
   }
 
   /** The deletions that come last (or, with --delete-before, first). */
@@ -170,17 +171,30 @@ export class Executor {
     if (parent !== undefined && parent.context === undefined) return; // told for the parent already
     if (own.item === 0 && own.set === 0) {
       frame.context = this.openContext(path);
-      if (deps.wants === 'all' && own.reason === Reason.Unchanged) this.items.push({ kind: 'told', op: own, path, result: 'done' });
+      if (deps.wants === 'all' && own.reason === Reason.Unchanged && own.mode !== 0) this.tellFolder(frame);
       return;
     }
     const parentContext = path === '' ? undefined : parent?.path === parentOf(path) ? parent.context : this.openContext(parentOf(path));
-    frame.context = enterFolder(deps.runner.context, parentContext, own);
+    frame.context = path === '' && deps.rootIsNew ? describeFolder(deps.runner.context, path, true) : enterFolder(deps.runner.context, parentContext, own);
     frame.entered = true;
     this.takeProblems();
     if (own.item !== 0 || deps.wants === 'all') {
-      this.items.push({ kind: 'told', op: own, path, result: frame.context === undefined ? 'failed' : 'done' });
+      this.tellFolder(frame);
       if (own.item !== 0) deps.finished(1, 0);
     }
+  }
+
+  /** A folder's line stands before what is in it: it travels with the batch. */
+  private tellFolder(frame: Frame): void {
+    if (this.deps.wants === 'none') return;
+    if (frame.context === undefined) {
+      this.closeBatch();
+      this.items.push({ kind: 'told', op: frame.op, path: frame.path, result: 'failed' });
+      return;
+    }
+    const batch = this.openBatch(frame);
+    this.writer.write(frame.op);
+    batch.records++;
   }
 
   /** One operation on content or attributes: into the batch at hand, or to the release. */
@@ -197,7 +211,6 @@ export class Executor {
       const natural = grouped ? copyOperation(op) : op;
       deps.resolver.adapt(op, frame.path);
       if (op.kind === OpKind.Link && grouped) {
-        this.closePart();
         this.closeBatch();
         if (frame.context === undefined) this.lostWithFolder(op, frame);
         else this.items.push({ kind: 'link', op: copyOperation(op), natural, folder: frame.context });
@@ -212,20 +225,20 @@ export class Executor {
       return;
     }
     const batch = this.openBatch(frame);
-    if (leads !== '') batch.leaders.set(batch.operations, leads);
+    if (leads !== '') batch.leaders.set(batch.records, leads);
     if (deps.resolver.active) this.writer.write(op);
     else this.writer.append(chunk.subarray(from, reader.offset));
     batch.operations++;
+    batch.records++;
     batch.bytes += size;
-    if (batch.operations >= BATCH_OPERATIONS || batch.bytes >= BATCH_BYTES) {
-      this.closePart();
+    if (batch.records >= BATCH_OPERATIONS || batch.bytes >= BATCH_BYTES) {
       this.closeBatch();
     }
   }
 
   private openBatch(frame: Frame): Batch {
     if (this.batch === undefined) {
-      this.batch = { kind: 'batch', parts: [], operations: 0, files: 0, bytes: 0, state: 'waiting', failed: new Set(), leaders: new Map() };
+      this.batch = { kind: 'batch', parts: [], operations: 0, records: 0, bytes: 0, state: 'waiting', failed: new Set(), leaders: new Map(), leaves: [] };
     }
     if (this.partFrame !== frame) {
       this.closePart();
@@ -258,21 +271,19 @@ export class Executor {
       const top = this.stack[this.stack.length - 1];
       if (top === undefined) return;
       if (path !== undefined && (top.path === EMPTY || path === top.path || path.startsWith(`${top.path}/`))) return;
-      this.closeBatch();
+      this.closePart();
       this.stack.pop();
-      if (top.context !== undefined && top.op.set !== 0) this.items.push({ kind: 'leave', frame: top });
+      if (top.context === undefined || top.op.set === 0) continue;
+      if (this.batch === undefined) this.items.push({ kind: 'leave', frame: top });
+      else this.batch.leaves.push(top);
     }
   }
 
+  /** Context of a folder that stands, for what is done in it or below it. */
   private openContext(path: RelPath): FolderContext | undefined {
-    const { runner, posix } = this.deps;
-    const fd = runner.context.targetFolders.open(path);
-    if (fd < 0) {
-      this.deps.problem({ code: 'write-failed', phase: 'apply', side: 'target', path, errno: -fd, severity: 'error', message: `the folder cannot be opened: ${errnoText(-fd)}` });
-      return undefined;
-    }
-    posix.fstat(fd, this.stat, 0);
-    return { path, fd, fresh: false, setgid: (this.stat.perms(0) & 0o2000) !== 0, gid: this.stat.gid(0) };
+    const context = describeFolder(this.deps.runner.context, path, false);
+    this.takeProblems();
+    return context;
   }
 
   /** The folder of an operation could not be entered: its problem was told, the operation is not done. */
@@ -378,6 +389,7 @@ export class Executor {
       if (item.kind === 'batch') {
         if (item.state !== 'done') break;
         this.tellBatch(item);
+        for (const frame of item.leaves) this.leave(frame);
       } else if (item.kind === 'told') this.tell(item.op, item.path, item.result);
       else if (item.kind === 'link') this.link(item.op, item.natural, item.folder);
       else this.leave(item.frame);
@@ -397,7 +409,7 @@ export class Executor {
     for (const part of batch.parts) {
       for (const reader = new OperationReader(part.bytes); !reader.done; ordinal++) {
         reader.next(op);
-        this.tell(op, joinPath(part.path, op.name), batch.failed.has(ordinal) ? 'failed' : 'done');
+        this.tell(op, op.kind === OpKind.Folder ? op.name : joinPath(part.path, op.name), batch.failed.has(ordinal) ? 'failed' : 'done');
       }
     }
   }
@@ -439,7 +451,7 @@ export class Executor {
     this.takeProblems();
   }
 
-  private async finishDelayed(): Promise<void> {
+  private finishDelayed(): void {
     const { runner } = this.deps;
     for (const frame of this.delayed) {
       if (frame.context !== undefined && !this.deps.shared.aborted) finishDelayed(runner.context, frame.context);
@@ -447,7 +459,6 @@ export class Executor {
     for (const frame of this.delayed) if (frame.context !== undefined) leaveFolder(runner.context, frame.context, frame.op);
     this.delayed.length = 0;
     this.takeProblems();
-    await Promise.resolve();
   }
 
   private removal(op: Operation): void {
@@ -463,6 +474,7 @@ export class Executor {
     }
     deps.finished(1, 0);
     if (frame.context === undefined) return;
+    this.closeBatch();
     const done = removeEntry(deps.runner.context, frame.context, op);
     if (done && op.reason !== Reason.Incomplete) this.deleted++;
     this.takeProblems();
@@ -474,15 +486,4 @@ export class Executor {
     const { runner } = this.deps;
     for (const problem of runner.takeProblems()) this.deps.problem(problem);
   }
-}
-
-/** The operation that makes or mends the target root where the plan has none for it. */
-export function rootOperation(): Operation {
-  const op = emptyOperation();
-  op.kind = OpKind.Folder;
-  op.reason = Reason.New;
-  op.item = Item.New | Item.Local;
-  op.set = SetBits.Mode;
-  op.mode = S_IFDIR | 0o755;
-  return op;
 }

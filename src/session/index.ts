@@ -3,3 +3,4 @@ export * from './events.js';
 export { runSync, type SyncRequest } from './run.js';
 export { newOutcome, newTotals } from './outcome.js';
 export { verifyTrees } from './verify.js';
+export { explainPaths, type Explanation, type Verdict } from './explain.js';

@@ -12,6 +12,9 @@ import type { PlanStore } from './plan-store.js';
 /** Most files among which moves are looked for. */
 const MAX_REMOVED = 250_000;
 
+/** Differences of a member that its line still shows. */
+const LINK_REPORTS = Item.New | Item.Checksum | Item.Size | Item.Time | Item.TimeNow | Item.Perms | Item.Owner | Item.Group | Item.Acl | Item.Xattr;
+
 interface Leader {
   path: RelPath;
   /** Inode that the leader has on the target now ('' where it is to be made). */
@@ -129,13 +132,14 @@ export class Resolver {
       // One inode already: its attributes are the leader's business.
       op.kind = OpKind.Note;
       op.reason = Reason.Unchanged;
-      op.item = 0;
+      op.item = Item.HardLink;
       op.set = 0;
       return;
     }
     op.kind = OpKind.Link;
     op.reason = Reason.LinkMissing;
-    op.item = (op.expected.mode === 0 ? Item.New : 0) | Item.HardLink;
+    // What differs is told as for the file itself; linking settles it all.
+    op.item = (op.item & LINK_REPORTS) | (op.expected.mode === 0 ? Item.New : 0) | Item.HardLink;
     op.set &= ~(SetBits.Mtime | SetBits.Mode | SetBits.Uid | SetBits.Gid | SetBits.Atime | SetBits.Acl | SetBits.Xattr);
     op.link = leader.path;
   }

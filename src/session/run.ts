@@ -4,10 +4,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { Errno, errnoText, loadPosix, portableReason, probeTarget, type Posix, type TargetTraits } from '../fs/index.js';
+import { resolve } from 'node:path';
+import { Errno, loadPosix, portableReason, probeTarget, type Posix, type TargetTraits } from '../fs/index.js';
 import { ApplyRunner, idMapper, SharedState, WorkerPool, type ApplyCounters, type ApplySetup, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
-import type { SessionOptions } from '../plan/index.js';
-import { displayName, TwintreeError, type ByteString, type Problem } from '../tree/index.js';
+import type { IdMapper, SessionOptions } from '../plan/index.js';
+import { pairName, RootGuard, stateFolder, type GuardedRoot } from '../state/index.js';
+import { displayName, fromText, TwintreeError, type ByteString, type Problem } from '../tree/index.js';
 import type { Outcome, PlanTotals, Progress, SessionListener } from './events.js';
 import { Executor } from './execute.js';
 import { impliedFilters } from './implied-filters.js';
@@ -101,6 +103,8 @@ class Session {
     if (target.fd >= 0) this.handles.push(target.fd);
     if (sources.selection.children === undefined && sources.selection.mounts.length === 0) return this.finish(sources.missing > 0 ? 23 : 0);
     if (target.fd >= 0) this.lock(target);
+    const guard = options.guard.root ? this.rootGuard(sources, target) : undefined;
+    guard?.check();
 
     const altRoots = openAltDests(posix, target, options, (code, message) => this.listener.notice?.(code, message));
     this.handles.push(...altRoots);
@@ -123,6 +127,7 @@ class Session {
       return this.finish();
     }
     await this.apply(sources, target, altRoots, umask, findings, deletes);
+    guard?.remember();
     return this.finish();
   }
 
@@ -148,6 +153,17 @@ class Session {
     if (got === -Errno.EWOULDBLOCK) {
       throw new TwintreeError('LOCKED', 'another session is working on this target', { path: target.path, advice: 'Wait for it, or use --no-lock where you know that both may work at once.' });
     }
+  }
+
+  /** --guard-root over the roots of both sides. The target is looked at when it is there. */
+  private rootGuard(sources: Sources, target: Target): { check(): void; remember(): void } {
+    const name = pairName([...this.request.sources, target.path].map((p) => fromText(resolve(displayName(p)))));
+    const guard = new RootGuard(this.posix, stateFolder(process.env, this.posix.euid), name);
+    const roots = (): GuardedRoot[] => [
+      ...sources.mounts.map((m) => ({ side: 'source' as const, path: m.path, fd: m.fd })),
+      ...(target.fd < 0 ? [] : [{ side: 'target' as const, path: target.path, fd: target.fd }]),
+    ];
+    return { check: () => guard.check(roots()), remember: () => guard.remember(roots()) };
   }
 
   private scanSetup(sources: Sources, target: Target, altRoots: number[], umask: number): ScanSetup {
@@ -179,10 +195,16 @@ class Session {
 
   private async scan(setup: ScanSetup): Promise<ScanFindings> {
     const findings = await scan({
-      posix: this.posix, setup, shared: this.shared, pool: this.pool, threads: this.threads, ids: idMapper(this.options), store: this.store, tick: () => this.tick(),
+      posix: this.posix, setup, shared: this.shared, pool: this.pool, threads: this.threads, ids: this.ids(), store: this.store, tick: () => this.tick(),
     });
     for (const problem of findings.problems) this.problem(problem);
     return findings;
+  }
+
+  private ids(): IdMapper {
+    const ids = idMapper(this.options);
+    for (const name of ids.unknownNames) this.listener.notice?.('unknown-name', `no user or group "${displayName(name as ByteString)}" on the target: its rule is not used`);
+    return ids;
   }
 
   private async findMoves(findings: ScanFindings, setup: ScanSetup): Promise<void> {
@@ -238,15 +260,16 @@ class Session {
   private async apply(sources: Sources, target: Target, altRoots: number[], umask: number, findings: ScanFindings, deletes: boolean): Promise<void> {
     const { posix, options, outcome } = this;
     const { replace } = options;
-    if (target.fd < 0) {
-      makeTarget(posix, target, replace.mkpath);
+    const rootIsNew = target.fd < 0;
+    if (rootIsNew) {
+      makeTarget(posix, target, replace.mkpath, umask);
       this.handles.push(target.fd);
       this.lock(target);
       const info = posix.statfs(target.fd);
       if (typeof info !== 'number') guardSpace(findings, info, options.guard.reserveBytes, false, replace.inplace);
     }
-    const backupRoot = openSideFolder(posix, target, replace.backup ? replace.backupDir : undefined, '--backup-dir', true);
-    const tempRoot = openSideFolder(posix, target, replace.tempDir, '--temp-dir', false);
+    const backupRoot = openSideFolder(posix, target, replace.backup ? replace.backupDir : undefined, '--backup-dir', true, umask);
+    const tempRoot = openSideFolder(posix, target, replace.tempDir, '--temp-dir', false, umask);
     for (const fd of [backupRoot, tempRoot]) if (fd >= 0) this.handles.push(fd);
     const setup: ApplySetup = {
       options, umask, targetRoot: target.fd, altRoots, backupRoot, tempRoot, mounts: sources.mounts.map((m) => m.fd), alias: target.alias,
@@ -254,9 +277,10 @@ class Session {
     };
     const runner = new ApplyRunner(posix, setup, this.shared, 0);
     this.phase = 'apply';
+    if (rootIsNew && sources.selection.mounts.length > 0) outcome.created.dirs++;
     const executor = new Executor({
-      posix, options, store: this.store, resolver: this.resolver, runner, applySetup: setup, pool: this.pool, shared: this.shared, threads: this.threads,
-      operations: findings.operations, transferBytes: findings.transferBytes, wants: this.listener.wantsOperations ?? 'none', deletes,
+      options, store: this.store, resolver: this.resolver, runner, applySetup: setup, pool: this.pool, shared: this.shared, threads: this.threads,
+      operations: findings.operations, transferBytes: findings.transferBytes, wants: this.listener.wantsOperations ?? 'none', rootIsNew,
       tell: (op, path, result) => this.listener.operation?.(op, path, result),
       problem: (problem) => this.problem(problem),
       count: (counters) => this.count(counters),
@@ -278,7 +302,6 @@ class Session {
       runner.close();
     }
     outcome.deletionsSkipped = executor.deletionsSkipped;
-    if (executor.deletionsSkipped > 0) this.listener.notice?.('max-delete', `deletions stopped by --max-delete=${String(options.delete.maxDelete)} (${executor.deletionsSkipped} skipped)`);
   }
 
   private count(c: ApplyCounters): void {
@@ -290,7 +313,7 @@ class Session {
     o.transferredFiles += c.transferredFiles;
     o.literalBytes += c.literalBytes;
     o.matchedBytes += c.matchedBytes;
-    o.transferredBytes += c.literalBytes + c.matchedBytes;
+    o.transferredBytes += c.transferredSize;
     o.linked += c.linked;
     o.moved += c.moved;
     o.attributesSet += c.attributesSet;
@@ -338,9 +361,4 @@ class Session {
     if (outcome.deletionsSkipped > 0) return 25;
     return outcome.warningCount > 0 ? 24 : 0;
   }
-}
-
-/** A path and an errno as a sentence, for messages of a whole run. */
-export function failure(path: ByteString, errno: number): string {
-  return `${displayName(path)}: ${errnoText(errno)}`;
 }

@@ -3,9 +3,9 @@
  * place of one file under a name of its own. Also the other folders the options name on the target's side.
  */
 import { posix as path } from 'node:path';
-import { Errno, errnoText, type Posix } from '../fs/index.js';
+import { Errno, errnoText, makeFolders, type Posix } from '../fs/index.js';
 import type { SessionOptions } from '../plan/index.js';
-import { fromText, StatTable, TwintreeError, type ByteString } from '../tree/index.js';
+import { TwintreeError, type ByteString } from '../tree/index.js';
 import type { Sources } from './sources.js';
 
 /** The target before anything is changed. */
@@ -20,7 +20,6 @@ export interface Target {
 
 /** Finds out what the target argument means; changes nothing. @throws TwintreeError TARGET_UNUSABLE. */
 export function findTarget(posix: Posix, argument: ByteString, sources: Sources, sourceCount: number): Target {
-  const stat = new StatTable(1);
   const trimmed = (argument.replace(/\/+$/, '') || (argument === '' ? '.' : '/')) as ByteString;
   const folder = posix.openRoot(argument === '' ? ('.' as ByteString) : argument);
   if (folder >= 0) return { path: trimmed, fd: folder, alias: undefined };
@@ -40,15 +39,14 @@ export function findTarget(posix: Posix, argument: ByteString, sources: Sources,
   if (parent < 0) {
     throw new TwintreeError('TARGET_UNUSABLE', `the folder of the target cannot be opened: ${errnoText(-parent)}`, { path: parentPath, advice: 'Make it first, or use --mkpath.' });
   }
-  void stat;
   return { path: parentPath, fd: parent, alias: { name, source: single.name } };
 }
 
 /** Makes the root folder (and with --mkpath those above it), 0700 until its own attributes are set. @throws TwintreeError. */
-export function makeTarget(posix: Posix, target: Target, mkpath: boolean): void {
+export function makeTarget(posix: Posix, target: Target, mkpath: boolean, umask: number): void {
   if (target.fd >= 0) return;
   const parentPath = path.dirname(target.path) as ByteString;
-  const parent = mkpath ? makePath(posix, parentPath) : posix.openRoot(parentPath);
+  const parent = mkpath ? makeFolders(posix, parentPath, 0o777 & ~umask) : posix.openRoot(parentPath);
   if (parent < 0) {
     throw new TwintreeError('TARGET_UNUSABLE', `the folder above the target cannot be opened: ${errnoText(-parent)}`, { path: parentPath, advice: 'Make it first, or use --mkpath.' });
   }
@@ -62,18 +60,6 @@ export function makeTarget(posix: Posix, target: Target, mkpath: boolean): void 
   posix.close(parent);
   if (fd < 0) throw new TwintreeError('TARGET_UNUSABLE', `the target folder cannot be opened: ${errnoText(-fd)}`, { path: target.path });
   target.fd = fd;
-}
-
-function makePath(posix: Posix, folder: ByteString): number {
-  const open = posix.openRoot(folder);
-  if (open !== -Errno.ENOENT) return open;
-  const parent = makePath(posix, path.dirname(folder) as ByteString);
-  if (parent < 0) return parent;
-  const name = path.basename(folder) as ByteString;
-  const made = posix.mkdir(parent, name, 0o777);
-  const fd = made < 0 && made !== -Errno.EEXIST ? made : posix.openDir(parent, name);
-  posix.close(parent);
-  return fd;
 }
 
 /**
@@ -99,15 +85,10 @@ export function openAltDests(posix: Posix, target: Target, options: SessionOptio
 }
 
 /** Opens (and for backups makes) a folder that an option names; -1 without the option. @throws TwintreeError. */
-export function openSideFolder(posix: Posix, target: Target, folder: ByteString | undefined, option: string, make: boolean): number {
+export function openSideFolder(posix: Posix, target: Target, folder: ByteString | undefined, option: string, make: boolean, umask: number): number {
   if (folder === undefined) return -1;
   const where = besideTarget(target, folder);
-  const fd = make ? makePath(posix, where) : posix.openRoot(where);
+  const fd = make ? makeFolders(posix, where, 0o777 & ~umask) : posix.openRoot(where);
   if (fd < 0) throw new TwintreeError('TARGET_UNUSABLE', `${option}: the folder cannot be opened: ${errnoText(-fd)}`, { path: where });
   return fd;
-}
-
-/** The current folder, for messages. */
-export function here(): ByteString {
-  return fromText(process.cwd());
 }

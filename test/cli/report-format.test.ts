@@ -32,7 +32,7 @@ describe('report: numbers', () => {
     fc.assert(fc.property(fc.maxSafeNat(), (n) => humanNumber(n, 1).replaceAll(',', '') === String(n) && !/\d{4}/.test(humanNumber(n, 1))));
   });
 
-  describe('beside rsync', function () {
+  describe('beside rsync (skipped without it)', function () {
     const dir = useTempFolder('report');
     it('prints the sizes that rsync prints, at every level', function () {
       if (WHY_NO_RSYNC !== '') this.skip(); // rsync is missing or too old
@@ -81,7 +81,7 @@ describe('report: escapes', () => {
     assert.equal(err.text, 'twintree: cannot hold \\#033[2J (odd)\ntwintree: a\\#012b: no \\#007 (unreadable)\n');
   });
 
-  describe('beside rsync', function () {
+  describe('beside rsync (skipped without it)', function () {
     const dir = useTempFolder('report');
     for (const eightBit of [false, true]) {
       it(`prints odd names as rsync does${eightBit ? ' with -8' : ''}`, function () {
@@ -150,7 +150,7 @@ describe('report: --out-format', () => {
     assert.deepEqual(out.lines, ['a/one/x', 'a/one/two/y', 'a/one/three/z', 'b/two/q']);
   });
 
-  describe('beside rsync', function () {
+  describe('beside rsync (skipped without it)', function () {
     const dir = useTempFolder('report');
     beforeEach(function () {
       if (WHY_NO_RSYNC !== '') this.skip(); // rsync is missing or too old
@@ -184,7 +184,7 @@ describe('report: --out-format', () => {
   });
 });
 
-describe('report: --list-only', () => {
+describe('report: --list-only, beside rsync (skipped without it)', () => {
   const dir = useTempFolder('report');
   const paths: [string, OpKind][] = [['', OpKind.Folder], ['a', OpKind.File], ['l', OpKind.Symlink], ['p', OpKind.Node], ['d', OpKind.Folder], ['d/k', OpKind.File]];
   const list = (human: 0 | 1 | 2 | 3, options = archive()): string[] =>

@@ -75,7 +75,7 @@ describe('report: first and last lines', () => {
     assert.equal(out.text, 'created directory ../t\n');
   });
 
-  describe('beside rsync', function () {
+  describe('beside rsync (skipped without it)', function () {
     const dir = useTempFolder('report');
     const cases: [string[], (o: ReturnType<typeof archive>) => void][] = [
       [['-av'], () => { /* as it is */ }],
@@ -150,13 +150,29 @@ describe('report: progress', () => {
       report.finish(outcome({ transferredFiles: 4, transferredBytes: 4194304, elapsedMs: 4000 }));
     });
     assert.deepEqual(out.lines, [
-      '              0   0%    0.00kB/s   ??:??:?? (xfr#2, to-chk=2/11)',
       '      1,048,000  24% 1023.44kB/s    0:00:03 (xfr#2, to-chk=2/11)',
       '      2,096,000  49% 1023.44kB/s    0:00:02 (xfr#2, to-chk=2/11)',
       '      4,194,304 100% 1024.00kB/s    0:00:04 (xfr#4, to-chk=0/11)',
     ]);
     // oxlint-disable-next-line no-control-regex -- no control character is what is promised
     assert.doesNotMatch(out.text, /[\u0000-\u0009\u000b-\u001f]/);
+  });
+  it('a run that ends within a second has one line, and a complete one says 100%', () => {
+    const { out } = show({ output: { progress: 'total' } }, (report) => {
+      report.plan(plan);
+      report.progress({ ...half, elapsedMs: 20 });
+      report.progress({ ...half, phase: 'done', doneBytes: 4194304, elapsedMs: 500 });
+      report.finish(outcome({ transferredFiles: 4, transferredBytes: 100, elapsedMs: 500 }));
+    });
+    assert.deepEqual(out.lines, ['      4,194,304 100%    8.00MB/s    0:00:00 (xfr#4, to-chk=0/11)']);
+  });
+  it('a run that was cut short says how far it came', () => {
+    const { out } = show({ output: { progress: 'total' } }, (report) => {
+      report.plan(plan);
+      report.progress({ ...half, elapsedMs: 20 });
+      report.finish(outcome({ exitCode: 20, aborted: true, transferredFiles: 2, transferredBytes: 1048576, elapsedMs: 1000 }));
+    });
+    assert.deepEqual(out.lines, ['      1,048,576  25% 1024.00kB/s    0:00:01 (xfr#2, to-chk=2/11)']);
   });
   it('on a terminal: one line redrawn, within its width, and left standing at the end', () => {
     const { out } = show({ output: { progress: 'total' }, isTTY: true, columns: 60 }, (report) => {
@@ -236,7 +252,7 @@ describe('report: --log-file', () => {
     assert.deepEqual(text(log.lines), ['building file list', 'another run holds the lock']);
   });
 
-  describe('beside rsync', function () {
+  describe('beside rsync (skipped without it)', function () {
     beforeEach(function () {
       if (WHY_NO_RSYNC !== '') this.skip(); // rsync is missing or too old
       shell(dir.path, 'mkdir -p s/d t; cp -a s/d t/d; echo a > s/a; cp -p s/a t/a; chmod 600 t/a; echo b > s/b; touch t/z; chmod 711 s/d; touch -d 2001-01-01 s t s/d t/d');

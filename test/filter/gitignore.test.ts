@@ -27,7 +27,7 @@ const line = fc.oneof(
   { weight: 4, arbitrary: fc.tuple(fc.constantFrom('', '', '', '!', '/'), fc.array(piece, { minLength: 1, maxLength: 5 })).map(([start, pieces]) => start + pieces.join('')) },
   { weight: 3, arbitrary: fc.constantFrom('*', '!*/', '*/', '/*', '!a', '!/a', 'a/', 'a/b', '!a/b', 'a/*', 'a/**', '**/a', '**/a/b', 'a/**/b', '/a/**/**/x', '**/', '/', '//', '!', '', '# x', '\\#a', '\\!a', 'a\\ ', 'a  ', 'foo**/x', 'foo*bar', '*.o', '!a.o', 'a\r', '***/a', 'a\t') },
 );
-const files = fc.dictionary(
+const ignoreFiles = fc.dictionary(
   fc.constantFrom('', 'a/', 'b/', 'a/b/', 'foo/', 'foo/a/'),
   fc.tuple(fc.constantFrom('', '', '\ufeff'), fc.array(line, { minLength: 1, maxLength: 5 }), fc.constantFrom('', '\n', '\r\n'))
     .map(([mark, lines, end]) => mark + lines.join(end === '\r\n' ? '\r\n' : '\n') + end),
@@ -62,7 +62,7 @@ const files = fc.dictionary(
 
   it('given any .gitignore files, the same files are selected', () => {
     fc.assert(
-      fc.property(files, (contents) => {
+      fc.property(ignoreFiles, (contents) => {
         const planted = Object.fromEntries(Object.entries(contents).map(([folder, content]) => [`${folder}.gitignore`, content]));
         plant(tree, planted);
         try {

@@ -48,7 +48,7 @@ const dirFiles = fc.dictionary(
     .map((rules) => `${rules.join('\n')}\n`),
   { maxKeys: 4 },
 );
-const dirMerge = fc.constantFrom(': .rules', ':n .rules', ':e .rules', ':- .rules', ':+ .rules', ':/ .rules', ':p .rules', ':w- .rules', ':C .rules', ':nw- .rules', 'dir-merge,C- .x', ': /.rules', ':s- .rules');
+const dirMerge = fc.constantFrom(': .rules', ':n .rules', ':e .rules', ':- .rules', ':+ .rules', ':/ .rules', ':p .rules', ':w- .rules', ':C .rules', ':nw- .rules', ': /.rules', ':s- .rules');
 
 /** A command line: `-f` rules, written for both. */
 function ours(texts: readonly string[]): FilterRule[] {
@@ -149,7 +149,7 @@ function rsync(args: readonly string[]): { status: number | null; lines: string[
     );
   });
 
-  it("given rule files in folders, the same names are selected", () => {
+  it('given rule files in folders, the same names are selected', () => {
     fc.assert(
       fc.property(dirMerge, dirFiles, dirFiles, fc.array(plainRule, { maxLength: 2 }), fc.array(plainRule, { maxLength: 2 }), (merge, files, more, before, after) => {
         withDirFiles([source], files, '.rules', () =>

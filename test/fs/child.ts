@@ -19,6 +19,7 @@ function inThread({ at, path }: { at: number; path: string }): void {
   let bytes = 0;
   for (let i = 0; i < list.names.length; i++) bytes += errors[i] === 0 ? table.size(i) : NaN;
   posix.close(own);
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port, no window
   parentPort?.postMessage({ kind: posix.kind, names: list.names.length, bytes });
 }
 

@@ -67,6 +67,9 @@ describe('plan/chmod', () => {
     assert.equal(apply('+s', 0o755), '4755');
     assert.equal(apply('g+s', 0o755), '2755');
     assert.equal(apply('+t', 0o755), '1755');
+    assert.equal(apply('+st', 0o755), '5755');
+    assert.equal(apply('+ts', 0o755), '4755', 'without a class, s forgets the t before it, as in rsync');
+    assert.equal(apply('u+ts', 0o755), '5755');
   });
 
   it('keeps the type bits of a mode', () => {
@@ -112,7 +115,7 @@ describe('plan/chmod', () => {
           if (name.startsWith('d') && leftOpen(ours)) continue;
           assert.equal(ours.toString(8), real.toString(8), `${name} by ${changes} with umask ${umask.toString(8)}`);
         }
-      }), { numRuns: 40 });
+      }), { numRuns: 60 });
     });
 
     it('refuses exactly the texts that rsync refuses', () => {

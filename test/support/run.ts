@@ -269,8 +269,13 @@ export class Running {
   }
 }
 
+/** Starts any command and returns at once. */
+export function startCommand(command: string, args: readonly Argument[], options: RunOptions = {}): Running {
+  const call = prepare(command, args, options);
+  return new Running(spawn(call.command, call.args, { ...call.spawn, stdio: ['pipe', 'pipe', 'pipe'] }), options);
+}
+
 /** Starts `twintree ARGS…` and returns at once. */
 export function startTwintree(args: readonly Argument[], options: RunOptions = {}): Running {
-  const call = prepare(process.execPath, [shim(options.uid), ...args], options);
-  return new Running(spawn(call.command, call.args, { ...call.spawn, stdio: ['pipe', 'pipe', 'pipe'] }), options);
+  return startCommand(process.execPath, [shim(options.uid), ...args], options);
 }

@@ -1,7 +1,7 @@
 /** Random trees, mounted file systems and child processes: what other tests rely on. */
 import assert from 'node:assert';
 import { existsSync, mkdirSync, readFileSync, statSync, statfsSync, writeFileSync } from 'node:fs';
-import { PLAIN_UID, assertSameTree, changedTree, compareTrees, describeIf, describeOn, makeTree, mountFs, plainFolder, randomTree, runCommand, rsync, tempFolder, treePaths, useTempFolder, whyNoInjection, whyNoMount, whyNoOtherUser, whyNoRsync } from './index.js';
+import { PLAIN_UID, assertSameTree, changedTree, compareTrees, describeIf, describeOn, makeTree, mountFs, plainFolder, randomTree, runCommand, rsync, startCommand, tempFolder, treePaths, useTempFolder, whyNoInjection, whyNoMount, whyNoOtherUser, whyNoRsync } from './index.js';
 
 describe('test support: random trees', () => {
   const tmp = useTempFolder('random');
@@ -80,6 +80,21 @@ describe('test support: child processes', () => {
     const done = runCommand('bash', ['-c', 'cat; echo oops >&2; exit 23'], { input: 'in' });
     assert.deepStrictEqual([done.code, done.signal, done.stdout, done.stderr], [23, null, 'in', 'oops\n']);
     assert.strictEqual(runCommand('bash', ['-c', 'kill -9 $$']).signal, 'SIGKILL');
+  });
+
+  it('waits for what a child prints or makes, then kills it', async () => {
+    const child = startCommand('bash', ['-c', `echo ready; read -r; touch '${tmp.path}/made'; exec sleep 100`], { input: 'go\n' });
+    assert.ok(await child.output(/ready/));
+    assert.ok(await child.exists(tmp.at('made')));
+    const done = await child.kill('SIGKILL');
+    assert.deepStrictEqual([done.code, done.signal, done.stdout], [null, 'SIGKILL', 'ready\n']);
+  });
+
+  it('says where a child ended before what was waited for', async () => {
+    const child = startCommand('true', []);
+    assert.strictEqual(await child.exists(tmp.at('never')), false);
+    assert.strictEqual(await child.output(/never/), false);
+    assert.strictEqual((await child.finished).code, 0);
   });
 
   it('sets limits', () => {

@@ -4,7 +4,7 @@
  */
 import { baseOf, displayName, toBytes, type ByteString, type RelPath } from '../../tree/index.js';
 import { EXIT } from '../exit-codes.js';
-import { explainPaths, type Explanation, type Verdict } from '../explain.js';
+import { explainPaths, type Explanation, type Verdict } from '../../session/index.js';
 import { parseExplain } from '../options/index.js';
 import { printInstead, processContext } from './shared.js';
 
@@ -15,9 +15,6 @@ export async function run(args: readonly ByteString[]): Promise<number> {
   const parsed = parseExplain(args, processContext());
   if (parsed.kind !== 'run') return printInstead('explain', parsed);
   const { output } = parsed;
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error; // a reader that went away is no fault
-  });
   let faults = 0;
   const explanations = explainPaths(parsed.source, parsed.paths, parsed.options, (file, message) => {
     faults++;

@@ -44,8 +44,11 @@ export async function printInstead(command: TableCommand, what: Informative): Pr
   }
 }
 
-/** Runs a session under a report. Returns the exit code; errors that stop the run are reported and thrown on. */
-export async function runReported(parsed: ParsedRun, run: SessionRun): Promise<number> {
+/**
+ * Runs a session under a report. Returns the exit code; errors that stop the run are reported and thrown on.
+ * `afterwards` tells what the command makes of the outcome, after the report.
+ */
+export async function runReported(parsed: ParsedRun, run: SessionRun, afterwards?: (outcome: Outcome) => number): Promise<number> {
   const { sources, options, output } = parsed;
   const target = output.listOnly ? undefined : parsed.target;
   const log = openLog(output);
@@ -58,7 +61,7 @@ export async function runReported(parsed: ParsedRun, run: SessionRun): Promise<n
   try {
     const outcome = await run({ sources, target, options }, report, controller.signal);
     report.finish(outcome);
-    return outcome.exitCode;
+    return afterwards?.(outcome) ?? outcome.exitCode;
   } catch (error) {
     tellReport(report, error);
     throw error;
@@ -111,6 +114,6 @@ export function abortBySignal(controller: AbortController): () => void {
   process.stdout.on('error', onStdout);
   return () => {
     for (const signal of SIGNALS) process.off(signal, onSignal);
-    // onStdout stays: a late EPIPE must still find a listener
+    process.stdout.off('error', onStdout);
   };
 }

@@ -1,8 +1,5 @@
-/**
- * `twintree verify [OPTION]... SRC... DST`: every difference, and nothing changed. It is the plan of a sync
- * that compares contents and deletes: what that sync would do is what differs.
- */
-import { runSync, type Outcome } from '../../session/index.js';
+/** `twintree verify [OPTION]... SRC... DST`: every difference, and nothing changed. */
+import { verifyTrees } from '../../session/index.js';
 import type { ByteString } from '../../tree/index.js';
 import { EXIT } from '../exit-codes.js';
 import { parseVerify } from '../options/index.js';
@@ -11,11 +8,16 @@ import { printInstead, processContext, runReported } from './shared.js';
 export async function run(args: readonly ByteString[]): Promise<number> {
   const parsed = parseVerify(args, processContext());
   if (parsed.kind !== 'run') return printInstead('verify', parsed);
-  return runReported(parsed, async (request, listener, signal) => judged(await runSync(request, listener, signal)));
-}
-
-/** Differences make the exit code 23, as a failure does; what else ended the run stays. */
-function judged(outcome: Outcome): Outcome {
-  if (outcome.exitCode === EXIT.ok && outcome.totals.operations > 0) outcome.exitCode = EXIT.partial;
-  return outcome;
+  const { json, quiet } = parsed.output;
+  let differ = false;
+  return runReported(parsed, async (request, listener, signal) => {
+    const outcome = await verifyTrees(request, listener, signal);
+    differ = outcome.exitCode === EXIT.partial && outcome.problemCount === 0;
+    // The text for 23 speaks of failed transfers. JSON tells the exit code itself.
+    return differ && !json ? { ...outcome, exitCode: EXIT.ok } : outcome;
+  }, (outcome) => {
+    if (!differ) return outcome.exitCode;
+    if (!json && !quiet) process.stderr.write(`twintree: the trees differ (exit code ${EXIT.partial})\n`);
+    return EXIT.partial;
+  });
 }

@@ -76,7 +76,6 @@ export function parseStopAt(option: string, text: ByteString, now: Date): number
   const date = /^(?:(?:(\d{1,4})[-/])?(\d{1,2})[-/])?(\d{1,2})$/.exec(dateText);
   const time = /^(\d{1,2})?:(\d{1,2})$/.exec(timeText);
   if ((date === null && dateText !== '') || (time === null && timeText !== '') || (date === null && time === null)) return bad();
-  const number = (digits: string | undefined): number | undefined => (digits === undefined ? undefined : Number(digits));
   let year = number(date?.[1]);
   if (year !== undefined && year < 100) year += 2000;
   const month = number(date?.[2]);
@@ -89,6 +88,10 @@ export function parseStopAt(option: string, text: ByteString, now: Date): number
   if (found === undefined) return bad();
   if (found <= now.getTime()) throw usageError(`${option}=${displayName(text)} is not in the future`);
   return found;
+}
+
+function number(digits: string | undefined): number | undefined {
+  return digits === undefined ? undefined : Number(digits);
 }
 
 /** The next moment with this day (and month, and year); undefined where no such day exists within eight years. */

@@ -30,7 +30,7 @@ export interface ReportStreams {
   log?: Writer;
   /** Whether `out` is a terminal: then progress is redrawn in place. */
   isTTY: boolean;
-  /** Width of the terminal; 80 where it is not known. */
+  /** Width of the terminal, characters; 80 where it is not known (or 0, as some terminals say). */
   columns?: number;
 }
 
@@ -59,6 +59,7 @@ export interface Report extends SessionListener {
 }
 
 const LOG_FORMAT = '%i %n%L';
+const DEFAULT_COLUMNS = 80;
 
 /** Makes the report that `output` asks for. */
 export function createReport(output: OutputOptions, options: SessionOptions, streams: ReportStreams, run: ReportRun): Report {
@@ -83,7 +84,7 @@ export function createReport(output: OutputOptions, options: SessionOptions, str
     const isTTY = streams.isTTY && !toStderr;
     const progress = output.progress === 'none' || output.quiet
       ? undefined
-      : new ProgressView(screen, { kind: output.progress, isTTY, columns: streams.columns ?? 80, human: output.human });
+      : new ProgressView(screen, { kind: output.progress, isTTY, columns: streams.columns || DEFAULT_COLUMNS, human: output.human });
     part = new TextReport({ output, options, screen, names, format, progress, log, sources: run.sources, target: run.target });
     flushPart = () => {
       screen.flush();

@@ -97,7 +97,7 @@ export class JsonReport implements Part {
     this.toldAt = now.elapsedMs;
     this.put({
       type: 'progress', phase: now.phase, scanned: now.scanned, doneOperations: now.doneOperations, totalOperations: now.totalOperations,
-      doneFiles: now.doneFiles, totalFiles: now.totalFiles, doneBytes: now.doneBytes, totalBytes: now.totalBytes, elapsedMs: now.elapsedMs,
+      doneFiles: now.doneFiles, totalFiles: now.totalFiles, doneBytes: now.doneBytes, totalBytes: now.totalBytes, elapsedMs: Math.round(now.elapsedMs),
     });
     this.sink.flush();
   }
@@ -110,7 +110,7 @@ export class JsonReport implements Part {
       literalBytes: outcome.literalBytes, matchedBytes: outcome.matchedBytes,
       linked: outcome.linked, moved: outcome.moved, attributesSet: outcome.attributesSet, deletionsSkipped: outcome.deletionsSkipped,
       problemCount: outcome.problemCount, warningCount: outcome.warningCount,
-      elapsedMs: outcome.elapsedMs, scanMs: outcome.scanMs, totals: totalsFields(outcome.totals),
+      elapsedMs: Math.round(outcome.elapsedMs), scanMs: Math.round(outcome.scanMs), totals: totalsFields(outcome.totals),
     });
     this.parts.log?.totals(outcome, outcome.totals);
     for (const line of endLines(outcome)) this.parts.log?.line(line);

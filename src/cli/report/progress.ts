@@ -28,7 +28,7 @@ const RATE_WINDOW_MS = 5000;
 export class ProgressView {
   private entries = 0;
   private last: Progress | undefined;
-  private drawnAt = Number.NEGATIVE_INFINITY;
+  private drawnAt = 0;
   private readonly samples: { at: number; bytes: number }[] = [];
   private files = 0;
   private released = 0;
@@ -49,9 +49,10 @@ export class ProgressView {
     this.sample(now);
     const { isTTY, kind } = this.options;
     if (now.phase === 'done' || (!isTTY && kind === 'files')) return;
-    if (!changed && now.elapsedMs - this.drawnAt < (isTTY ? TTY_INTERVAL_MS : PIPE_INTERVAL_MS)) return;
+    const since = now.elapsedMs - this.drawnAt;
+    if (isTTY ? !changed && since < TTY_INTERVAL_MS : since < PIPE_INTERVAL_MS) return;
     const planning = now.phase === 'scan' || now.phase === 'plan';
-    if (!isTTY && (planning || (changed && now.elapsedMs - this.drawnAt < PIPE_INTERVAL_MS))) return;
+    if (!isTTY && planning) return;
     this.drawnAt = now.elapsedMs;
     if (planning) this.screen.status(this.cut(` ${humanNumber(now.scanned, this.options.human)} entries scanned...`));
     else if (isTTY) this.screen.status(this.cut(this.running(now)));
@@ -79,9 +80,11 @@ export class ProgressView {
       this.screen.clearStatus();
       return;
     }
-    const total = Math.max(done.bytes, this.last?.totalBytes ?? done.bytes);
+    // The run may count content that was never read (holes, clones) as done but not as carried.
+    const bytes = Math.max(done.bytes, this.last?.doneBytes ?? 0);
+    const share = done.complete ? 100 : percent(bytes, Math.max(bytes, this.last?.totalBytes ?? bytes));
     const left = done.complete ? 0 : Math.max(0, (this.last?.totalOperations ?? 0) - (this.last?.doneOperations ?? 0));
-    const text = this.line(done.bytes, percent(done.bytes, total), rateOf(done.bytes, done.elapsedMs), clock(done.elapsedMs / 1000)) +
+    const text = this.line(bytes, share, rateOf(bytes, done.elapsedMs), clock(done.elapsedMs / 1000)) +
       this.position(left, done.files);
     if (!this.options.isTTY) {
       this.screen.line(text);

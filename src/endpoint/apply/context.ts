@@ -18,6 +18,8 @@ export interface ApplyCounters {
   matchedBytes: number;
   /** Files whose content was brought up to date. */
   transferredFiles: number;
+  /** Their sizes, holes included. */
+  transferredSize: number;
   created: ApplyTypeCounts;
   deleted: ApplyTypeCounts;
   linked: number; // hard links made
@@ -88,7 +90,7 @@ function none(): ApplyTypeCounts {
 /** Counters, all 0. */
 export function newCounters(): ApplyCounters {
   return {
-    literalBytes: 0, matchedBytes: 0, transferredFiles: 0, created: none(), deleted: none(),
+    literalBytes: 0, matchedBytes: 0, transferredFiles: 0, transferredSize: 0, created: none(), deleted: none(),
     linked: 0, moved: 0, attributesSet: 0, attributesLost: 0,
   };
 }

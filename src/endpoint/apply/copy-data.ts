@@ -48,7 +48,7 @@ export function copyContent(ctx: ApplyContext, task: CopyTask): number {
     if (error === -Errno.ENOSPC || error === -Errno.EDQUOT || error === -Errno.EFBIG) return targetError(s, error);
     // Any other answer means that this file system cannot: --preallocate asks for no more than it can.
   }
-  const holes = sparse || s.table.blocks(BEFORE) * 512 <= task.size - HOLES_WORTH;
+  const holes = sparse || looksSparse(s);
   let at = task.start;
   while (at < task.size) {
     let from = at;
@@ -75,6 +75,11 @@ export function copyContent(ctx: ApplyContext, task: CopyTask): number {
   }
   const error = finishLength(ctx, s, task, at, holes);
   return error < 0 ? error : at;
+}
+
+/** Whether the source in BEFORE takes clearly less space than its size: it may have holes. */
+export function looksSparse(s: Scratch): boolean {
+  return s.table.blocks(BEFORE) * 512 <= s.size - HOLES_WORTH;
 }
 
 /** Sets the file's length where the copying itself did not. */

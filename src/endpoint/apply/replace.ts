@@ -9,7 +9,7 @@ import { S_IFMT, S_IFREG } from '../../tree/index.js';
 import { Item, type Operation } from '../../plan/index.js';
 import type { OpenFlags } from '../../fs/index.js';
 import type { ApplyContext, FolderContext } from './context.js';
-import { copyContent, copyDiffering, writeAll, type CopyTask } from './copy-data.js';
+import { copyContent, copyDiffering, looksSparse, writeAll, type CopyTask } from './copy-data.js';
 import { dropPartial, keepPartial, openPartial } from './partial.js';
 import { ABORTED, sourceFailed, targetFailed } from './report.js';
 import { BEFORE, scratchOf, SMALL, TARGET, type Scratch } from './scratch.js';
@@ -39,6 +39,7 @@ export function replaceFile(ctx: ApplyContext, folder: FolderContext, op: Operat
 /** A file is in place. */
 export function countFile(ctx: ApplyContext, op: Operation): void {
   ctx.counters.transferredFiles++;
+  ctx.counters.transferredSize += op.size;
   if (op.expected.mode === 0 || (op.item & Item.New) !== 0) ctx.counters.created.files++;
 }
 
@@ -47,7 +48,7 @@ type Built = 'done' | 'failed' | 'again' | 'attributes';
 function build(ctx: ApplyContext, folder: FolderContext, op: Operation, source: number): Built {
   const s = scratchOf(ctx);
   const { sparse, preallocate, wholeFile } = ctx.options.replace;
-  if (s.size <= SMALL && !sparse && !preallocate && wholeFile !== false && s.table.isFile(BEFORE)) {
+  if (s.size <= SMALL && !sparse && !preallocate && wholeFile !== false && s.table.isFile(BEFORE) && !looksSparse(s)) {
     const got = readSmall(ctx, folder, op, source);
     if (got === -1) return 'failed';
     if (got >= 0) {

@@ -107,7 +107,7 @@ export class Scratch {
     this.model = new Subject(ctx.posix);
     const { fakeSuper } = attributes;
     this.policy = ctx.xattrPolicy ?? new XattrPolicy({
-      level: 1, root: ctx.posix.euid === 0, fakeSource: fakeSuper.source, fakeTarget: fakeSuper.target,
+      level: attributes.allXattrs === true ? 2 : 1, root: ctx.posix.euid === 0, fakeSource: fakeSuper.source, fakeTarget: fakeSuper.target,
     });
   }
 

@@ -5,7 +5,7 @@
 import { FolderCache, type Posix } from '../../fs/index.js';
 import { emptyOperation, OpKind, OperationReader } from '../../plan/index.js';
 import type { Problem } from '../../tree/index.js';
-import { execute, newCounters, type ApplyContext, type FolderContext } from '../apply/index.js';
+import { closeContext, execute, newCounters, type ApplyContext, type FolderContext } from '../apply/index.js';
 import type { ApplyPart, ApplySetup, BatchResult, SharedState } from './messages.js';
 
 /** Carries out operations in this thread. */
@@ -50,7 +50,8 @@ export class ApplyRunner {
         ...(part.defaultAcl === undefined ? {} : { defaultAcl: part.defaultAcl }),
       };
       for (; !reader.done; ordinal++) {
-        if (reader.peekKind() === OpKind.Note) {
+        const kind = reader.peekKind();
+        if (kind === OpKind.Note || kind === OpKind.Folder) {
           reader.skip();
           continue;
         }
@@ -78,6 +79,7 @@ export class ApplyRunner {
   close(): void {
     for (const cache of this.sources) cache.closeAll();
     this.context.targetFolders.closeAll();
+    closeContext(this.context);
   }
 }
 

@@ -7,7 +7,7 @@
  */
 import { Errno, FolderCache, errnoText, type Posix } from '../../fs/index.js';
 import {
-  Item, mungeLink, OpKind, OperationWriter, Planner, Reason, SetBits, typeIsWanted, unsafeSymlink, type IdMapper, type Operation,
+  DEFAULT_ACL, Item, mungeLink, OpKind, OperationWriter, parseAcl, permsOfAcl, Planner, Reason, SetBits, typeIsWanted, unsafeSymlink, type IdMapper, type Operation,
 } from '../../plan/index.js';
 import {
   EMPTY, joinPath, parentOf, baseOf, S_IFDIR, S_IFLNK, S_IFREG, StatTable, type ByteString, type Problem, type RelPath,
@@ -246,6 +246,7 @@ export class Walker {
       if (target < 0) target = -1;
     }
     this.planner.parentSetgid = this.parentSetgid(path);
+    this.planner.dirDefault = path === '' || this.target === undefined ? -1 : this.defaultPerms(this.target.open(parentOf(path)));
 
     // The folder's own operation.
     let op: Operation;
@@ -325,6 +326,7 @@ export class Walker {
     }
     this.twins?.begin(listing.names);
     this.planner.parentSetgid = (folder.targetPerms & 0o2000) !== 0;
+    this.planner.dirDefault = this.defaultPerms(folder.target);
     const names = listing.names;
     const targetNames = targetListing.names;
     let i = 0;
@@ -433,7 +435,7 @@ export class Walker {
     const path = joinPath(folder.path, name);
     const reason = this.whySkipped(s, r, type, t, tr, path, at, name);
     if (reason !== 0) {
-      this.skipped(folder, name, r, reason);
+      this.skipped(folder, name, r, reason, at);
       return;
     }
     const probe = this.probe;
@@ -507,9 +509,13 @@ export class Walker {
     return 0;
   }
 
-  private skipped(folder: Folder, name: ByteString, r: number, reason: Reason): void {
+  private skipped(folder: Folder, name: ByteString, r: number, reason: Reason, at = -1): void {
     if (!this.setup.notes) return;
     const op = this.planner.note(name, this.listing.table, r, reason);
+    if (reason === Reason.UnsafeLink) {
+      const text = this.posix.readlink(at, name);
+      if (typeof text !== 'number') op.link = text;
+    }
     this.useFolder(folder);
     this.plan.write(op);
   }
@@ -633,6 +639,14 @@ export class Walker {
     if (path === '' || this.target === undefined || this.setup.options.attributes.perms) return false;
     const parent = this.target.open(parentOf(path));
     return parent >= 0 && this.posix.fstat(parent, this.rootDevice, 0) === 0 && (this.rootDevice.perms(0) & 0o2000) !== 0;
+  }
+
+  /** Permission bits that a folder of the target gives to what is made in it, -1 where the umask rules. */
+  private defaultPerms(target: number): number {
+    if (target < 0 || this.setup.options.attributes.perms) return -1;
+    const value = this.posix.fgetXattr(target, DEFAULT_ACL);
+    const acl = typeof value === 'number' ? undefined : parseAcl(value);
+    return acl === undefined ? -1 : permsOfAcl(acl);
   }
 
   private mountDevice(mount: number): StatTable {

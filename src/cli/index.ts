@@ -1,0 +1,3 @@
+/** The command line's face for the library: its options as words. */
+export { parseExplain, parseSync, parseVerify, type ParseContext } from './options/index.js';
+export { processContext } from './commands/shared.js';

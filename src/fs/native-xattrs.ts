@@ -1,0 +1,88 @@
+/**
+ * native-xattrs: extended attributes by the C library. Common kernels have no *at form of these calls:
+ * `/proc/self/fd/<at>/<name>` with the l*xattr calls has its meaning, and never follows the name. Attribute names
+ * and values are bytes; results below zero are negated errnos.
+ */
+import type { ByteString } from '../tree/index.js';
+import { Errno } from './errno.js';
+import type { Libc } from './libc.js';
+import { BULK, BULK_BYTES, FIRST, SECOND, type NativeMemory } from './native-memory.js';
+
+export class NativeXattrs {
+  private readonly c: Libc['calls'];
+  private readonly first: number; // addresses
+  private readonly second: number;
+
+  constructor(private readonly libc: Libc, private readonly m: NativeMemory) {
+    this.c = libc.calls;
+    this.first = m.base + FIRST;
+    this.second = m.base + SECOND;
+  }
+
+  /** Path of a name below `at` at FIRST; attribute name, where there is one, at SECOND. */
+  private put(at: number, name: ByteString, attribute: ByteString | undefined): number {
+    if (name.includes('/') || name === '') return -Errno.EINVAL;
+    const bad = this.m.putText(`/proc/self/fd/${at}/${name}` as ByteString, FIRST);
+    return bad !== 0 || attribute === undefined ? bad : this.m.putText(attribute, SECOND);
+  }
+
+  list(at: number, name: ByteString): ByteString[] | number {
+    const bad = this.put(at, name, undefined);
+    return bad !== 0 ? bad : namesIn(this.fetch((p, size) => this.c.llistxattr(this.first, p, size)));
+  }
+
+  get(at: number, name: ByteString, attribute: ByteString): Buffer | number {
+    const bad = this.put(at, name, attribute);
+    return bad !== 0 ? bad : this.fetch((p, size) => this.c.lgetxattr(this.first, this.second, p, size));
+  }
+
+  set(at: number, name: ByteString, attribute: ByteString, value: Buffer): number {
+    const bad = this.put(at, name, attribute);
+    return bad !== 0 ? bad : this.c.lsetxattr(this.first, this.second, this.m.range(value, 0, value.length), value.length, 0);
+  }
+
+  remove(at: number, name: ByteString, attribute: ByteString): number {
+    const bad = this.put(at, name, attribute);
+    return bad !== 0 ? bad : this.c.lremovexattr(this.first, this.second);
+  }
+
+  flist(fd: number): ByteString[] | number {
+    return namesIn(this.fetch((p, size) => this.c.flistxattr(fd, p, size)));
+  }
+
+  fget(fd: number, attribute: ByteString): Buffer | number {
+    const bad = this.m.putText(attribute, SECOND);
+    return bad !== 0 ? bad : this.fetch((p, size) => this.c.fgetxattr(fd, this.second, p, size));
+  }
+
+  fset(fd: number, attribute: ByteString, value: Buffer): number {
+    const bad = this.m.putText(attribute, SECOND);
+    return bad !== 0 ? bad : this.c.fsetxattr(fd, this.second, this.m.range(value, 0, value.length), value.length, 0);
+  }
+
+  fremove(fd: number, attribute: ByteString): number {
+    const bad = this.m.putText(attribute, SECOND);
+    return bad !== 0 ? bad : this.c.fremovexattr(fd, this.second);
+  }
+
+  /** What `ask` writes: into the scratch buffer, or, where that is too small (-ERANGE), into one of the size it tells. */
+  private fetch(ask: (address: number, size: number) => number): Buffer | number {
+    const n = ask(this.m.base + BULK, BULK_BYTES);
+    if (n >= 0) return Buffer.from(this.m.scratch.subarray(BULK, BULK + n)); // a copy: the scratch buffer is used again
+    if (n !== -Errno.ERANGE) return n;
+    for (;;) {
+      const size = ask(0, 0);
+      if (size < 0) return size;
+      const memory = new ArrayBuffer(size + 1); // one more: a size of 0 would only ask again
+      const got = ask(this.libc.addressOf(memory), size + 1);
+      if (got >= 0) return Buffer.from(memory, 0, got);
+      if (got !== -Errno.ERANGE) return got; // ERANGE: it has grown in between
+    }
+  }
+}
+
+/** NUL-ended names, as the kernel lists them. */
+function namesIn(bytes: Buffer | number): ByteString[] | number {
+  if (typeof bytes === 'number') return bytes;
+  return bytes.length === 0 ? [] : (bytes.latin1Slice(0, bytes.length - 1).split('\0') as ByteString[]);
+}

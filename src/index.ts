@@ -1,0 +1,102 @@
+/**
+ * The library: what the commands do, as functions. Options are given as the command line's words (`args`) or as the
+ * typed `SessionOptions` (`options`, over what the words said). Paths are text, or bytes where they are not UTF-8.
+ *
+ * @example
+ * import { sync } from 'twintree';
+ * const outcome = await sync({ source: 'data/', target: '/backup/data', args: ['-aHAX', '--delete'] });
+ * if (outcome.exitCode !== 0) for (const p of outcome.problems) console.error(p.path, p.message);
+ */
+import { parseExplain, parseSync, parseVerify, processContext } from './cli/index.js';
+import { explainPaths, runSync, verifyTrees, type Explanation, type Outcome, type SessionListener } from './session/index.js';
+import type { SessionOptions } from './plan/index.js';
+import { fromBytes, fromText, TwintreeError, type ByteString } from './tree/index.js';
+
+export { displayName, fromBytes, fromText, toBytes, TwintreeError } from './tree/index.js';
+export type { ByteString, ErrorCode, Problem, ProblemCode, RelPath } from './tree/index.js';
+export { Item, OpKind, Reason, reasonId, reasonText, SetBits } from './plan/index.js';
+export type { Operation, SessionOptions } from './plan/index.js';
+export type { Explanation, OperationResult, Outcome, PlanTotals, Progress, SessionListener, TypeCounts, Verdict } from './session/index.js';
+
+/** Some fields of the options, each group by itself. */
+export type PartialOptions = { [K in keyof SessionOptions]?: SessionOptions[K] extends readonly unknown[] | number | boolean | undefined ? SessionOptions[K] : Partial<SessionOptions[K]> };
+
+/** A path as text (UTF-8 on disk) or as bytes. */
+export type PathLike = string | Uint8Array;
+
+/** A sync or a verify. */
+export interface SyncOptions {
+  /** One source or several, by the command line's rules (a trailing slash means the content). */
+  source: PathLike | readonly PathLike[];
+  target: PathLike;
+  /** Options as on the command line, such as `['-aHAX', '--delete', '--exclude=*.o']`. Without `args` and `options`: `-a`. */
+  args?: readonly string[];
+  /** Typed options over what `args` say. */
+  options?: PartialOptions;
+  /** Told what happens; ask for single operations with `wantsOperations`. */
+  listener?: SessionListener;
+  /** Ends the run in good order: no temporary files stay, the next run finishes. The outcome then says `aborted`. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Makes the target equal to the source. Resolves with the outcome, also where single paths failed (`exitCode` 23, 24 …).
+ * @throws TwintreeError where the run had to stop: bad options, an unusable target, a guard that refused, a lock.
+ */
+export async function sync(what: SyncOptions): Promise<Outcome> {
+  const { sources, target, options } = prepare(what, parseSync);
+  return runSync({ sources, target, options }, what.listener, what.signal);
+}
+
+/**
+ * Compares the trees and changes nothing. Each difference is told as a planned operation; `exitCode` is 0 where they are equal, 23 where not.
+ * @throws TwintreeError as `sync`.
+ */
+export async function verify(what: SyncOptions): Promise<Outcome> {
+  const { sources, target, options } = prepare(what, parseVerify);
+  return verifyTrees({ sources, target, options }, what.listener, what.signal);
+}
+
+/** What `explain` is asked. */
+export interface ExplainOptions {
+  source: PathLike;
+  /** Paths below the source. */
+  paths: readonly PathLike[];
+  /** Filter options as on the command line. */
+  args?: readonly string[];
+}
+
+/** Which filter rule decides for each path, on either side, and where that rule stands. @throws TwintreeError. */
+export function explain(what: ExplainOptions): Explanation[] {
+  const parsed = parseExplain([...words(what.args ?? []), '--' as ByteString, bytes(what.source), ...what.paths.map(bytes)], processContext());
+  if (parsed.kind !== 'run') throw new TwintreeError('USAGE', 'these options ask for help, not for an explanation');
+  return explainPaths(bytes(what.source), what.paths.map(bytes), parsed.options, () => undefined);
+}
+
+function prepare(what: SyncOptions, parse: typeof parseSync): { sources: ByteString[]; target: ByteString; options: SessionOptions } {
+  const list: readonly PathLike[] = typeof what.source === 'string' || what.source instanceof Uint8Array ? [what.source] : what.source;
+  const args = what.args ?? (what.options === undefined ? ['-a'] : []);
+  const sources = list.map(bytes);
+  const target = bytes(what.target);
+  const parsed = parse([...words(args), '--' as ByteString, ...sources, target], processContext());
+  if (parsed.kind !== 'run') throw new TwintreeError('USAGE', 'these options ask for help, not for a run');
+  return { sources, target, options: merge(parsed.options, what.options ?? {}) };
+}
+
+function merge(base: SessionOptions, over: PartialOptions): SessionOptions {
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const before = merged[key];
+    const group = typeof before === 'object' && before !== null && !Array.isArray(before) && typeof value === 'object' && value !== null && !Array.isArray(value);
+    merged[key] = group ? { ...before, ...value } : value;
+  }
+  return merged as unknown as SessionOptions;
+}
+
+function words(args: readonly string[]): ByteString[] {
+  return args.map(fromText);
+}
+
+function bytes(path: PathLike): ByteString {
+  return typeof path === 'string' ? fromText(path) : fromBytes(path);
+}
