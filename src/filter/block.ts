@@ -209,6 +209,7 @@ export class BlockState {
       case 'name': return name === matcher.name;
       case 'suffix': return name.endsWith(matcher.text);
       case 'prefix': return name.startsWith(matcher.text);
+      case 'contains': return name.includes(matcher.text);
       case 'glob': return matcher.automaton.testWhole(name);
       case 'pathGlob': return matcher.automaton.test(this.states, step.state, name, isDir && matcher.folderSlash);
       case 'path': return name === matcher.name && this.block.inParent(matcher, step.base, this.folder);
@@ -232,6 +233,7 @@ function lastOf(matcher: Matcher): number {
     case 'any':
     case 'name':
     case 'path':
+    case 'contains':
     case 'prefix': return -1;
   }
 }

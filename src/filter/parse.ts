@@ -147,7 +147,7 @@ function wordEnd(text: string, at: number, prefixed: boolean): number {
 /** Whether a word is a rule's prefix and modifiers, and not one that stands alone (`!`, `-C`, `:C`). */
 function awaitsPattern(word: string): boolean {
   if (word.includes('_')) return false;
-  const [name = '', modifiers = ''] = /^[a-z-]{2,}(?:,|$)/.test(word) ? word.split(',') : [word.charAt(0), word.slice(1)];
+  const [name = '', modifiers = ''] = /^[a-z][a-z-]+(?:,|$)/.test(word) ? word.split(',') : [word.charAt(0), word.slice(1)];
   const prefix = PREFIXES.get(LONG_NAMES.get(name) ?? name);
   return prefix !== undefined && prefix.kind !== 'clear' && !modifiers.includes('C');
 }
@@ -204,7 +204,7 @@ function blank(text: ByteString, origin: RuleOrigin, defaults: RuleDefaults): Wr
 
 function parsePrefixed(text: ByteString, defaults: RuleDefaults, origin: RuleOrigin): WrittenRule {
   const fail = (why: string): TwintreeError => syntaxError(text, origin, why);
-  const name = /^[a-z-]{2,}(?=[\s_,]|$)/.exec(text)?.[0] ?? '';
+  const name = /^[a-z][a-z-]+(?=[\s_,]|$)/.exec(text)?.[0] ?? '';
   const short = LONG_NAMES.get(name);
   const prefix = PREFIXES.get(short ?? text.charAt(0));
   if (prefix === undefined) throw fail('no such rule');

@@ -27,6 +27,7 @@ export type Matcher =
   | { readonly type: 'any' }
   | { readonly type: 'prefix'; readonly text: ByteString }
   | { readonly type: 'suffix'; readonly text: ByteString }
+  | { readonly type: 'contains'; readonly text: ByteString }
   /** The name alone, by automaton. */
   | { readonly type: 'glob'; readonly automaton: Automaton; readonly last: number }
   /** The path below the reference, by automaton. With `folderSlash` a folder's path is given a slash behind it. */
@@ -94,15 +95,18 @@ function literalPath(path: ByteString, reference: Reference, floating: boolean):
   return { type: 'path', parent: at < 0 ? EMPTY : (path.slice(0, at) as ByteString), name: path.slice(at + 1) as ByteString, reference, floating };
 }
 
-/** A wildcard pattern for the name alone: `*`, `*text` and `text*` need no automaton. */
+/** A wildcard pattern for the name alone: `*`, `*text`, `text*` and `*text*` need no automaton. */
 function nameGlob(tokens: GlobToken[] | undefined): Matcher {
   if (tokens === undefined) return NEVER;
-  const star = tokens.findIndex((token) => token.type === 'star');
-  const plain = tokens.every((token, i) => i === star || token.type === 'byte');
-  if (plain && star < 0) return literalName(bytesOf(tokens));
-  if (plain && tokens.length === 1) return { type: 'any' };
-  if (plain && star === 0) return { type: 'suffix', text: bytesOf(tokens) };
-  if (plain && star === tokens.length - 1) return { type: 'prefix', text: bytesOf(tokens) };
+  const leads = tokens[0]?.type === 'star';
+  const trails = tokens.at(-1)?.type === 'star';
+  const inner = tokens.slice(leads ? 1 : 0, trails ? -1 : undefined);
+  if (inner.every((token) => token.type === 'byte')) {
+    const text = bytesOf(inner);
+    if (!leads && !trails) return literalName(text);
+    if (text === '') return { type: 'any' };
+    return { type: leads && trails ? 'contains' : leads ? 'suffix' : 'prefix', text };
+  }
   return { type: 'glob', automaton: new Automaton(tokens, { floating: false, leadingSlash: false }), last: lastByte(tokens) };
 }
 

@@ -9,6 +9,7 @@ export * from './holes.js';
 export * from './ids.js';
 export { makeFolders } from './make-folders.js';
 export * from './probe.js';
+export { MAX_FILE_IN_TREE, readFileAt } from './read-file.js';
 export { PROBE_PREFIX } from './probe-folder.js';
 export * from './raw-args.js';
 export * from './temp.js';

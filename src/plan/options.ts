@@ -31,8 +31,6 @@ export interface IdMapRule {
 /** Which attributes are kept, and how they are changed on the way. */
 export interface AttributeOptions {
   perms: boolean; executability: boolean; times: boolean; atimes: boolean; owner: boolean; group: boolean;
-  /** -XX: also rsync's own attributes. */
-  xattrsAll?: boolean;
   devices: boolean; specials: boolean; links: boolean; hardLinks: boolean; acls: boolean; xattrs: boolean;
   omitDirTimes: boolean; omitLinkTimes: boolean; openNoatime: boolean;
   numericIds: boolean;

@@ -5,7 +5,7 @@
  * Filter files in folders are read from the source; the target is taken to hold the same ones.
  */
 import { FilterSet, type FileReader, type FilterRule, type FilterScope, type RootPlace } from '../filter/index.js';
-import { FolderCache, loadPosix, readWholeFile, type Posix } from '../fs/index.js';
+import { FolderCache, loadPosix, MAX_FILE_IN_TREE, readFileAt, readWholeFile, type Posix } from '../fs/index.js';
 import type { SessionOptions } from '../plan/index.js';
 import {
   EMPTY, StatTable, TwintreeError, baseOf, cleanPath, fromText, joinPath, parentOf, type ByteString, type RelPath,
@@ -28,9 +28,6 @@ export interface Explanation {
   source: Verdict;
   target: Verdict;
 }
-
-/** Largest filter file that is read, in bytes. */
-const MAX_FILTER_FILE = 16 << 20;
 
 /**
  * Explains paths of one source. `paths` are below the source, or begin with it as it was given. Throws
@@ -133,27 +130,8 @@ class Explainer {
       if (clean === undefined || clean === '') return undefined;
       const path = joinPath(folder, clean);
       const at = this.cache.open(parentOf(path));
-      return at < 0 ? undefined : this.readIn(at, baseOf(path));
+      return at < 0 ? undefined : readFileAt(this.posix, at, baseOf(path));
     };
-  }
-
-  private readIn(at: number, name: ByteString): Buffer | undefined {
-    const fd = this.posix.open(at, name, { read: true, follow: true, nonBlock: true });
-    if (fd < 0) return undefined;
-    try {
-      const parts: Buffer[] = [];
-      let total = 0;
-      while (total <= MAX_FILTER_FILE) {
-        const part = Buffer.allocUnsafe(65536);
-        const got = this.posix.read(fd, part, 0, part.length, -1);
-        if (got <= 0) break;
-        total += got;
-        parts.push(part.subarray(0, got));
-      }
-      return Buffer.concat(parts);
-    } finally {
-      this.posix.close(fd);
-    }
   }
 }
 
@@ -164,6 +142,6 @@ function covers(folder: RelPath, path: RelPath): boolean {
 
 /** A rule file in a parent of the root, by its absolute path; one that is not there or not readable says nothing. */
 function fileAt(path: ByteString): Buffer | undefined {
-  const content = readWholeFile(path, MAX_FILTER_FILE);
+  const content = readWholeFile(path, MAX_FILE_IN_TREE);
   return typeof content === 'number' ? undefined : content;
 }

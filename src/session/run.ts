@@ -9,10 +9,9 @@ import { Errno, loadPosix, portableReason, probeTarget, type Posix, type TargetT
 import { ApplyRunner, idMapper, SharedState, WorkerPool, type ApplyCounters, type ApplySetup, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
 import type { IdMapper, SessionOptions } from '../plan/index.js';
 import { pairName, RootGuard, stateFolder, type GuardedRoot } from '../state/index.js';
-import { displayName, fromText, TwintreeError, type ByteString, type Problem } from '../tree/index.js';
+import { displayName, EMPTY, fromText, TwintreeError, type ByteString, type Problem } from '../tree/index.js';
 import type { Outcome, PlanTotals, Progress, SessionListener } from './events.js';
 import { Executor } from './execute.js';
-import { impliedFilters } from './implied-filters.js';
 import { guardDeletions, guardInodes, guardSpace, lostNotices } from './guards.js';
 import { proveMoves } from './moves.js';
 import { newOutcome } from './outcome.js';
@@ -77,7 +76,7 @@ class Session {
 
   constructor(private readonly request: SyncRequest, private readonly listener: SessionListener) {
     const { options } = request;
-    this.options = { ...options, filters: [...options.filters, ...impliedFilters(options)] };
+    this.options = options;
     const { threads, bwlimit, stopAt } = options;
     // A bandwidth limit is kept by one thread for all.
     this.threads = bwlimit > 0 ? 1 : (threads ?? Math.min(availableParallelism(), MAX_THREADS));
@@ -180,6 +179,9 @@ class Session {
         setsOwner: root || options.attributes.fakeSuper.target, groups: [...posix.groups, posix.egid], umask, makesDevices: root,
       },
       foldsNames: foldsCase ? 'case' : 'no',
+      filterPlace: {
+        contents: sources.selection.mounts.length > 0, source: absolute(sources.mounts[0]?.path ?? EMPTY), target: absolute(target.path),
+      },
       notes: this.listener.wantsOperations === 'all' || request.target === undefined,
       alias,
     };
@@ -361,4 +363,11 @@ class Session {
     if (outcome.deletionsSkipped > 0) return 25;
     return outcome.warningCount > 0 ? 24 : 0;
   }
+}
+
+/** A path as bytes, made absolute. */
+function absolute(path: ByteString): ByteString {
+  if (path.startsWith('/')) return path;
+  const here = fromText(process.cwd());
+  return (path === '' || path === '.' ? here : `${here}/${path}`) as ByteString;
 }

@@ -29,8 +29,7 @@ export async function verifyTrees(request: SyncRequest, listener: SessionListene
     ...request,
     options: {
       ...options, dryRun: true,
-      compare: { ...options.compare, mode: options.compare.mode === 'quick' ? 'checksum' : options.compare.mode },
-      delete: { ...options.delete, when: 'after', detectMoves: false, limit: undefined, maxDelete: undefined },
+      delete: { ...options.delete, detectMoves: false, limit: undefined, maxDelete: undefined },
     },
   }, counting, signal);
   if (differences > 0 && (outcome.exitCode === 0 || outcome.exitCode === 24)) outcome.exitCode = DIFFERENT;

@@ -182,3 +182,20 @@ describe('signals', () => {
     assert.deepEqual([code, stderr], [0, '']);
   });
 });
+
+describe('the shim', () => {
+  const shim = new URL('../../../bin/twintree.js', import.meta.url).pathname;
+
+  it('answers --version by itself, as the program does', () => {
+    for (const flag of ['--version', '-V']) {
+      const { stdout, status } = spawnSync(process.execPath, [shim, flag], { encoding: 'utf8' });
+      assert.deepEqual([status, stdout], [0, twintree(['--version']).stdout]);
+    }
+  });
+
+  it('loads nothing of the program for it', () => {
+    const { stderr, status } = spawnSync(process.execPath, [shim, '--version'], { encoding: 'utf8', env: { ...process.env, NODE_DEBUG: 'module,esm' } });
+    assert.equal(status, 0);
+    assert.doesNotMatch(stderr, /dist\/cli|yargs|koffi/);
+  });
+});

@@ -674,7 +674,7 @@ describe('apply: one file', () => {
       });
       assertSameTree(fs.at('s'), fs.at('t'), { root: false });
     });
-    it('removes the mark of truncation: a shorter clone is no longer than its source', () => {
+    it('gives a shorter file no more than the source has', () => {
       writeFileSync(fs.at('s/h'), bytes(MB, 3));
       writeFileSync(fs.at('t/h'), bytes(2 * MB, 3));
       truncateSync(fs.at('t/h'), 2 * MB);

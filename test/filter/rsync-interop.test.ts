@@ -50,6 +50,11 @@ const dirFiles = fc.dictionary(
 );
 const dirMerge = fc.constantFrom(': .rules', ':n .rules', ':e .rules', ':- .rules', ':+ .rules', ':/ .rules', ':p .rules', ':w- .rules', ':C .rules', ':nw- .rules', ': /.rules', ':s- .rules');
 
+/** How many cases a property tries: FILTER_RUNS, or what the suite can afford. */
+function runs(usual: number): number {
+  return Number(process.env['FILTER_RUNS'] ?? usual);
+}
+
 /** A command line: `-f` rules, written for both. */
 function ours(texts: readonly string[]): FilterRule[] {
   return texts.flatMap((text) => parseFilterRule(b(text), HERE));
@@ -115,7 +120,7 @@ function rsync(args: readonly string[]): { status: number | null; lines: string[
         }
         assert.deepEqual(ourSelection(rules), theirs);
       }),
-      { numRuns: Number(process.env['FILTER_RUNS'] ?? 250) },
+      { numRuns: runs(120) },
     );
   });
 
@@ -125,7 +130,7 @@ function rsync(args: readonly string[]): { status: number | null; lines: string[
         const rule = `${kind} ${text}`;
         assert.deepEqual(ourSelection(ours([rule])), theirSelection(asArgs([rule])));
       }),
-      { numRuns: Number(process.env['FILTER_RUNS'] ?? 250) },
+      { numRuns: runs(120) },
     );
   });
 
@@ -135,7 +140,7 @@ function rsync(args: readonly string[]): { status: number | null; lines: string[
       fc.property(absolute, (text) => {
         assert.deepEqual(ourSelection(ours([`-/ ${text}`])), theirSelection(asArgs([`-/ ${text}`])));
       }),
-      { numRuns: Number(process.env['FILTER_RUNS'] ?? 100) },
+      { numRuns: runs(60) },
     );
   });
 
@@ -145,7 +150,7 @@ function rsync(args: readonly string[]): { status: number | null; lines: string[
         const theirs = theirSelection(texts.map((text) => `--exclude=${text}`));
         assert.deepEqual(ourSelection(texts.map((text) => excludeRule(b(text), HERE))), theirs);
       }),
-      { numRuns: Number(process.env['FILTER_RUNS'] ?? 60) },
+      { numRuns: runs(40) },
     );
   });
 
@@ -161,7 +166,26 @@ function rsync(args: readonly string[]): { status: number | null; lines: string[
           }),
         );
       }),
-      { numRuns: Number(process.env['FILTER_RUNS'] ?? 200) },
+      { numRuns: runs(100) },
+    );
+  });
+
+  it('given rule files in folders above the root too, the same names are selected', () => {
+    const parents = fc.constantFrom(': /.rules', ': ../.rules', ':e /.rules', ':n /.rules', ': ../../.rules', ': ../source/.rules');
+    const anchored = fc.tuple(prefix, fc.constantFrom('/source/', '/', '/source', 'source/'), pattern).map((parts) => parts.join(''));
+    const above = fc.array(fc.oneof(plainRule, anchored, fc.constantFrom(': .more', ':n .more', '!')), { minLength: 1, maxLength: 3 }).map((rules) => ({ '': rules.join('\n') }));
+    fc.assert(
+      fc.property(parents, above, above, dirFiles, (merge, highest, higher, files) => {
+        withDirFiles([temp], highest, '.rules', () =>
+          withDirFiles([temp], higher, '.more', () =>
+            withDirFiles([source], files, '.rules', () => {
+              const theirs = theirSelection(asArgs([merge]));
+              if (theirs !== undefined) assert.deepEqual(ourSelection(ours([merge])), theirs);
+            }),
+          ),
+        );
+      }),
+      { numRuns: runs(60) },
     );
   });
 
@@ -177,7 +201,7 @@ function rsync(args: readonly string[]): { status: number | null; lines: string[
           assert.deepEqual(ourSelection([...perDir, ...ours(texts), ...cvs]), theirs);
         });
       }),
-      { numRuns: Number(process.env['FILTER_RUNS'] ?? 60) },
+      { numRuns: runs(40) },
     );
   });
 
@@ -203,7 +227,7 @@ function rsync(args: readonly string[]): { status: number | null; lines: string[
           assert.deepEqual(deleted(target, receiver.root(readerOf(target), { path: b(target), read: readAbsolute }), sent), theirs);
         });
       }),
-      { numRuns: Number(process.env['FILTER_RUNS'] ?? 150) },
+      { numRuns: runs(80) },
     );
   });
 });

@@ -202,6 +202,16 @@ describe('rules for extended attributes', () => {
     assert.equal(protects?.(b('trusted.a')), true);
   });
 
+  it('given a slash in the name of an attribute, then it is seen as a path, as rsync sees it', () => {
+    const left = (rule: string): string[] => ['user.a', 'user.keep', 'user.x/y'].filter((name) => !xattrFilter(rulesOf(rule), 'source')?.(b(name)));
+    assert.deepEqual(left('-x user.*'), ['user.x/y']);
+    assert.deepEqual(left('-x y'), ['user.a', 'user.keep']);
+    assert.deepEqual(left('-x x/y'), ['user.a', 'user.keep', 'user.x/y']);
+    assert.deepEqual(left('-x /user.a'), ['user.keep', 'user.x/y']);
+    assert.deepEqual(left('-x!_user.a'), ['user.a']);
+    assert.deepEqual(left('-x **y'), ['user.a', 'user.keep']);
+  });
+
   it('given a cleared list, then there is a filter that leaves nothing out', () => {
     assert.equal(xattrFilter(rulesOf('-x user.*', '!'), 'source')?.(b('user.a')), false);
   });

@@ -113,9 +113,9 @@ describe('a rule file', () => {
   it('given words, then each is a rule, and the space behind a prefix ends none', () => {
     const read = () => Buffer.from('- a + b\n#c H,p_d\n');
     assert.throws(() => parseFilterRule(b('.w f'), HERE, read), /"#c"/);
-    const words = parseFilterRule(b('.w f'), HERE, () => Buffer.from('- a\t+ b\n exclude_c  H,p_d - e'));
-    assert.deepEqual(words.map(brief), ['- a', '+ b', '- c', '- source p d', '- e']);
-    assert.deepEqual(words.map((rule) => rule.origin.line), [1, 1, 2, 2, 2]);
+    const words = parseFilterRule(b('.w f'), HERE, () => Buffer.from('- a\t+ b\n exclude_c  H,p_d -p e ! hide,p f'));
+    assert.deepEqual(words.map(brief), ['- a', '+ b', '- c', '- source p d', '- p e', 'clear', '- source p f']);
+    assert.deepEqual(words.map((rule) => rule.origin.line), [1, 1, 2, 2, 2, 2, 2]);
     assert.deepEqual(parseFilterRule(b('.w+ f'), HERE, read).map(brief), ['+ -', '+ a', '+ +', '+ b', '+ #c', '+ H,p_d']);
   });
   it('given a merge, then the rules of its file stand in its place and know the file', () => {

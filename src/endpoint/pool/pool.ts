@@ -35,7 +35,7 @@ export class WorkerPool {
     while (this.threads.length < count) {
       const slot = this.threads.length + 1;
       const thread = new Worker(new URL('./worker.js', import.meta.url), {
-        workerData: { memory: this.shared.memory, slot }, trackUnmanagedFds: false,
+        workerData: { memory: this.shared.memory, slot }, trackUnmanagedFds: false, execArgv: [],
         resourceLimits: { maxYoungGenerationSizeMb: 8 },
       });
       const worker: PoolWorker = { slot, post: (message, transfer = []) => thread.postMessage(message, transfer) };

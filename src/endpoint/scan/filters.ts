@@ -2,13 +2,10 @@
  * Filters on the walk: one scope for each side, entered folder by folder, and the reader of filter files
  * in the folders. Where no rule exists nothing is asked.
  */
-import { FilterSet, type FileReader, type FilterScope } from '../../filter/index.js';
-import type { Posix } from '../../fs/index.js';
+import { FilterSet, type FileReader, type FilterScope, type RootPlace } from '../../filter/index.js';
+import { readFileAt, readWholeFile, type Posix } from '../../fs/index.js';
 import type { SessionOptions } from '../../plan/index.js';
 import type { ByteString, RelPath } from '../../tree/index.js';
-
-/** Largest filter file that is read, in bytes. */
-const MAX_FILTER_FILE = 16 << 20;
 
 /** Scopes of one folder. */
 export interface Scopes { source: FilterScope | undefined; target: FilterScope | undefined }
@@ -19,6 +16,14 @@ export const NO_SCOPES: Scopes = { source: undefined, target: undefined };
 /** Handles of a folder on both sides, for filter files in it. */
 export interface FolderHandles { source: readonly number[]; target: number }
 
+/** Where the transfer's root stands, as absolute paths. */
+export interface FilterPlace {
+  /** The root is itself part of the transfer: its own filter files count. */
+  contents: boolean;
+  source: ByteString;
+  target: ByteString;
+}
+
 /** The compiled rules of both sides. */
 export class WalkFilters {
   readonly active: boolean;
@@ -26,7 +31,7 @@ export class WalkFilters {
   private readonly target: FilterSet;
   private readonly readsFiles: boolean;
 
-  constructor(private readonly posix: Posix, options: SessionOptions, onProblem: (file: RelPath, message: string) => void) {
+  constructor(private readonly posix: Posix, options: SessionOptions, private readonly place: FilterPlace, onProblem: (file: RelPath, message: string) => void) {
     const common = { deleteExcluded: options.delete.excluded, gitignore: options.walk.gitignore, onProblem };
     this.source = new FilterSet(options.filters, { side: 'source', ...common });
     this.target = new FilterSet(options.filters, { side: 'target', ...common });
@@ -37,15 +42,26 @@ export class WalkFilters {
   /** Scopes of the transfer's root. */
   root(handles: FolderHandles): Scopes {
     if (!this.active) return NO_SCOPES;
-    return { source: this.source.root(this.reader(handles.source)), target: this.target.root(this.reader([handles.target])) };
+    const { contents, source, target } = this.place;
+    const at = (path: ByteString): RootPlace => ({
+      path,
+      read: (name) => {
+        const content = readWholeFile(name);
+        return typeof content === 'number' ? undefined : content;
+      },
+    });
+    return {
+      source: this.source.root(contents ? this.reader(handles.source) : undefined, at(source)),
+      target: this.target.root(contents ? this.reader([handles.target]) : undefined, at(target)),
+    };
   }
 
-  /** Scopes of a folder in the one that `scopes` belong to. */
-  enter(scopes: Scopes, name: ByteString, handles: FolderHandles): Scopes {
+  /** Scopes of a folder in the one that `scopes` belong to; `dying`: it is being deleted. */
+  enter(scopes: Scopes, name: ByteString, handles: FolderHandles, dying = false): Scopes {
     if (scopes.source === undefined && scopes.target === undefined) return NO_SCOPES;
     return {
       source: scopes.source?.enter(name, this.reader(handles.source)),
-      target: scopes.target?.enter(name, this.reader([handles.target])),
+      target: scopes.target?.enter(name, this.reader([handles.target]), dying),
     };
   }
 
@@ -54,31 +70,10 @@ export class WalkFilters {
     return (name) => {
       for (const at of handles) {
         if (at < 0) continue;
-        const content = readSmall(this.posix, at, name);
+        const content = readFileAt(this.posix, at, name);
         if (content !== undefined) return content;
       }
       return undefined;
     };
-  }
-}
-
-/** Reads a whole small file of a folder; undefined where it is absent or not a file that can be read. */
-function readSmall(posix: Posix, at: number, name: ByteString): Buffer | undefined {
-  const fd = posix.open(at, name, { read: true, follow: true, nonBlock: true });
-  if (fd < 0) return undefined;
-  try {
-    const parts: Buffer[] = [];
-    let total = 0;
-    for (;;) {
-      const part = Buffer.allocUnsafe(65536);
-      const got = posix.read(fd, part, 0, part.length, -1);
-      if (got <= 0) break;
-      total += got;
-      if (total > MAX_FILTER_FILE) break;
-      parts.push(part.subarray(0, got));
-    }
-    return Buffer.concat(parts);
-  } finally {
-    posix.close(fd);
   }
 }

@@ -177,9 +177,9 @@ export class EntryProbe implements Probe {
 
 /** The rules about attribute names that the options ask for. */
 export function xattrPolicy(posix: Posix, options: SessionOptions): XattrPolicy {
-  const { fakeSuper, xattrsAll } = options.attributes;
+  const { fakeSuper, allXattrs } = options.attributes;
   return new XattrPolicy({
-    level: xattrsAll === true ? 2 : 1, root: posix.euid === 0, fakeSource: fakeSuper.source, fakeTarget: fakeSuper.target,
+    level: allXattrs === true ? 2 : 1, root: posix.euid === 0, fakeSource: fakeSuper.source, fakeTarget: fakeSuper.target,
     excluded: xattrFilter(options.filters, 'source'),
   });
 }

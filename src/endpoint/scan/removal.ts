@@ -89,7 +89,7 @@ export function removeContents(context: RemovalContext, path: RelPath, name: Byt
     context.problem(unreadable(path, -error));
     return false;
   }
-  const scopes = context.filters.enter(outer, name, { source: [], target: fd });
+  const scopes = context.filters.enter(outer, name, { source: [], target: fd }, true);
   const list = new RemovalList();
   let all = true;
   for (let k = 0; k < listing.length; k++) {

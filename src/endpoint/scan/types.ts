@@ -1,6 +1,7 @@
 /** What a scan is given and what it gives: plain data that crosses thread borders. */
 import type { SessionOptions } from '../../plan/index.js';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
+import type { FilterPlace } from './filters.js';
 import type { SelectionNode } from './selection.js';
 
 /** An open folder of the source. Handles belong to the process: workers use the same numbers. */
@@ -17,6 +18,8 @@ export interface ScanSetup {
   facts: { granularityNs: number; setsOwner: boolean; groups: number[]; umask: number; makesDevices: boolean };
   /** Names of the target fold case or Unicode forms: twins are looked for. */
   foldsNames: 'no' | 'case' | 'unicode' | 'both';
+  /** Where the roots stand, for filter rules with absolute paths and filter files above the root. */
+  filterPlace: FilterPlace;
   /** Notes about unchanged entries are wanted. */
   notes: boolean;
   /** Name on the target → name at the source, where one file is copied under another name. */

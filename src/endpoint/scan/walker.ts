@@ -7,7 +7,7 @@
  */
 import { Errno, FolderCache, errnoText, type Posix } from '../../fs/index.js';
 import {
-  DEFAULT_ACL, Item, mungeLink, OpKind, OperationWriter, parseAcl, permsOfAcl, Planner, Reason, SetBits, typeIsWanted, unsafeSymlink, type IdMapper, type Operation,
+  DEFAULT_ACL, Item, mungeLink, OpKind, OperationWriter, parseAcl, permsOfAcl, Planner, Reason, SetBits, typeIsWanted, unmungeLink, unsafeSymlink, type IdMapper, type Operation,
 } from '../../plan/index.js';
 import {
   EMPTY, joinPath, parentOf, baseOf, S_IFDIR, S_IFLNK, S_IFREG, StatTable, type ByteString, type Problem, type RelPath,
@@ -98,7 +98,7 @@ export class Walker {
     this.follow = followRule(posix, options);
     this.source = setup.mounts.map((m) => new FolderCache(posix, m.fd, { follow: this.follow !== undefined }));
     this.target = setup.target < 0 ? undefined : new FolderCache(posix, setup.target, { follow: options.symlinks.keepDirlinks });
-    this.filters = new WalkFilters(posix, options, (file, message) => {
+    this.filters = new WalkFilters(posix, options, setup.filterPlace, (file, message) => {
       this.problem({ code: 'filter-file', phase: 'scan', side: 'source', path: file, message, severity: 'error' });
       this.findings.incomplete = true;
     });
@@ -445,7 +445,7 @@ export class Walker {
       this.readFailure(path, -link, 'the link cannot be read');
       return;
     }
-    const text = options.symlinks.mungeLinks && type === S_IFLNK ? mungeLink(link) : link;
+    const text = type === S_IFLNK ? this.linkText(link) : link;
     const obstacle = t !== undefined && t.type(tr) !== type;
     if (obstacle && t !== undefined && t.isDir(tr)) this.clearObstacle(folder, name, path, t, tr);
     const op = this.planner.entry(name, s, r, t, tr, obstacle, text, probe);
@@ -576,7 +576,7 @@ export class Walker {
     if (fd < 0) return;
     const inner = new Listing(this.posix);
     if (inner.readFolder(fd) < 0) return;
-    const scopes = this.filters.enter(folder.scopes, name, { source: [], target: fd });
+    const scopes = this.filters.enter(folder.scopes, name, { source: [], target: fd }, true);
     for (let k = 0; k < inner.length; k++) {
       const r = inner.record(k);
       if (r < 0 || scopes.target?.excludes(inner.names[k] as ByteString, inner.table.isDir(r)) === true) continue;
@@ -656,6 +656,13 @@ export class Walker {
 
   private crossesDevice(mount: number): boolean {
     return !this.own.sameDevice(0, this.mountDevice(mount), 0);
+  }
+
+  /** A link's text as it shall stand on the target. */
+  private linkText(link: ByteString): ByteString {
+    const { mungeLinks, unmungeLinks } = this.setup.options.symlinks;
+    const plain = unmungeLinks === true ? unmungeLink(link) : link;
+    return mungeLinks ? mungeLink(plain) : plain;
   }
 
   private sourceName(name: ByteString): ByteString {

@@ -1,0 +1,133 @@
+/**
+ * The method of these suites: the same source is copied by rsync to one target and by twintree to another, both
+ * beginning as the same tree. Then the targets, the exit codes and the itemized lines must be the same, the dry run
+ * must have told the same lines, a second run must have nothing to do, and verify must find the trees equal.
+ *
+ * twintree runs in this process, by the parser and the report of its command line; only what needs another user runs it as a child.
+ */
+import assert from 'node:assert';
+import { parseSync, parseVerify, processContext, createReport } from '../../src/cli/index.js';
+import { runSync, verifyTrees, type Outcome } from '../../src/session/index.js';
+import { fromText, TwintreeError } from '../../src/tree/index.js';
+import { assertSameTree, makeTree, rsync, tempFolder, type Aspect, type Attributes, type TempFolder, type Tree } from '../support/index.js';
+
+/** What a run of twintree said and came to. */
+export interface Ran {
+  code: number;
+  /** Lines on stdout, as they came. */
+  lines: string[];
+  stderr: string;
+  outcome: Outcome;
+}
+
+/** Runs `twintree sync ARGS…` (or verify) in this process. */
+export async function sync(args: readonly string[], command: 'sync' | 'verify' = 'sync'): Promise<Ran> {
+  const parse = command === 'sync' ? parseSync : parseVerify;
+  const parsed = parse(args.map(fromText), processContext());
+  if (parsed.kind !== 'run') throw new Error('that is no run');
+  const { sources, target, options, output } = parsed;
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  const writer = (to: Buffer[]): { write(chunk: Uint8Array | string): void } => ({ write: (chunk) => void to.push(Buffer.from(chunk as Uint8Array)) });
+  const report = createReport(output, options, { out: writer(out), err: writer(err), isTTY: false }, { sources, target: target ?? fromText(''), pid: 1 });
+  const run = command === 'sync' ? runSync : verifyTrees;
+  const outcome = await run({ sources, target, options: { ...options, guard: { ...options.guard, root: false } } }, report);
+  report.finish(outcome);
+  return { code: outcome.exitCode, lines: linesOf(Buffer.concat(out).toString('latin1')), stderr: Buffer.concat(err).toString('utf8'), outcome };
+}
+
+/** Lines without the empty one behind the last. */
+export function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '');
+}
+
+export interface Comparison {
+  source: Tree;
+  /** What stands on both targets before; nothing without it: then the targets do not exist. */
+  target?: Tree;
+  /** Attributes of the source's root and of the targets' roots. */
+  root?: Attributes;
+  targetRoot?: Attributes;
+  /** Aspects in which the two targets may differ. */
+  ignore?: Aspect[];
+  /** Lines are the same in itemizing; default true. A function changes rsync's lines to ours where ours differ by design. */
+  lines?: boolean | ((rsyncs: string[]) => string[]);
+  /** The second run has nothing to do. Default true. */
+  settles?: boolean;
+  /** Verify says equal. Default true. */
+  verifies?: boolean;
+  /** rsync's exit code; both must have it. Default 0. */
+  code?: number;
+  /** More work on source and targets before the runs: called for each with its path. */
+  prepare?: (path: string, which: 'source' | 'target') => void;
+  /** Paths of the targets are below here instead of the temporary folder (another file system). */
+  on?: string;
+  /** Sources as arguments; default the content of the source folder. `SRC` is replaced by the source's path. */
+  arguments?: string[];
+  /** Looks at twintree's target, and what the run said, at the end. */
+  check?: (target: string, ran: Ran, source: string) => void;
+  /** Options for rsync where they are spelled otherwise. */
+  rsyncOptions?: string[];
+  umask?: number;
+}
+
+/** Compares both programs with the same options on the same trees; see the module's comment. */
+export async function likeRsync(options: readonly string[], c: Comparison): Promise<void> {
+  const home: TempFolder = tempFolder('like', c.on);
+  try {
+    const source = home.at('source');
+    makeTree(source, c.source, c.root ?? {});
+    c.prepare?.(source, 'source');
+    const theirs = home.at('theirs');
+    const ours = home.at('ours');
+    for (const path of [theirs, ours]) {
+      if (c.target === undefined && c.targetRoot === undefined) continue;
+      makeTree(path, c.target ?? {}, c.targetRoot ?? {});
+      c.prepare?.(path, 'target');
+    }
+    const args = (c.arguments ?? ['SRC/']).map((a) => a.replace('SRC', source));
+    const subst = (list: readonly string[], target: string): string[] => list.map((o) => o.replaceAll('HOME', home.path).replaceAll('TARGET', target));
+    const peer = rsync(['-i', ...subst(c.rsyncOptions ?? options, theirs), ...args, `${theirs}/`], c.umask === undefined ? {} : { umask: c.umask });
+    const old = process.umask(c.umask ?? process.umask());
+    try {
+      const mine = [...subst(options, ours), ...args, `${ours}/`];
+      const dry = await sync(['-in', ...mine]);
+      const ran = await sync(['-i', ...mine]);
+      const context = `${options.join(' ')}: rsync said ${JSON.stringify(peer.stdout + peer.stderr)}; twintree said ${JSON.stringify(ran.lines)} ${ran.stderr}`;
+      assert.strictEqual(peer.code, c.code ?? 0, `rsync's own exit code: ${context}`);
+      assert.strictEqual(ran.code, peer.code, `exit code; ${context}`);
+      if (c.lines !== false) {
+        const theirLines = linesOf(peer.stdoutBytes.toString('latin1')).filter((line) => /^[<>ch.*]/.test(line) && !line.startsWith('created '));
+        const wanted = typeof c.lines === 'function' ? c.lines(theirLines) : theirLines;
+        assert.deepStrictEqual(ran.lines.filter((l) => !l.startsWith('created ')).sort(), wanted.sort(), `itemized lines; ${context}`);
+      }
+      assert.deepStrictEqual(dry.lines.filter((l) => !l.startsWith('created ')).sort(), ran.lines.filter((l) => !l.startsWith('created ')).sort(), 'the dry run told other lines than the run');
+      assertSameTree(theirs, ours, { ignore: c.ignore ?? [] });
+      if (c.settles !== false) {
+        const again = await sync(['-i', ...mine]);
+        assert.deepStrictEqual(again.lines, [], `a second run found something to do: ${context}`);
+      }
+      if (c.verifies !== false) {
+        const checked = await sync([...mine], 'verify');
+        const extra = checked.lines.filter((line) => !line.startsWith('*deleting'));
+        assert.deepStrictEqual(extra, [], 'verify found differences');
+      }
+      c.check?.(ours, ran, source);
+    } finally {
+      process.umask(old);
+    }
+  } finally {
+    home.remove();
+  }
+}
+
+/** The code of the TwintreeError that stops a run. */
+export async function refusal(args: readonly string[]): Promise<string> {
+  try {
+    await sync(args);
+  } catch (error) {
+    if (error instanceof TwintreeError) return error.code;
+    throw error;
+  }
+  return 'none';
+}

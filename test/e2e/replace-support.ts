@@ -1,0 +1,161 @@
+/**
+ * Two copies of one scene, one for rsync and one for twintree: the same options on both, then everything is compared
+ * that the two can be seen to have done (trees, source, backups, exit codes, printed lines).
+ *
+ * In arguments and folder names `@` stands for the scene's own folder; `@/src/` and `@/dst/` are the usual roots.
+ */
+import assert from 'node:assert';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseSync, processContext } from '../../src/cli/index.js';
+import { createReport, type Writer } from '../../src/cli/report/index.js';
+import { runSync, type Outcome } from '../../src/session/index.js';
+import { fromText } from '../../src/tree/index.js';
+import { assertSameTree, compareTrees, makeTree, rsync, tempFolder, time, treePaths, type Aspect, type Tree } from '../support/index.js';
+
+/** A time that no file gets by itself. */
+export const THEN = time(1_600_000_000, 123_456_789);
+/** Another one, later. */
+export const LATER = time(1_700_000_000, 987_654_321);
+
+/** What one run did and printed. */
+export interface Ran {
+  code: number;
+  /** Lines of -i and the like, sorted. */
+  lines: string[];
+  errors: string;
+  outcome?: Outcome;
+}
+
+/** Runs twintree's command line in this process, as `twintree sync ARGS…` would. */
+export async function runHere(args: readonly string[]): Promise<Ran> {
+  const parsed = parseSync(args.map(fromText), processContext());
+  assert.ok(parsed.kind === 'run', 'the options ask for a run');
+  const { sources, options, output, target } = parsed;
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  const into = (list: Buffer[]): Writer => ({ write: (chunk) => { list.push(Buffer.from(chunk)); } });
+  const report = createReport(output, options, { out: into(out), err: into(err), isTTY: false }, { sources, target: target ?? fromText(''), pid: process.pid });
+  const outcome = await runSync({ sources, target, options }, report);
+  report.finish(outcome);
+  return { code: outcome.exitCode, lines: linesOf(Buffer.concat(out).toString('latin1')), errors: Buffer.concat(err).toString('latin1'), outcome };
+}
+
+/** rsync with the same arguments. */
+export function runPeer(args: readonly string[]): Ran {
+  const done = rsync(args);
+  return { code: done.code ?? -1, lines: linesOf(done.stdout), errors: done.stderr };
+}
+
+function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '').sort();
+}
+
+/** Lines of `-i` as rsync would print them where the two agree on what is done but not on how it is told. */
+export type Told = (lines: string[]) => string[];
+
+/** A scene: folders by name (below `@`), and how the runs are compared. */
+export interface Scene {
+  folders: Record<string, Tree>;
+  /** Everything, with `@` for the scene's folder. `-i` is added. */
+  args: string[];
+  /** Where the scene is made; default the system's temporary folder. */
+  parent?: string;
+  /** Done in each copy before its run. */
+  prepare?: (at: string) => void;
+  /** Aspects in which the two may differ, by the whole scene. */
+  ignore?: Aspect[];
+  /** Paths below the scene's folder that are not compared. */
+  except?: string[];
+  /** How rsync's lines are turned into those expected of twintree. */
+  told?: Told;
+  /** Expected exit code of both. Default 0. */
+  code?: number;
+  /** A second run has something to do (it is meant so: -I, --remove-source-files …). */
+  restless?: boolean;
+  /** Leave the lines out of the comparison: what is printed is asserted by the test itself. */
+  silent?: boolean;
+}
+
+/** Both copies after their runs, for further looks. */
+export interface Result {
+  /** Folder in which rsync worked, and in which twintree did. */
+  peer: string;
+  mine: string;
+  peerRan: Ran;
+  ran: Ran;
+  remove(): void;
+}
+
+/** Makes the scene's folders below `at`. */
+export function stage(at: string, folders: Record<string, Tree>): void {
+  mkdirSync(at, { recursive: true });
+  for (const [name, tree] of Object.entries(folders)) makeTree(join(at, name), tree, { mtime: THEN });
+}
+
+function placed(args: readonly string[], at: string): string[] {
+  return args.map((arg) => arg.replaceAll('@', at));
+}
+
+/**
+ * Runs the scene with both, and asserts that exit codes, trees and lines are the same, that twintree's dry run announced
+ * its lines, that a second run has nothing to do, and that no temporary name is left.
+ */
+export async function sideBySide(scene: Scene): Promise<Result> {
+  const home = tempFolder('beside', scene.parent);
+  try {
+    const peer = home.at('r');
+    const mine = home.at('t');
+    for (const at of [peer, mine]) {
+      stage(at, scene.folders);
+      scene.prepare?.(at);
+    }
+    const peerRan = runPeer(['-i', ...placed(scene.args, peer)]);
+    const planned = await runHere(['-i', '-n', ...placed(scene.args, mine)]);
+    const ran = await runHere(['-i', ...placed(scene.args, mine)]);
+    const context = `\nargs: ${scene.args.join(' ')}\nrsync: ${peerRan.code}\n${peerRan.lines.join('\n')}\n${peerRan.errors}twintree: ${ran.code}\n${ran.lines.join('\n')}\n${ran.errors}`;
+    assert.strictEqual(peerRan.code, scene.code ?? 0, `rsync's exit code${context}`);
+    assert.strictEqual(ran.code, scene.code ?? 0, `twintree's exit code${context}`);
+    try {
+      assertSameTree(peer, mine, { root: false, ...(scene.ignore === undefined ? {} : { ignore: scene.ignore }), ...(scene.except === undefined ? {} : { except: scene.except }) });
+    } catch (error) {
+      assert.fail(`${String(error)}${context}`);
+    }
+    if (scene.silent !== true) {
+      const told = scene.told ?? ((lines) => lines);
+      assert.deepStrictEqual(unplaced(ran.lines, mine), told(unplaced(peerRan.lines, peer)).sort(), `lines${context}`);
+      assert.deepStrictEqual(planned.lines, ran.lines, `a dry run tells the same${context}`);
+    }
+    assertNoLeftovers(mine);
+    if (scene.restless !== true) {
+      const again = await runHere(['-i', ...placed(scene.args, mine)]);
+      assert.deepStrictEqual([again.code, again.lines], [0, []], `a second run has nothing to do${context}${again.errors}`);
+    }
+    return { peer, mine, peerRan, ran, remove: home.remove };
+  } catch (error) {
+    home.remove();
+    throw error;
+  }
+}
+
+function unplaced(lines: readonly string[], at: string): string[] {
+  return lines.map((line) => line.replaceAll(at, '@'));
+}
+
+/** Runs the scene side by side and cleans up. */
+export async function check(scene: Scene): Promise<void> {
+  (await sideBySide(scene)).remove();
+}
+
+/** Fails where a temporary name of twintree, or its waiting folder, is left anywhere below. */
+export function assertNoLeftovers(at: string): void {
+  if (!existsSync(at)) return;
+  assert.deepStrictEqual(leftovers(at), [], 'no temporary names are left');
+}
+
+/** Temporary names below a folder. */
+export function leftovers(at: string): string[] {
+  return treePaths(at).filter((path) => path.split('/').some((part) => part.startsWith('.~twintree-') || part === '.~tmp~'));
+}
+
+export { compareTrees };
