@@ -83,7 +83,7 @@ function workload(name, runs) {
     const tools = Object.keys(job.tools);
     const samples = Object.fromEntries(tools.map((tool) => [tool, []]));
     if (job.warmUp) for (const tool of tools) measure(job.tools[tool], folder);
-    for (let i = 0; i < Math.max(runs, job.runs ?? 0); i++) {
+    for (let i = 0; i < Math.min(Math.max(runs, job.runs ?? 0), plan.mostRuns ?? Infinity); i++) {
       for (const tool of tools) {
         job.reset();
         settle();

@@ -6,4 +6,5 @@ export type { FileReader, FilterRule, RuleFileFormat, RuleOrigin, RuleSides } fr
 export { excludeRule, includeRule, parseFilterRule, parseRuleFile } from './parse.js';
 export { cvsRules, expandCvs, perDirFilterRules } from './presets.js';
 export { FilterSet, type FilterScope, type FilterSetOptions, type RootPlace } from './set.js';
+export type { Side } from './side.js';
 export { xattrFilter } from './xattr.js';

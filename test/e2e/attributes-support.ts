@@ -6,10 +6,11 @@
  * twintree runs in this process, by the parser and the report of its command line; only what needs another user runs it as a child.
  */
 import assert from 'node:assert';
-import { parseSync, parseVerify, processContext, createReport } from '../../src/cli/index.js';
+import { parseSync, parseVerify, processContext } from '../../src/cli/index.js';
+import { createReport } from '../../src/cli/report/index.js';
 import { runSync, verifyTrees, type Outcome } from '../../src/session/index.js';
 import { fromText, TwintreeError } from '../../src/tree/index.js';
-import { assertSameTree, makeTree, rsync, tempFolder, type Aspect, type Attributes, type TempFolder, type Tree } from '../support/index.js';
+import { assertSameTree, dir, makeTree, rsync, tempFolder, type Aspect, type Attributes, type TempFolder, type Tree } from '../support/index.js';
 
 /** What a run of twintree said and came to. */
 export interface Ran {
@@ -41,10 +42,15 @@ export function linesOf(text: string): string[] {
   return text.split('\n').filter((line) => line !== '');
 }
 
+/** The itemized lines alone, sorted. */
+export function itemized(lines: readonly string[]): string[] {
+  return lines.filter((line) => /^(?:[<>ch.][fdLDS][.+ a-zT?]{9} |\*deleting |\*moving )/.test(line)).sort();
+}
+
 export interface Comparison {
   source: Tree;
   /** What stands on both targets before; nothing without it: then the targets do not exist. */
-  target?: Tree;
+  target?: () => Tree;
   /** Attributes of the source's root and of the targets' roots. */
   root?: Attributes;
   targetRoot?: Attributes;
@@ -76,18 +82,20 @@ export async function likeRsync(options: readonly string[], c: Comparison): Prom
   const home: TempFolder = tempFolder('like', c.on);
   try {
     const source = home.at('source');
-    makeTree(source, c.source, c.root ?? {});
-    c.prepare?.(source, 'source');
     const theirs = home.at('theirs');
     const ours = home.at('ours');
-    for (const path of [theirs, ours]) {
-      if (c.target === undefined && c.targetRoot === undefined) continue;
-      makeTree(path, c.target ?? {}, c.targetRoot ?? {});
-      c.prepare?.(path, 'target');
+    const tree: Tree = { source: dir(c.source, c.root ?? {}) };
+    if (c.target !== undefined) {
+      // The same tree twice: but no file of one may be a hard link to the other's.
+      tree['theirs'] = dir(c.target(), c.targetRoot ?? {});
+      tree['ours'] = dir(c.target(), c.targetRoot ?? {});
     }
+    makeTree(home.path, tree);
+    c.prepare?.(source, 'source');
+    if (c.target !== undefined) for (const path of [theirs, ours]) c.prepare?.(path, 'target');
     const args = (c.arguments ?? ['SRC/']).map((a) => a.replace('SRC', source));
     const subst = (list: readonly string[], target: string): string[] => list.map((o) => o.replaceAll('HOME', home.path).replaceAll('TARGET', target));
-    const peer = rsync(['-i', ...subst(c.rsyncOptions ?? options, theirs), ...args, `${theirs}/`], c.umask === undefined ? {} : { umask: c.umask });
+    const peer = rsync(['-i', '--modify-window=-1', ...subst(c.rsyncOptions ?? options, theirs), ...args, `${theirs}/`], c.umask === undefined ? {} : { umask: c.umask });
     const old = process.umask(c.umask ?? process.umask());
     try {
       const mine = [...subst(options, ours), ...args, `${ours}/`];
@@ -97,19 +105,19 @@ export async function likeRsync(options: readonly string[], c: Comparison): Prom
       assert.strictEqual(peer.code, c.code ?? 0, `rsync's own exit code: ${context}`);
       assert.strictEqual(ran.code, peer.code, `exit code; ${context}`);
       if (c.lines !== false) {
-        const theirLines = linesOf(peer.stdoutBytes.toString('latin1')).filter((line) => /^[<>ch.*]/.test(line) && !line.startsWith('created '));
+        const theirLines = itemized(linesOf(peer.stdoutBytes.toString('latin1')));
         const wanted = typeof c.lines === 'function' ? c.lines(theirLines) : theirLines;
-        assert.deepStrictEqual(ran.lines.filter((l) => !l.startsWith('created ')).sort(), wanted.sort(), `itemized lines; ${context}`);
+        assert.deepStrictEqual(itemized(ran.lines), wanted.sort(), `itemized lines; ${context}`);
       }
-      assert.deepStrictEqual(dry.lines.filter((l) => !l.startsWith('created ')).sort(), ran.lines.filter((l) => !l.startsWith('created ')).sort(), 'the dry run told other lines than the run');
+      assert.deepStrictEqual(itemized(dry.lines), itemized(ran.lines), 'the dry run told other lines than the run');
       assertSameTree(theirs, ours, { ignore: c.ignore ?? [] });
       if (c.settles !== false) {
         const again = await sync(['-i', ...mine]);
-        assert.deepStrictEqual(again.lines, [], `a second run found something to do: ${context}`);
+        assert.deepStrictEqual(itemized(again.lines), [], `a second run found something to do: ${context}`);
       }
       if (c.verifies !== false) {
         const checked = await sync([...mine], 'verify');
-        const extra = checked.lines.filter((line) => !line.startsWith('*deleting'));
+        const extra = itemized(checked.lines).filter((line) => !line.startsWith('*deleting'));
         assert.deepStrictEqual(extra, [], 'verify found differences');
       }
       c.check?.(ours, ran, source);

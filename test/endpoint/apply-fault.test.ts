@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { loadPosix, type Posix } from '../../src/fs/index.js';
 import type { ByteString } from '../../src/tree/index.js';
 import { execute, isTempName, leaveFolder, removeEntry } from '../../src/endpoint/apply/index.js';
-import { assertSameTree, describeOn, makeTree, file, PLAIN_UID, plainFolder, randomTree, treePaths, useTempFolder, whyNoOtherUser, describeIf, randomTree as tree } from '../support/index.js';
+import { assertSameTree, describeOn, makeTree, file, PLAIN_UID, plainFolder, randomTree, treePaths, useTempFolder, whyNoOtherUser, describeIf } from '../support/index.js';
 import { archive, Bench, leftovers, tampered, withBench } from './apply-bench.js';
 
 const MB = 1 << 20;
@@ -52,7 +52,7 @@ describe('apply: faults', () => {
       }
       it(`a write that takes only a part and then fails, file of ${size} bytes`, () => {
         let n = 0;
-        fails(() => ({ copyRange: () => -18, write: (fd, b, o, l, p) => (n++ === 0 ? real.write(fd, b, o, 3, p) : -28) }), 'no-space f', size);
+        fails(() => ({ copyRange: () => -18, write: (fd, b, o, l, p) => (n++ === 0 ? real.write(fd, b, o, Math.min(l, 3), p) : -28) }), 'no-space f', size);
       });
       it(`close answers that it did not fit, file of ${size} bytes`, () => {
         fails((bench) => ({
@@ -183,14 +183,14 @@ describe('apply: faults', () => {
     // Every call that changes something is made to fail, one after the other, over a whole session.
     const calls = ['mkdir', 'unlink', 'rmdir', 'rename', 'renameNoReplace', 'link', 'symlink', 'mknod', 'write', 'truncate', 'fchown', 'fchmod', 'futimes', 'chown', 'utimes', 'fsync'] as const;
     const before = randomTree(21, { entries: 25, maxSize: 2000 });
-    const after = tree(22, { entries: 25, maxSize: 2000 });
+    const after = randomTree(22, { entries: 25, maxSize: 2000 });
     let runs = 0;
     makeTree(temp.at('new'), after);
     makeTree(temp.at('base'), before);
     const options = archive((o) => { o.delete.when = 'during'; o.attributes.hardLinks = true; o.attributes.xattrs = true; });
     for (const marksIncomplete of [true, false]) {
       for (const call of calls) {
-        for (const when of [0, 3, 9]) {
+        for (const when of [0, 4]) {
           const to = temp.at(`run${runs++}`);
           assert.strictEqual(spawnSync('cp', ['-a', temp.at('base'), to]).status, 0);
           let n = 0;
@@ -198,7 +198,7 @@ describe('apply: faults', () => {
           (posix as unknown as Record<string, unknown>)[call] = (...args: unknown[]): number =>
             n++ === when ? -5 : (real[call] as unknown as (...a: unknown[]) => number).apply(real, args);
           withBench(temp.at('new'), to, { options, posix, marksIncomplete }, (bench) => bench.sync());
-          const left = leftovers(treePaths(to));
+          const left = leftovers(spawnSync('find', [to, '-mindepth', '1', '-printf', '%P\\0'], { encoding: 'latin1' }).stdout.split('\0'));
           // An unlink that fails may leave what it was to remove: nothing else may.
           assert.ok(left.length === 0 || call === 'unlink', `${call} failing at ${when}: ${left.join()}`);
           withBench(temp.at('new'), to, { options, marksIncomplete }, (bench) => bench.sync());

@@ -1,0 +1,94 @@
+/**
+ * Every option about attributes beside rsync's: on a source with all kinds of entries, into nothing and over a target
+ * in which each entry differs in one thing.
+ */
+import { likeRsync, type Comparison } from './attributes-support.js';
+import { block, char, describeIf, dir, fifo, file, socket, symlink, time, whyNoRsync, type Tree } from '../support/index.js';
+
+const T = time(1_600_000_000, 123_456_789);
+const OLD = time(1_500_000_000, 1);
+const root = process.getuid?.() === 0;
+const why = whyNoRsync() ?? (root ? undefined : 'needs root');
+
+/** All kinds of entries, with attributes that are not the usual. */
+function everything(): Tree {
+  const twice = file('linked', { mtime: T, mode: 0o640 });
+  return {
+    plain: file('plain', { mtime: T }),
+    exec: file('exec', { mtime: T, mode: 0o755 }),
+    setuid: file('setuid', { mtime: T, mode: 0o4755, uid: 1000, gid: 1001 }),
+    setgid: file('setgid', { mtime: T, mode: 0o2755, uid: 1000, gid: 1001 }),
+    sticky: file('sticky', { mtime: T, mode: 0o1644 }),
+    closed: file('closed', { mtime: T, mode: 0 }),
+    readonly: file('readonly', { mtime: T, mode: 0o444, uid: 1002 }),
+    open: file('open', { mtime: T, mode: 0o666 }),
+    before1970: file('before', { mtime: time(-86_400, 999_999_999) }),
+    'link-a': twice,
+    'link-b': twice,
+    empty: file('', { mtime: T }),
+    attributed: file('attributed', { mtime: T, xattrs: { 'user.x': 'one', 'trusted.y': 'two' }, acl: 'u:1000:rw-,g:50:r--,m::rw-' }),
+    to: symlink('plain', { mtime: T, uid: 1000, gid: 1001 }),
+    dangling: symlink('nowhere/at all', { mtime: T }),
+    fifo: fifo({ mtime: T, mode: 0o620, uid: 1000 }),
+    socket: socket({ mtime: T, mode: 0o755, gid: 1001 }),
+    block: block(7, 200, { mtime: T, mode: 0o660, gid: 6 }),
+    char: char(1, 3, { mtime: T, mode: 0o666 }),
+    folder: dir({ inner: file('inner', { mtime: T, uid: 1000 }), to: symlink('../plain', { mtime: T }), sub: dir({ deep: file('deep', { mtime: T }) }, { mtime: OLD }) }, { mtime: T, mode: 0o2775, uid: 1000, gid: 1001 }),
+    shared: dir({}, { mtime: T, mode: 0o1777 }),
+    private: dir({ secret: file('s', { mtime: T, mode: 0o600 }) }, { mtime: T, mode: 0o500, uid: 1002 }),
+    listed: dir({ f: file('f', { mtime: T }) }, { mtime: T, defaultAcl: 'u::rwx,u:1000:rwx,g::r-x,m::rwx,o::---', acl: 'u:1001:r-x,m::r-x', xattrs: { 'user.d': 'folder' } }),
+  };
+}
+
+/** The same names, each with another difference. */
+function differing(): Tree {
+  return {
+    plain: file('plain', { mtime: OLD }),
+    exec: file('exec', { mtime: T, mode: 0o644 }),
+    setuid: file('setuid', { mtime: T, mode: 0o755 }),
+    setgid: file('setgid', { mtime: T, mode: 0o755, uid: 1000 }),
+    sticky: file('sticky', { mtime: T, mode: 0o644 }),
+    closed: file('closed', { mtime: T, mode: 0o777 }),
+    readonly: file('readonly!', { mtime: T, mode: 0o444 }),
+    open: file('other', { mtime: T, mode: 0o600, gid: 1001 }),
+    before1970: file('before', { mtime: time(0) }),
+    'link-a': file('linked', { mtime: T, mode: 0o600 }),
+    'link-b': file('linked', { mtime: T, mode: 0o600 }),
+    empty: file('not empty', { mtime: T }),
+    attributed: file('attributed', { mtime: T, xattrs: { 'user.x': 'other', 'user.extra': 'z' }, acl: 'u:1000:r--,m::rw-' }),
+    to: symlink('elsewhere', { mtime: T }),
+    dangling: symlink('nowhere/at all', { mtime: OLD, uid: 1003 }),
+    fifo: fifo({ mtime: OLD, mode: 0o600 }),
+    socket: socket({ mtime: T, mode: 0o700 }),
+    block: block(7, 201, { mtime: T, mode: 0o660 }),
+    char: char(1, 3, { mtime: T, mode: 0o600, uid: 1000 }),
+    folder: dir({ inner: file('inner', { mtime: T }), to: file('a file here', { mtime: T }), sub: file('sub') }, { mtime: OLD, mode: 0o755 }),
+    shared: dir({}, { mtime: OLD, mode: 0o755 }),
+    private: dir({ secret: file('s', { mtime: OLD, mode: 0o600 }) }, { mtime: T, mode: 0o700 }),
+    listed: dir({ f: file('f', { mtime: T, mode: 0o600 }) }, { mtime: T }),
+  };
+}
+
+const rootAttributes = { mtime: T, mode: 0o755 };
+
+/** Into nothing, and over a differing target. */
+async function both(options: string[], more: Partial<Comparison> = {}): Promise<void> {
+  const base = { source: everything(), root: rootAttributes, ...more };
+  await likeRsync(options, base);
+  await likeRsync(options, { ...base, source: everything(), target: differing, targetRoot: { mtime: OLD, mode: 0o750 } });
+}
+
+describeIf('attributes: each option as rsync has it', why, () => {
+  for (const options of [
+    ['-a'], ['-r'], ['-rl'], ['-rp'], ['-rt'], ['-rto'], ['-rtg'], ['-rlt'], ['-rtD'], ['-rt', '--devices'], ['-rt', '--specials'], ['-rltgoD'],
+    ['-rtE'], ['-aE'], ['-aO'], ['-aJ'], ['-aOJ'], ['-aH'], ['-aA'], ['-aX'], ['-aHAX'], ['-aAX', '-XX'], ['-rtA'], ['-rtX'], ['-aS'], ['-rH'],
+    ['-a', '--no-p'], ['-a', '--no-t'], ['-a', '--no-o'], ['-a', '--no-g'], ['-a', '--no-l'], ['-a', '--no-D'], ['-a', '--no-devices'], ['-a', '--no-specials'], ['-a', '--no-o', '--no-g'],
+    ['-aAX', '--no-A'], ['-aAX', '--no-X'], ['-aH', '--no-H'], ['-aO', '--no-O'], ['-a', '--no-p', '--no-o'],
+    ['-a', '--chmod=Du=rwx,go-w,F644'], ['-r', '--chmod=F600,D700'], ['-a', '--chmod=a+X,o='], ['-rt', '--chmod=ug+s,+t'], ['-aA', '--chmod=g-w'],
+    ['-a', '--chown=1005:1006'], ['-a', '--chown=:1006'], ['-a', '--chown=nobody'], ['-rt', '--chown=1005'], ['-a', '--usermap=1000:2000,root:1001,*:7'], ['-a', '--groupmap=1001:2001,0-10:99'], ['-aA', '--usermap=1000:2000', '--groupmap=50:51'],
+    ['-a', '--numeric-ids'], ['-a', '--numeric-ids', '--usermap=1000:2000,*:5'], ['-a', '-I'], ['-a', '-c'], ['-r', '-c'], ['-a', '--size-only'], ['-a', '--inplace'], ['-aAX', '--inplace', '-I'],
+    ['-aX', '-I'], ['-aA', '-I'], ['-aH', '-I'],
+  ]) {
+    it(options.join(' '), () => both(options));
+  }
+});
