@@ -16,6 +16,8 @@ export const FOLDERS_HELD = 16;
 export interface FolderCacheOptions {
   /** Follow symlinks on the way and at the end: only where the user asked for it. Default false. */
   follow?: boolean;
+  /** Symlinks that are followed all the same: folders the user named a way through. */
+  followed?: ReadonlySet<RelPath>;
   /** Handles kept open, at least 24. Pins may exceed it. Default 64. */
   capacity?: number;
 }
@@ -32,12 +34,14 @@ export class FolderCache {
   private readonly folders = new Map<RelPath, Folder>(); // in order of use
   private readonly pinned = new Map<number, Folder>(); // by handle
   private readonly follow: boolean;
+  private readonly followed: ReadonlySet<RelPath> | undefined;
   private readonly capacity: number;
   private last: Folder | undefined;
   private serial = FOLDERS_HELD; // so that serial 0 is never among the last ones
 
   constructor(private readonly posix: Posix, private readonly rootFd: number, options: FolderCacheOptions = {}) {
     this.follow = options.follow ?? false;
+    this.followed = options.followed;
     this.capacity = Math.max(options.capacity ?? 64, FOLDERS_HELD + 8);
   }
 
@@ -125,9 +129,10 @@ export class FolderCache {
     for (let start = cut > 0 ? cut + 1 : 0; ;) {
       const slash = path.indexOf('/', start);
       const end = slash < 0 ? path.length : slash;
-      const fd = this.openPart(at, path.slice(start, end) as ByteString);
+      const way = (slash < 0 ? path : path.slice(0, end)) as RelPath;
+      const fd = this.openPart(at, path.slice(start, end) as ByteString, this.follow || this.followed?.has(way) === true);
       if (fd < 0) return fd;
-      const folder: Folder = { path: (slash < 0 ? path : path.slice(0, end)) as RelPath, fd, pins: 0, returned: 0, forgotten: false };
+      const folder: Folder = { path: way, fd, pins: 0, returned: 0, forgotten: false };
       this.folders.set(folder.path, folder); // newest: `shrink` comes to it last
       this.shrink(this.capacity);
       if (slash < 0) return folder;
@@ -137,11 +142,11 @@ export class FolderCache {
   }
 
   /** One openat; where the process has no handle left, some are given up first. */
-  private openPart(at: number, name: ByteString): number {
-    const fd = this.posix.openDir(at, name, this.follow);
+  private openPart(at: number, name: ByteString, follow: boolean): number {
+    const fd = this.posix.openDir(at, name, follow);
     if (fd !== -Errno.EMFILE && fd !== -Errno.ENFILE) return fd;
     this.shrink(1, at);
-    return this.posix.openDir(at, name, this.follow);
+    return this.posix.openDir(at, name, follow);
   }
 
   private touch(folder: Folder): void {

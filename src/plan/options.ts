@@ -60,6 +60,8 @@ export interface WalkOptions {
   relative: boolean; impliedDirs: boolean;
   pruneEmptyDirs: boolean;
   gitignore: boolean;
+  /** -0: rule files in folders hold NUL-ended rules. */
+  nulRules?: boolean;
 }
 
 /** What goes from the target, and the limits on it. */

@@ -274,7 +274,7 @@ class Session {
     const tempRoot = openSideFolder(posix, target, replace.tempDir, '--temp-dir', false, umask);
     for (const fd of [backupRoot, tempRoot]) if (fd >= 0) this.handles.push(fd);
     const setup: ApplySetup = {
-      options, umask, targetRoot: target.fd, altRoots, backupRoot, tempRoot, mounts: sources.mounts.map((m) => m.fd), alias: target.alias,
+      options, umask, targetRoot: target.fd, altRoots, backupRoot, tempRoot, mounts: sources.mounts, alias: target.alias,
       sessionTag: randomBytes(6).toString('hex'), marksIncomplete: probeTarget(posix, target.fd).stickyFiles === true,
     };
     const runner = new ApplyRunner(posix, setup, this.shared, 0);

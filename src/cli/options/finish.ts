@@ -20,6 +20,7 @@ export function finishSession(draft: Draft, context: ParseContext): SessionOptio
   finishAttributes(draft);
   finishReplace(draft, context);
   finishDelete(draft);
+  if (draft.from0) session.walk.nulRules = true;
   if (draft.filesFrom !== undefined) session.filesFrom = readFileList(draft.filesFrom, draft.from0, context);
   session.filters = allRules(draft, context);
   if (draft.output.listOnly) session.dryRun = true;

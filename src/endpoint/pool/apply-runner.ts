@@ -5,6 +5,8 @@
 import { FolderCache, type Posix } from '../../fs/index.js';
 import { emptyOperation, OpKind, OperationReader } from '../../plan/index.js';
 import type { Problem } from '../../tree/index.js';
+import { idMapper } from '../ids.js';
+import { xattrPolicy } from '../xattrs.js';
 import { closeContext, execute, newCounters, type ApplyContext, type FolderContext } from '../apply/index.js';
 import type { ApplyPart, ApplySetup, BatchResult, SharedState } from './messages.js';
 
@@ -18,7 +20,7 @@ export class ApplyRunner {
   constructor(posix: Posix, setup: ApplySetup, shared: SharedState, slot: number) {
     const { symlinks } = setup.options;
     const follow = symlinks.copyLinks || symlinks.copyUnsafeLinks || symlinks.copyDirlinks;
-    this.sources = setup.mounts.map((fd) => new FolderCache(posix, fd, { follow }));
+    this.sources = setup.mounts.map((m) => new FolderCache(posix, m.fd, { follow, ...(m.followed === undefined ? {} : { followed: m.followed }) }));
     const { alias, options } = setup;
     this.context = {
       posix, options, umask: setup.umask, targetRoot: setup.targetRoot, altRoots: setup.altRoots, backupRoot: setup.backupRoot, tempRoot: setup.tempRoot,
@@ -29,6 +31,8 @@ export class ApplyRunner {
       aborted: () => shared.aborted,
       addBytes: (n) => shared.addContentBytes(slot, n),
       counters: newCounters(),
+      ids: idMapper(options),
+      xattrPolicy: xattrPolicy(posix, options),
       problem: (p) => this.problems.push(p),
       ...(alias === undefined ? {} : { sourceName: (_layer, _folder, name) => (name === alias.name ? alias.source : name) }),
       ...(options.bwlimit > 0 ? { throttle: throttle(options.bwlimit) } : {}),

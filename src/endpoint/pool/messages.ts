@@ -1,7 +1,7 @@
 /** What the main thread and its workers say to each other. Plain data. */
 import type { Problem, RelPath } from '../../tree/index.js';
 import type { ApplyCounters } from '../apply/index.js';
-import type { FolderRun, ScanFindings, ScanSetup } from '../scan/index.js';
+import type { FolderRun, Mount, ScanFindings, ScanSetup } from '../scan/index.js';
 import type { SessionOptions } from '../../plan/index.js';
 
 /** What carrying out needs beside the plan; handles belong to the process. */
@@ -12,7 +12,7 @@ export interface ApplySetup {
   altRoots: number[];
   backupRoot: number;
   tempRoot: number;
-  mounts: number[];
+  mounts: Mount[];
   alias: ScanSetup['alias'];
   sessionTag: string;
   marksIncomplete: boolean;

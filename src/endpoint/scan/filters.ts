@@ -32,7 +32,7 @@ export class WalkFilters {
   private readonly readsFiles: boolean;
 
   constructor(private readonly posix: Posix, options: SessionOptions, private readonly place: FilterPlace, onProblem: (file: RelPath, message: string) => void) {
-    const common = { deleteExcluded: options.delete.excluded, gitignore: options.walk.gitignore, onProblem };
+    const common = { deleteExcluded: options.delete.excluded, gitignore: options.walk.gitignore, nul: options.walk.nulRules === true, onProblem };
     this.source = new FilterSet(options.filters, { side: 'source', ...common });
     this.target = new FilterSet(options.filters, { side: 'target', ...common });
     this.active = !this.source.empty || !this.target.empty;

@@ -4,10 +4,10 @@
  */
 import type { Posix } from '../../fs/index.js';
 import {
-  ACCESS_ACL, aclFromMode, DEFAULT_ACL, fitAclToMode, mapAcl, parseAcl, sameAcl, sameBeyondMode, sameXattrs, sortXattrs, XattrPolicy,
-  type Acl, type IdMapper, type Probe, type SessionOptions, type Xattr,
+  ACCESS_ACL, aclFromMode, DEFAULT_ACL, fitAclToMode, mapAcl, parseAcl, sameAcl, sameBeyondMode, sameXattrs, sortXattrs,
+  type Acl, type IdMapper, type Probe, type SessionOptions, type Xattr, type XattrPolicy,
 } from '../../plan/index.js';
-import { xattrFilter } from '../../filter/index.js';
+import { xattrPolicy } from '../xattrs.js';
 import { EMPTY, S_IFDIR, type ByteString } from '../../tree/index.js';
 
 /** Bytes compared at a time. */
@@ -173,13 +173,4 @@ export class EntryProbe implements Probe {
   private value(at: number, name: ByteString, attribute: ByteString): Buffer | number {
     return name === '' ? this.posix.fgetXattr(at, attribute) : this.posix.getXattr(at, name, attribute);
   }
-}
-
-/** The rules about attribute names that the options ask for. */
-export function xattrPolicy(posix: Posix, options: SessionOptions): XattrPolicy {
-  const { fakeSuper, allXattrs } = options.attributes;
-  return new XattrPolicy({
-    level: allXattrs === true ? 2 : 1, root: posix.euid === 0, fakeSource: fakeSuper.source, fakeTarget: fakeSuper.target,
-    excluded: xattrFilter(options.filters, 'source'),
-  });
 }

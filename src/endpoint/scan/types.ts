@@ -5,7 +5,12 @@ import type { FilterPlace } from './filters.js';
 import type { SelectionNode } from './selection.js';
 
 /** An open folder of the source. Handles belong to the process: workers use the same numbers. */
-export interface Mount { fd: number; path: ByteString }
+export interface Mount {
+  fd: number;
+  path: ByteString;
+  /** Symlinks to folders that the user named a way through (`-R link/sub`, `link/`): they are walked as folders. */
+  followed?: Set<RelPath>;
+}
 
 /** Everything a walker must know. */
 export interface ScanSetup {

@@ -96,7 +96,7 @@ export class Walker {
     this.findings = emptyFindings();
     this.planner = new Planner(options, { ...setup.facts, groups: new Set(setup.facts.groups) }, ids);
     this.follow = followRule(posix, options);
-    this.source = setup.mounts.map((m) => new FolderCache(posix, m.fd, { follow: this.follow !== undefined }));
+    this.source = setup.mounts.map((m) => new FolderCache(posix, m.fd, { follow: this.follow !== undefined, ...(m.followed === undefined ? {} : { followed: m.followed }) }));
     this.target = setup.target < 0 ? undefined : new FolderCache(posix, setup.target, { follow: options.symlinks.keepDirlinks });
     this.filters = new WalkFilters(posix, options, setup.filterPlace, (file, message) => {
       this.problem({ code: 'filter-file', phase: 'scan', side: 'source', path: file, message, severity: 'error' });

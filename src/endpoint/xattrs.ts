@@ -1,0 +1,15 @@
+/** Which extended attributes a session copies: the same rules for comparing and for setting. */
+import { xattrFilter } from '../filter/index.js';
+import type { Posix } from '../fs/index.js';
+import { XattrPolicy, type SessionOptions } from '../plan/index.js';
+
+/** The rules about attribute names that the options ask for. */
+export function xattrPolicy(posix: Posix, options: SessionOptions): XattrPolicy {
+  const { fakeSuper, allXattrs } = options.attributes;
+  const bySource = xattrFilter(options.filters, 'source');
+  const byTarget = xattrFilter(options.filters, 'target');
+  return new XattrPolicy({
+    level: allXattrs === true ? 2 : 1, root: posix.euid === 0, fakeSource: fakeSuper.source, fakeTarget: fakeSuper.target,
+    excluded: bySource === undefined ? byTarget : byTarget === undefined ? bySource : (name) => bySource(name) || byTarget(name),
+  });
+}
