@@ -22,7 +22,7 @@ export enum OpKind {
 export enum Reason {
   New = 1, TypeDiffers, SizeDiffers, TimeDiffers, ContentDiffers, IgnoreTimes, LinkTargetDiffers, DeviceDiffers,
   AttributesDiffer, Extraneous, ExcludedDeleted, Moved, LinkMissing, Unchanged, TargetNewer, TargetExists, TargetMissing,
-  UnsafeLink, NotRegular, TooLarge, TooSmall, AltDestSame, ObstacleInWay, Incomplete, MountPoint,
+  UnsafeLink, NotRegular, TooLarge, TooSmall, AltDestSame, ObstacleInWay, Incomplete, MountPoint, TargetLonger,
 }
 
 /** Bits of `Operation.item`: what -i prints after the first two characters, plus what the first two need. */

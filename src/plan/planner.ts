@@ -162,6 +162,14 @@ export class Planner {
       this.unchangedContent(op, s, i, t, j, S_IFREG, probe);
       return;
     }
+    if (this.options.replace.append !== false && difference !== Reason.Incomplete && t.size(j) >= s.size(i)) {
+      // Appending cannot make a file equal that is as long already: it is left as it is, attributes too.
+      op.kind = OpKind.Note;
+      op.reason = Reason.TargetLonger;
+      op.item = 0;
+      op.set = 0;
+      return;
+    }
     op.kind = OpKind.File;
     op.reason = difference;
     op.item = Item.Transfer;
@@ -191,7 +199,7 @@ export class Planner {
     op.set = 0;
     this.attributes(op, s, i, t, j, S_IFLNK, probe);
     op.set |= this.allBits(S_IFLNK);
-    if (!this.keepsTime(S_IFLNK)) op.item |= Item.TimeNow;
+    if (!this.keepsTime(S_IFLNK)) op.item |= this.options.attributes.times ? Item.Time : Item.TimeNow; // -J keeps the t of -t
   }
 
   private node(op: Operation, type: number, s: StatTable, i: number, t: StatTable, j: number, probe: Probe): void {
@@ -242,25 +250,34 @@ export class Planner {
     return t.mtimeSec(j) > s.mtimeSec(i) || (t.mtimeSec(j) === s.mtimeSec(i) && t.mtimeNsec(j) > s.mtimeNsec(i));
   }
 
-  /** How a file of an alternate folder (--link-dest …) answers: 2 same in all that is kept, 1 same content, 0 neither. */
-  altMatch(s: StatTable, i: number, t: StatTable, j: number, probe: Probe): 0 | 1 | 2 {
-    if (s.type(i) !== t.type(j)) return 0;
+  /** Item bits in which the entry of an alternate folder differs: set by `altMatch`. */
+  altItem = 0;
+
+  /**
+   * How the entry of an alternate folder (--link-dest …) answers: 3 same in all that is kept, 2 same content, 1 another
+   * version, 0 of another type. A folder's content counts as the same.
+   */
+  altMatch(s: StatTable, i: number, t: StatTable, j: number, probe: Probe): 0 | 1 | 2 | 3 {
+    const type = s.type(i);
+    if (type !== t.type(j)) return 0;
     const op = this.op;
-    if (s.isFile(i)) {
-      if (this.contentDiffers(s, i, t, j, probe) !== 0) return 0;
-    } else if (s.isSymlink(i)) {
-      if (probe.targetLink() !== op.link) return 0;
-    } else if (s.rdevMajor(i) !== t.rdevMajor(j) || s.rdevMinor(i) !== t.rdevMinor(j)) return 0;
-    const item = op.item;
-    const set = op.set;
-    const mode = op.mode;
+    const { item, set, mode } = op;
     op.item = 0;
-    this.attributes(op, s, i, t, j, s.type(i), probe);
-    const differs = op.item !== 0;
+    let sameContent = true;
+    if (type === S_IFREG) {
+      sameContent = this.contentDiffers(s, i, t, j, probe) === 0;
+      if (!sameContent && this.options.compare.mode === 'checksum') op.item |= Item.Checksum;
+      if (s.size(i) !== t.size(j)) op.item |= Item.Size;
+    } else if (type === S_IFLNK) sameContent = probe.targetLink() === op.link;
+    else if (type !== S_IFDIR) sameContent = s.rdevMajor(i) === t.rdevMajor(j) && s.rdevMinor(i) === t.rdevMinor(j);
+    if (!sameContent && type !== S_IFREG) op.item |= Item.Checksum;
+    this.attributes(op, s, i, t, j, type, probe);
+    if (!sameContent && !this.keepsTime(type)) op.item |= Item.TimeNow;
+    this.altItem = op.item;
     op.item = item;
     op.set = set;
     op.mode = mode;
-    return differs ? 1 : 2;
+    return !sameContent ? 1 : this.altItem !== 0 ? 2 : 3;
   }
 
   // ---------------------------------------------------------------- attributes

@@ -33,6 +33,7 @@ const TEXTS: Readonly<Record<Reason, ReasonText>> = {
   [Reason.ObstacleInWay]: { id: 'obstacle-in-way', text: 'something of another type stands in its place' },
   [Reason.Incomplete]: { id: 'incomplete', text: 'left unfinished by an earlier run' },
   [Reason.MountPoint]: { id: 'mount-point', text: 'on another file system' },
+  [Reason.TargetLonger]: { id: 'target-longer', text: 'differs, but is as long or longer on the target, and only appending was asked for' },
 };
 
 /** Stable kebab-case id, as printed by --json. */

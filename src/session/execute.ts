@@ -98,6 +98,7 @@ export class Executor {
   private readonly delayed: Frame[] = [];
   deletionsSkipped = 0;
   private deleted = 0;
+  private deleting = false; // the last deletions are under way
 
   constructor(private readonly deps: ExecuteDeps) {}
 
@@ -109,6 +110,7 @@ export class Executor {
       this.wake?.();
     });
     const op = emptyOperation();
+    const removesSources = deps.options.replace.removeSourceFiles;
     for (const chunk of deps.store.chunks(0)) {
       const reader = new OperationReader(chunk);
       while (!reader.done && !deps.shared.aborted) {
@@ -120,7 +122,7 @@ export class Executor {
           reader.next(op);
           await this.drain();
           this.removal(op);
-        } else if (kind === OpKind.Note && deps.wants !== 'all' && !deps.resolver.active) {
+        } else if (kind === OpKind.Note && deps.wants !== 'all' && !deps.resolver.active && !removesSources) {
           reader.skip();
         } else this.content(reader, op, chunk);
         if (this.items.length - this.head >= WINDOW) await this.pump(WINDOW / 2);
@@ -137,6 +139,7 @@ export class Executor {
     const { deps } = this;
     const op = emptyOperation();
     let since = performance.now();
+    this.deleting = true;
     for (const chunk of deps.store.chunks(1)) {
       const reader = new OperationReader(chunk);
       while (!reader.done && !deps.shared.aborted) {
@@ -152,6 +155,7 @@ export class Executor {
     }
     this.leaveTo(undefined);
     await this.drain();
+    this.deleting = false;
   }
 
   // ---------------------------------------------------------------- dispatch
@@ -202,6 +206,7 @@ export class Executor {
     const { deps } = this;
     const frame = this.stack[this.stack.length - 1];
     if (frame === undefined) throw new Error('an operation before its folder');
+    const kind = reader.peekKind();
     const size = reader.peekSize();
     const from = reader.offset;
     let leads = '';
@@ -216,7 +221,7 @@ export class Executor {
         else this.items.push({ kind: 'link', op: copyOperation(op), natural, folder: frame.context });
         return;
       }
-      if (op.kind === OpKind.Note && deps.wants !== 'all') return;
+      if (op.kind === OpKind.Note && deps.wants !== 'all' && !deps.options.replace.removeSourceFiles) return;
       if (grouped) leads = op.group;
     } else reader.skip();
     if (frame.context === undefined) {
@@ -228,7 +233,7 @@ export class Executor {
     if (leads !== '') batch.leaders.set(batch.records, leads);
     if (deps.resolver.active) this.writer.write(op);
     else this.writer.append(chunk.subarray(from, reader.offset));
-    batch.operations++;
+    if (kind !== OpKind.Note) batch.operations++;
     batch.records++;
     batch.bytes += size;
     if (batch.records >= BATCH_OPERATIONS || batch.bytes >= BATCH_BYTES) {
@@ -435,6 +440,7 @@ export class Executor {
     } else {
       op.link = deps.resolver.leaderOf(natural.group) ?? op.link;
       done = execute(deps.runner.context, folder, op);
+      if (!done && op.link === path) this.failedGroups.add(natural.group);
     }
     this.takeProblems();
     deps.finished(1, 0);
@@ -443,7 +449,7 @@ export class Executor {
 
   private leave(frame: Frame): void {
     const { deps } = this;
-    if (deps.options.replace.delayUpdates) {
+    if (deps.options.replace.delayUpdates && !this.deleting) {
       this.delayed.push(frame);
       return;
     }

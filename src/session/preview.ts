@@ -14,6 +14,7 @@ export function preview(
   let deleted = 0;
   let folder: RelPath = EMPTY;
   const tell = (path: RelPath): void => {
+    if (wants === 'none') return;
     if (wants === 'changes' && (op.kind === OpKind.Note || (op.kind === OpKind.Folder && op.item === 0))) return;
     listener.operation?.(op, path, 'planned');
   };
@@ -37,7 +38,7 @@ export function preview(
           }
           deleted++;
         }
-        if (wants !== 'none') tell(joinPath(folder, op.name));
+        tell(joinPath(folder, op.name));
       }
     }
   };

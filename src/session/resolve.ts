@@ -6,7 +6,7 @@
  */
 import { emptyOperation, Item, OpKind, OperationReader, Reason, SetBits, type Operation } from '../plan/index.js';
 import { EMPTY, joinPath, S_IFMT, S_IFREG, type RelPath } from '../tree/index.js';
-import type { ComparePair } from '../endpoint/index.js';
+import { spaceFor, type ComparePair } from '../endpoint/index.js';
 import type { PlanStore } from './plan-store.js';
 
 /** Most files among which moves are looked for. */
@@ -21,6 +21,12 @@ interface Leader {
   inode: string;
 }
 
+/** What a group's names would cost if each were copied. */
+interface GroupCost { copies: number; size: number; space: number; leaderCopied: boolean }
+
+/** What the plan counts for names that turn out to be links. */
+export interface LinkSavings { files: number; bytes: number; space: number }
+
 /** A pair to be proven equal before it is a move. */
 export interface MoveCandidate { from: RelPath; to: RelPath; pair: ComparePair }
 
@@ -30,10 +36,14 @@ export class Resolver {
   private readonly movedTo = new Map<RelPath, RelPath>();
   private readonly movedFrom = new Set<RelPath>();
 
-  /** Chooses the leader of each hard-link group: the first name whose file is equal already, else the first name. */
-  findLeaders(store: PlanStore): void {
+  /**
+   * Chooses the leader of each hard-link group: the first name whose file is equal already, else the first name. Returns what
+   * the plan has counted too much: it takes every name for a copy of its own.
+   */
+  findLeaders(store: PlanStore): LinkSavings {
     const op = emptyOperation();
     const current = new Set<string>();
+    const costs = new Map<string, GroupCost>();
     for (const chunk of store.chunks(0)) {
       const reader = new OperationReader(chunk);
       let folder: RelPath = this.lastFolder;
@@ -43,8 +53,13 @@ export class Resolver {
         if (op.group === '') continue;
         const inode = inodeOf(op);
         const isCurrent = (op.kind === OpKind.Note || op.kind === OpKind.Attributes) && inode !== '';
+        const copied = op.kind === OpKind.File && op.alt === 0;
+        let cost = costs.get(op.group);
+        if (cost === undefined) costs.set(op.group, cost = { copies: 0, size: op.size, space: spaceFor(op.size, op.allocated), leaderCopied: false });
+        if (copied) cost.copies++;
         const known = this.leaders.get(op.group);
         if (known === undefined || (isCurrent && !current.has(op.group))) {
+          cost.leaderCopied = copied;
           this.leaders.set(op.group, { path: joinPath(folder, op.name), inode: isCurrent ? inode : '' });
           if (isCurrent) current.add(op.group);
         }
@@ -52,6 +67,14 @@ export class Resolver {
       this.lastFolder = folder;
     }
     this.lastFolder = EMPTY;
+    const saved: LinkSavings = { files: 0, bytes: 0, space: 0 };
+    for (const { copies, size, space, leaderCopied } of costs.values()) {
+      const links = copies - (leaderCopied ? 1 : 0);
+      saved.files += links;
+      saved.bytes += links * size;
+      saved.space += links * space;
+    }
+    return saved;
   }
 
   /** Finds pairs of a file that would be deleted and a new file of the same size and time. */
@@ -71,7 +94,7 @@ export class Resolver {
     const found: MoveCandidate[] = [];
     if (removed.size === 0) return found;
     this.eachOperation(store, 0, op, (folder) => {
-      if (op.kind !== OpKind.File || op.group !== '' || op.alt !== 0 || (op.item & Item.New) === 0 || op.expected.mode !== 0 || op.size === 0) return;
+      if (op.kind !== OpKind.File || op.group !== '' || op.alt !== 0 || op.expected.mode !== 0 || op.size === 0) return;
       const list = removed.get(moveKey(op.size, op.mtimeSec, op.mtimeNsec));
       if (list === undefined || list.length === 0) return;
       const to = joinPath(folder, op.name);
@@ -136,10 +159,12 @@ export class Resolver {
       op.set = 0;
       return;
     }
+    // What an alternate folder holds as it is stays unchanged, though it is linked to its leader here.
+    op.reason = op.kind === OpKind.Link && op.alt > 0 ? Reason.AltDestSame : Reason.LinkMissing;
     op.kind = OpKind.Link;
-    op.reason = Reason.LinkMissing;
+    op.alt = 0;
     // What differs is told as for the file itself; linking settles it all.
-    op.item = (op.item & LINK_REPORTS) | (op.expected.mode === 0 ? Item.New : 0) | Item.HardLink;
+    op.item = (op.item & LINK_REPORTS) | Item.HardLink;
     op.set &= ~(SetBits.Mtime | SetBits.Mode | SetBits.Uid | SetBits.Gid | SetBits.Atime | SetBits.Acl | SetBits.Xattr);
     op.link = leader.path;
   }

@@ -112,7 +112,12 @@ class Session {
     outcome.scanMs = performance.now() - this.started;
 
     this.phase = 'plan';
-    if (findings.grouped > 0) this.resolver.findLeaders(this.store);
+    if (findings.grouped > 0) {
+      const saved = this.resolver.findLeaders(this.store);
+      findings.transferFiles -= saved.files;
+      findings.transferBytes -= saved.bytes;
+      findings.bytesNeeded -= saved.space;
+    }
     await this.findMoves(findings, setup);
     const totals = this.totals(findings);
     outcome.totals = totals;
@@ -182,7 +187,7 @@ class Session {
       filterPlace: {
         contents: sources.selection.mounts.length > 0, source: absolute(sources.mounts[0]?.path ?? EMPTY), target: absolute(target.path),
       },
-      notes: this.listener.wantsOperations === 'all' || request.target === undefined,
+      notes: this.listener.wantsOperations === 'all' || request.target === undefined || options.replace.removeSourceFiles,
       alias,
     };
   }

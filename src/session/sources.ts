@@ -2,10 +2,10 @@
  * The user's source arguments → mounts (open folders) and the selection of names in them, by rsync's rules:
  * a trailing slash means the content, several sources meet in one tree, -R keeps the path as given.
  */
-import { Errno, errnoText, type Posix } from '../fs/index.js';
+import { Errno, errnoText, FolderCache, type Posix } from '../fs/index.js';
 import { Open, selectContents, selectionNode, selectPath, type Mount, type SelectionNode } from '../endpoint/index.js';
 import type { SessionOptions } from '../plan/index.js';
-import { baseOf, cleanPath, EMPTY, StatTable, type ByteString, type Problem, type RelPath } from '../tree/index.js';
+import { baseOf, cleanPath, EMPTY, parentOf, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
 
 /** What the arguments came to. */
 export interface Sources {
@@ -33,6 +33,8 @@ class SourceOpener {
   private readonly missingPaths: RelPath[] = [];
   private missing = 0;
   private readonly open0: Open;
+  private readonly ways: FolderCache[] = []; // of the mounts, by index
+  private readonly known = new Map<number, Set<RelPath>>(); // folders on the way that were looked at
 
   constructor(private readonly posix: Posix, private readonly options: SessionOptions) {
     this.open0 = options.walk.recursive ? Open.Tree : Open.No;
@@ -49,6 +51,7 @@ class SourceOpener {
         if (sources.length === 1 && at !== undefined) single = at;
       }
     }
+    for (const way of this.ways) way.closeAll();
     return { mounts: this.mounts, selection: this.selection, problems: this.problems, missing: this.missing, missingPaths: this.missingPaths, single };
   }
 
@@ -78,13 +81,14 @@ class SourceOpener {
     const base = (dot >= 0 ? source.slice(0, dot) || '/' : absolute ? '/' : '.') as ByteString;
     const rest = cleanPath((dot >= 0 ? source.slice(dot + 3) : source) as ByteString);
     if (rest === undefined) {
-      this.fail(source, Errno.EINVAL, 'a path with ".." cannot be kept relative');
-      return;
+      throw new TwintreeError('USAGE', 'a path with ".." cannot be kept relative', { path: source, advice: 'Put /./ after the last "..": what stands before it is not kept.' });
     }
     const mount = this.mount(base, source);
     if (mount < 0) return;
-    if (rest === EMPTY) selectContents(this.selection, mount, this.open0);
-    else this.choose(mount, rest, source);
+    const contents = meansContents(source);
+    const open = contents && this.open0 === Open.No && this.options.walk.dirs ? Open.Listing : this.open0;
+    if (rest === EMPTY) selectContents(this.selection, mount, open);
+    else this.choose(mount, rest, source, open, contents);
   }
 
   private list(source: ByteString, entries: readonly ByteString[]): void {
@@ -100,21 +104,27 @@ class SourceOpener {
         const mount = this.mount(source, source);
         if (mount < 0) return;
         if (path === EMPTY) selectContents(this.selection, mount, open);
-        else this.choose(mount, path, entry, open);
+        else this.choose(mount, path, entry, open, entry.endsWith('/'));
         continue;
       }
       const cut = path.lastIndexOf('/');
       const mount = this.mount((cut < 0 ? source : `${source}/${path.slice(0, cut)}`) as ByteString, entry);
-      if (mount >= 0) this.choose(mount, baseOf(path), entry, open);
+      if (mount >= 0) this.choose(mount, baseOf(path), entry, open, entry.endsWith('/'));
     }
   }
 
   /** Selects a path below a mount, if it exists. */
-  private choose(mount: number, path: RelPath, argument: ByteString, open = this.open0): Sources['single'] {
-    const at = (this.mounts[mount] as Mount).fd;
-    // A path of several parts is judged by its walk; asking here only serves the message for what is not there.
-    const name = path;
-    const error = this.options.symlinks.copyLinks ? this.posix.statFollow(at, name, this.stat, 0) : this.posix.stat(at, name, this.stat, 0);
+  private choose(mount: number, path: RelPath, argument: ByteString, open = this.open0, contents = false): Sources['single'] {
+    const { copyLinks, copyDirlinks } = this.options.symlinks;
+    const at = this.wayTo(mount, parentOf(path));
+    const name = baseOf(path);
+    let error = at < 0 ? at : copyLinks ? this.posix.statFollow(at, name, this.stat, 0) : this.posix.stat(at, name, this.stat, 0);
+    if (error === 0 && contents && !copyLinks && !copyDirlinks && this.stat.isSymlink(0)) {
+      // `link/` is what the link points to, under the link's name.
+      error = this.posix.statFollow(at, name, this.stat, 0);
+      if (error === 0 && this.stat.isDir(0)) this.follow(mount, path);
+      else if (error === 0) error = -Errno.ENOTDIR;
+    }
     if (error < 0) {
       const missing = this.options.delete.missingArgs;
       if (error === -Errno.ENOENT && missing !== 'error') {
@@ -128,6 +138,28 @@ class SourceOpener {
     return this.stat.isDir(0) ? undefined : { mount, name: path };
   }
 
+  /** Handle of a folder on the way to what was chosen; symlinks on it are followed, and noted for the walk. Or -errno. */
+  private wayTo(mount: number, path: RelPath): number {
+    if (path === EMPTY) return (this.mounts[mount] as Mount).fd;
+    const way = this.ways[mount] as FolderCache;
+    const fd = way.open(path);
+    if (fd < 0) return fd;
+    let known = this.known.get(mount);
+    if (known === undefined) this.known.set(mount, (known = new Set()));
+    for (let part = path; part !== EMPTY && !known.has(part); part = parentOf(part)) {
+      known.add(part);
+      const at = way.open(parentOf(part));
+      if (at >= 0 && this.posix.stat(at, baseOf(part), this.stat, 0) === 0 && this.stat.isSymlink(0)) this.follow(mount, part);
+    }
+    return fd;
+  }
+
+  private follow(mount: number, path: RelPath): void {
+    const at = this.mounts[mount] as Mount;
+    at.followed ??= new Set();
+    at.followed.add(path);
+  }
+
   /** Index of the mount for a folder, opened once; -1 after a problem. */
   private mount(folder: ByteString, argument: ByteString): number {
     const known = this.mounts.findIndex((m) => m.path === folder);
@@ -138,6 +170,7 @@ class SourceOpener {
       return -1;
     }
     this.mounts.push({ fd, path: folder });
+    this.ways.push(new FolderCache(this.posix, fd, { follow: true }));
     return this.mounts.length - 1;
   }
 

@@ -57,10 +57,12 @@ export interface Comparison {
   /** Aspects in which the two targets may differ. */
   ignore?: Aspect[];
   /** Lines are the same in itemizing; default true. A function changes rsync's lines to ours where ours differ by design. */
+  /** Which of rsync's lines: those of its run, or of its dry run (in the run it reports after it has changed things, so that some differences are gone). */
+  against?: 'run' | 'dry run';
   lines?: boolean | ((rsyncs: string[]) => string[]);
-  /** The second run has nothing to do. Default true. */
+  /** The second run has nothing to do. Default: where times are kept. */
   settles?: boolean;
-  /** Verify says equal. Default true. */
+  /** Verify says equal. Default: with -a, which verify takes for given. */
   verifies?: boolean;
   /** rsync's exit code; both must have it. Default 0. */
   code?: number;
@@ -93,29 +95,37 @@ export async function likeRsync(options: readonly string[], c: Comparison): Prom
     makeTree(home.path, tree);
     c.prepare?.(source, 'source');
     if (c.target !== undefined) for (const path of [theirs, ours]) c.prepare?.(path, 'target');
+    const short = options.filter((o) => /^-[^-]/.test(o)).join('');
+    const times = /[at]/.test(short) && !options.includes('--no-t');
+    const ignore: Aspect[] = [...(c.ignore ?? [])];
+    if (!times) ignore.push('mtime', 'dir-mtime', 'link-mtime');
+    if (/O/.test(short)) ignore.push('dir-mtime');
+    if (/J/.test(short)) ignore.push('link-mtime');
     const args = (c.arguments ?? ['SRC/']).map((a) => a.replace('SRC', source));
     const subst = (list: readonly string[], target: string): string[] => list.map((o) => o.replaceAll('HOME', home.path).replaceAll('TARGET', target));
+    const foretold = c.against === 'dry run' ? rsync(['-in', '--modify-window=-1', ...subst(c.rsyncOptions ?? options, theirs), ...args, `${theirs}/`]) : undefined;
     const peer = rsync(['-i', '--modify-window=-1', ...subst(c.rsyncOptions ?? options, theirs), ...args, `${theirs}/`], c.umask === undefined ? {} : { umask: c.umask });
+    const told = foretold ?? peer;
     const old = process.umask(c.umask ?? process.umask());
     try {
       const mine = [...subst(options, ours), ...args, `${ours}/`];
       const dry = await sync(['-in', ...mine]);
       const ran = await sync(['-i', ...mine]);
-      const context = `${options.join(' ')}: rsync said ${JSON.stringify(peer.stdout + peer.stderr)}; twintree said ${JSON.stringify(ran.lines)} ${ran.stderr}`;
+      const context = `${options.join(' ')}: rsync said ${JSON.stringify(told.stdout + peer.stderr)}; twintree said ${JSON.stringify(ran.lines)} ${ran.stderr}`;
       assert.strictEqual(peer.code, c.code ?? 0, `rsync's own exit code: ${context}`);
       assert.strictEqual(ran.code, peer.code, `exit code; ${context}`);
       if (c.lines !== false) {
-        const theirLines = itemized(linesOf(peer.stdoutBytes.toString('latin1')));
+        const theirLines = itemized(linesOf(told.stdoutBytes.toString('latin1')));
         const wanted = typeof c.lines === 'function' ? c.lines(theirLines) : theirLines;
         assert.deepStrictEqual(itemized(ran.lines), wanted.sort(), `itemized lines; ${context}`);
       }
       assert.deepStrictEqual(itemized(dry.lines), itemized(ran.lines), 'the dry run told other lines than the run');
-      assertSameTree(theirs, ours, { ignore: c.ignore ?? [] });
-      if (c.settles !== false) {
+      assertSameTree(theirs, ours, { ignore });
+      if (c.settles ?? (times && !short.includes('I'))) {
         const again = await sync(['-i', ...mine]);
         assert.deepStrictEqual(itemized(again.lines), [], `a second run found something to do: ${context}`);
       }
-      if (c.verifies !== false) {
+      if (c.verifies ?? (short.includes('a') && !options.some((o) => o.startsWith('--no-') || o === '--size-only' || o === '--inplace') && !/[SI]/.test(short))) {
         const checked = await sync([...mine], 'verify');
         const extra = itemized(checked.lines).filter((line) => !line.startsWith('*deleting'));
         assert.deepStrictEqual(extra, [], 'verify found differences');

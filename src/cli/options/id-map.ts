@@ -70,6 +70,12 @@ function claim(draft: Draft, which: 'user' | 'group', option: string): void {
   if (by !== undefined) {
     throw usageError(by === option ? `${option} can set the ${which} map only once` : `${option} conflicts with the earlier ${by}`, 'Join the rules in one option, with commas.');
   }
-  if (which === 'user') draft.userMapBy = option;
-  else draft.groupMapBy = option;
+  // A map is no use without the owner (group) being kept: it turns -o (-g) on, as an earlier option that a later --no-o takes back.
+  if (which === 'user') {
+    draft.userMapBy = option;
+    draft.session.attributes.owner = true;
+  } else {
+    draft.groupMapBy = option;
+    draft.session.attributes.group = true;
+  }
 }

@@ -30,7 +30,7 @@ export function selectOperation(op: Operation, options: SelectOptions): Appearan
       return letters || (op.item & Item.Transfer) !== 0 ? 'line' : unchanged(op, options);
     case OpKind.Link:
       // A link to an alternate folder's file is the unchanged entry of an incremental copy: rsync says nothing of it.
-      return letters || op.alt === 0 ? 'line' : unchanged(op, options);
+      return letters || op.reason !== Reason.AltDestSame ? 'line' : unchanged(op, options);
     case OpKind.Attributes: {
       const local = (op.item & (Item.Local | Item.HardLink)) !== 0;
       if (options.itemizing > 0 || local) return 'line';

@@ -71,7 +71,7 @@ function linkWaiting(ctx: ApplyContext, folder: FolderContext, op: Operation, le
 
 function linked(ctx: ApplyContext, folder: FolderContext, op: Operation): true {
   ctx.counters.linked++;
-  if (op.expected.mode === 0 || (op.item & Item.New) !== 0) countType(ctx.counters.created, op.mode);
+  if ((op.item & Item.New) !== 0) countType(ctx.counters.created, op.mode);
   removeSource(ctx, folder, op);
   return true;
 }

@@ -10,6 +10,7 @@ import { Item, type Operation } from '../../plan/index.js';
 import type { OpenFlags } from '../../fs/index.js';
 import type { ApplyContext, FolderContext } from './context.js';
 import { copyContent, copyDiffering, looksSparse, writeAll, type CopyTask } from './copy-data.js';
+import { keepIfSame } from './keep.js';
 import { dropPartial, keepPartial, openPartial } from './partial.js';
 import { ABORTED, sourceFailed, targetFailed } from './report.js';
 import { BEFORE, scratchOf, SMALL, TARGET, type Scratch } from './scratch.js';
@@ -52,6 +53,8 @@ function build(ctx: ApplyContext, folder: FolderContext, op: Operation, source: 
     const got = readSmall(ctx, folder, op, source);
     if (got === -1) return 'failed';
     if (got >= 0) {
+      const kept = keepIfSame(ctx, s, folder, op, source, got);
+      if (kept !== undefined) return kept;
       if (!openStage(ctx, folder, op)) return 'failed';
       const error = got === 0 ? 0 : writeAll(ctx, s, s.stage.fd, s.small, 0, got, -1);
       if (error < 0) {
@@ -68,6 +71,8 @@ function build(ctx: ApplyContext, folder: FolderContext, op: Operation, source: 
 }
 
 function buildLarge(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Operation, source: number): Built {
+  const kept = keepIfSame(ctx, s, folder, op, source, -1);
+  if (kept !== undefined) return kept;
   // What an earlier run kept in --partial-dir is continued; its bytes are compared first.
   let start = openPartial(ctx, folder, op, source);
   if (start === ABORTED) return 'failed';

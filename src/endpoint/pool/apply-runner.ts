@@ -3,11 +3,11 @@
  * must happen in order (folders, links, deletions) and each worker has one for content.
  */
 import { FolderCache, type Posix } from '../../fs/index.js';
-import { emptyOperation, OpKind, OperationReader } from '../../plan/index.js';
+import { emptyOperation, OpKind, OperationReader, Reason } from '../../plan/index.js';
 import type { Problem } from '../../tree/index.js';
 import { idMapper } from '../ids.js';
 import { xattrPolicy } from '../xattrs.js';
-import { closeContext, execute, newCounters, type ApplyContext, type FolderContext } from '../apply/index.js';
+import { closeContext, execute, newCounters, removeSource, type ApplyContext, type FolderContext } from '../apply/index.js';
 import type { ApplyPart, ApplySetup, BatchResult, SharedState } from './messages.js';
 
 /** Carries out operations in this thread. */
@@ -46,6 +46,7 @@ export class ApplyRunner {
     context.counters = newCounters();
     this.problems = [];
     const failed: number[] = [];
+    const removesSources = context.options.replace.removeSourceFiles;
     let ordinal = 0;
     for (const part of parts) {
       const reader = new OperationReader(part.bytes);
@@ -55,7 +56,7 @@ export class ApplyRunner {
       };
       for (; !reader.done; ordinal++) {
         const kind = reader.peekKind();
-        if (kind === OpKind.Note || kind === OpKind.Folder) {
+        if (kind === OpKind.Folder || (kind === OpKind.Note && !removesSources)) {
           reader.skip();
           continue;
         }
@@ -65,6 +66,11 @@ export class ApplyRunner {
           continue;
         }
         reader.next(op);
+        if (op.kind === OpKind.Note) {
+          // --remove-source-files takes what the target had already, or has in a --compare-dest folder, as well.
+          if (op.reason === Reason.Unchanged || op.reason === Reason.AltDestSame) removeSource(context, folder, op);
+          continue;
+        }
         if (!execute(context, folder, op)) failed.push(ordinal);
       }
     }

@@ -28,7 +28,8 @@ export class AltDests {
     const { op } = planner;
     let best = 0;
     let bestAt = -1;
-    for (let k = 0; k < this.folders.length && best < 2; k++) {
+    let item = 0;
+    for (let k = 0; k < this.folders.length && best < 3; k++) {
       const at = (this.folders[k] as FolderCache).open(folder);
       if (at < 0 || this.posix.stat(at, name, this.table, 0) < 0) continue;
       probe.targetAt(at, name);
@@ -36,22 +37,40 @@ export class AltDests {
       if (match > best) {
         best = match;
         bestAt = k;
+        item = planner.altItem;
       }
     }
     if (best === 0) return true;
-    if (best === 2 && this.kind === 'compare') return false;
-    if (best === 2 && this.kind === 'link') {
+    if (best === 3 && this.kind === 'compare') return false;
+    // Its line tells the difference to the alternate folder, not that it is new on the target.
+    if (best === 3 && this.kind === 'link') {
       op.kind = OpKind.Link;
       op.alt = bestAt + 1;
-      op.item = Item.New | Item.HardLink;
+      op.item = Item.HardLink;
       op.reason = Reason.AltDestSame;
       op.link = (folder === '' ? name : `${folder}/${name}`) as ByteString;
-    } else if (op.kind === OpKind.File && this.kind !== 'compare') {
+    } else if (best >= 2 && op.kind === OpKind.File) {
       op.alt = bestAt + 1;
-      op.item = Item.New | Item.Local;
+      op.item = Item.Local | item;
       op.reason = Reason.AltDestSame;
-    }
+    } else op.item = (op.item & (Item.Transfer | Item.Local)) | item;
     return true;
+  }
+
+  /** Adapts the planner's operation for a new folder: its line tells the difference to that of an alternate folder. `source` is its handle, -1 without. */
+  answerFolder(planner: Planner, path: RelPath, source: number, s: StatTable, r: number, probe: EntryProbe): void {
+    let best = 0;
+    let item = 0;
+    for (let k = 0; k < this.folders.length && best < 3; k++) {
+      const at = (this.folders[k] as FolderCache).open(path);
+      if (at < 0 || this.posix.fstat(at, this.table, 0) < 0) continue;
+      probe.folders(source, at);
+      const match = planner.altMatch(s, r, this.table, 0, probe);
+      if (match <= best) continue;
+      best = match;
+      item = planner.altItem;
+    }
+    if (best > 0) planner.op.item = Item.Local | item;
   }
 
   close(): void {

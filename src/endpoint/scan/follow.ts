@@ -4,8 +4,23 @@
  */
 import { Errno, type Posix } from '../../fs/index.js';
 import { unsafeSymlink, type SessionOptions } from '../../plan/index.js';
-import { StatTable } from '../../tree/index.js';
+import { StatTable, type RelPath } from '../../tree/index.js';
 import type { FollowRule } from './listing.js';
+import type { Mount } from './types.js';
+
+/** Follows the symlinks that the user named a way through, and leaves the rest to the options' own rule. */
+export function withFollowed(posix: Posix, rule: FollowRule | undefined, mounts: readonly Mount[]): FollowRule | undefined {
+  const followed = new Set<RelPath>();
+  for (const mount of mounts) for (const path of mount.followed ?? []) followed.add(path);
+  if (followed.size === 0) return rule;
+  const target = new StatTable(1);
+  return (at, name, table, i, path) => {
+    if (!followed.has(path)) return rule === undefined ? 0 : rule(at, name, table, i, path);
+    const error = posix.statFollow(at, name, target, 0);
+    if (error === 0) table.copyFrom(i, target, 0);
+    return error;
+  };
+}
 
 /** The rule that the options ask for, or undefined where no symlink is ever followed. */
 export function followRule(posix: Posix, options: SessionOptions): FollowRule | undefined {

@@ -31,6 +31,11 @@ export interface ScanSetup {
   alias: { name: ByteString; source: ByteString } | undefined;
 }
 
+/** Bytes that a file's content takes on the target, as far as its source tells. */
+export function spaceFor(size: number, allocated: number): number {
+  return Math.min(Math.ceil(size / 4096) * 4096, allocated > 0 || size === 0 ? allocated : size);
+}
+
 /** Consecutive folders of one parent, yet to be walked: the unit that workers take over from each other. */
 export interface FolderRun {
   parent: RelPath;

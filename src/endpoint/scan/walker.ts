@@ -16,14 +16,14 @@ import { isTempName } from '../apply/index.js';
 import { EntryProbe } from './probe.js';
 import { NO_SCOPES, WalkFilters, type Scopes } from './filters.js';
 import { overlayFakeStat } from './fake-stat.js';
-import { followRule } from './follow.js';
+import { followRule, withFollowed } from './follow.js';
 import { AltDests } from './alt-dest.js';
 import { Listing, type SourceLayer } from './listing.js';
 import { NameTwins } from './name-twins.js';
 import { PlanStream } from './plan-stream.js';
 import { countRemoval, RemovalList, type RemovalContext } from './removal.js';
 import { Open, type SelectionNode } from './selection.js';
-import { countType, typeCounts, type FolderRun, type PlanSink, type ScanFindings, type ScanSetup } from './types.js';
+import { countType, spaceFor, typeCounts, type FolderRun, type PlanSink, type ScanFindings, type ScanSetup } from './types.js';
 
 /** How a walker and its surroundings talk while it works. */
 export interface WalkSignals {
@@ -75,7 +75,8 @@ export class Walker {
   private readonly scratch = new OperationWriter(1 << 10);
   private readonly removals = new RemovalList();
   private readonly removal: RemovalContext;
-  private readonly follow: ReturnType<typeof followRule>;
+  private readonly follow: ReturnType<typeof followRule>; // by options
+  private readonly listingFollow: ReturnType<typeof followRule>; // and what the user named a way through
   private readonly twins: NameTwins | undefined;
   private readonly rootDevice = new StatTable(1);
   private readonly deletes: boolean;
@@ -96,6 +97,7 @@ export class Walker {
     this.findings = emptyFindings();
     this.planner = new Planner(options, { ...setup.facts, groups: new Set(setup.facts.groups) }, ids);
     this.follow = followRule(posix, options);
+    this.listingFollow = withFollowed(posix, this.follow, setup.mounts);
     this.source = setup.mounts.map((m) => new FolderCache(posix, m.fd, { follow: this.follow !== undefined, ...(m.followed === undefined ? {} : { followed: m.followed }) }));
     this.target = setup.target < 0 ? undefined : new FolderCache(posix, setup.target, { follow: options.symlinks.keepDirlinks });
     this.filters = new WalkFilters(posix, options, setup.filterPlace, (file, message) => {
@@ -274,6 +276,7 @@ export class Walker {
       probe.folders(attributesFrom === -2 ? -1 : attributesFrom, target);
       op = this.planner.folder(path, this.own, 0, present || obstacle ? this.own : undefined, 1, obstacle, probe);
       op.layer = owners[0] as number;
+      if (!present && this.alts.active) this.alts.answerFolder(this.planner, path, attributesFrom === -2 ? -1 : attributesFrom, this.own, 0, probe);
       if (implied) {
         op.item = present ? 0 : Item.New | Item.Local;
         op.set = present ? 0 : SetBits.Mode;
@@ -281,8 +284,7 @@ export class Walker {
       }
       this.noteLost(op, path);
     }
-    const isNew = (op.item & Item.New) !== 0;
-    if (isNew) countType(this.findings.creates, S_IFDIR);
+    if (!present) countType(this.findings.creates, S_IFDIR);
     else if (op.item !== 0) this.findings.attributeChanges++;
     if (op.item !== 0) this.findings.operations++;
 
@@ -309,7 +311,7 @@ export class Walker {
 
   private merge(folder: Folder): void {
     const { listing, targetListing } = this;
-    const error = listing.readSource(folder.layers, folder.node, this.follow, folder.path);
+    const error = listing.readSource(folder.layers, folder.node, this.listingFollow, folder.path);
     let removes = this.deletes && folder.open !== Open.No;
     if (error < 0) {
       this.readFailure(folder.path, -error, 'the folder cannot be listed');
@@ -450,7 +452,8 @@ export class Walker {
     if (obstacle && t !== undefined && t.isDir(tr)) this.clearObstacle(folder, name, path, t, tr);
     const op = this.planner.entry(name, s, r, t, tr, obstacle, text, probe);
     op.layer = this.listing.mountOf(i);
-    if (t === undefined && this.alts.active && !this.alts.answer(this.planner, folder.path, name, s, r, probe)) {
+    const lacks = t === undefined || obstacle || op.reason === Reason.Incomplete;
+    if (lacks && this.alts.active && !this.alts.answer(this.planner, folder.path, name, s, r, probe)) {
       this.skipped(folder, name, r, Reason.AltDestSame);
       return;
     }
@@ -469,11 +472,11 @@ export class Walker {
       if (!this.setup.notes && op.group === '') return;
     } else {
       findings.operations++;
-      if ((op.item & Item.New) !== 0) countType(findings.creates, op.mode);
+      if ((op.item & Item.New) !== 0 || (op.expected.mode === 0 && op.kind !== OpKind.Link)) countType(findings.creates, op.mode);
       if (op.kind === OpKind.File && op.alt === 0) {
         findings.transferFiles++;
         findings.transferBytes += op.size;
-        const need = Math.min(Math.ceil(op.size / 4096) * 4096, op.allocated > 0 || op.size === 0 ? op.allocated : op.size);
+        const need = spaceFor(op.size, op.allocated);
         findings.bytesNeeded += need;
         if (op.expected.mode !== 0) {
           findings.bytesReplaced += Math.min(op.expected.size, need);
