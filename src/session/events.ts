@@ -3,7 +3,7 @@
  * library's users are listeners; nothing here knows how it is shown.
  */
 import type { Operation } from '../plan/index.js';
-import type { Problem, RelPath } from '../tree/index.js';
+import type { ByteString, Problem, RelPath } from '../tree/index.js';
 
 /** Counts by type of entry, as rsync's --stats breaks them down. */
 export interface TypeCounts { files: number; dirs: number; links: number; devices: number; specials: number }
@@ -20,6 +20,10 @@ export interface PlanTotals {
   moves: number; links: number; attributeChanges: number;
   /** Operations in all (without notes). */
   operations: number;
+  /** With --mkpath: the root does not stand, and `count` folders are made for it. */
+  rootFolders?: { path: ByteString; count: number };
+  /** One file is copied under another name: its name on the target, and the source's. */
+  renamed?: { name: ByteString; source: ByteString };
 }
 
 /** How far the run is. */

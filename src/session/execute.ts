@@ -278,7 +278,7 @@ export class Executor {
       if (path !== undefined && (top.path === EMPTY || path === top.path || path.startsWith(`${top.path}/`))) return;
       this.closePart();
       this.stack.pop();
-      if (top.context === undefined || top.op.set === 0) continue;
+      if (top.context === undefined || (top.op.set === 0 && top.context.widened !== true)) continue;
       if (this.batch === undefined) this.items.push({ kind: 'leave', frame: top });
       else this.batch.leaves.push(top);
     }
@@ -303,7 +303,7 @@ export class Executor {
   private deal(): void {
     const { deps } = this;
     const last = this.items[this.items.length - 1];
-    const heavy = last?.kind === 'batch' && last.bytes >= HEAVY;
+    const heavy = last?.kind === 'batch' && this.isHeavy(last);
     if (!this.workersReady && (heavy || (deps.threads > 1 && (deps.operations > WORTH_WORKERS || deps.transferBytes > 4 * HEAVY)))) {
       this.workersReady = true;
       deps.pool.grow(Math.max(1, deps.threads - 1));
@@ -329,6 +329,11 @@ export class Executor {
       this.load.set(best, (this.load.get(best) ?? 0) + 1);
       best.post({ kind: 'apply', id, parts: item.parts });
     }
+  }
+
+  /** What would keep the main thread from hearing signals: much content, or content that is slowed down. */
+  private isHeavy(batch: Batch): boolean {
+    return batch.bytes >= HEAVY || (batch.bytes > 0 && this.deps.options.bwlimit > 0);
   }
 
   private receive(_worker: PoolWorker, message: FromWorker): void {
@@ -376,7 +381,7 @@ export class Executor {
   private lightest(): Batch | undefined {
     for (let k = this.head; k < this.items.length; k++) {
       const item = this.items[k] as Item_;
-      if (item.kind === 'batch' && item.state === 'waiting' && (item.bytes < HEAVY || !this.workersReady)) return item;
+      if (item.kind === 'batch' && item.state === 'waiting' && (!this.isHeavy(item) || !this.workersReady)) return item;
     }
     return undefined;
   }

@@ -2,7 +2,7 @@
 import { displayName, TwintreeError, type ByteString } from '../tree/index.js';
 import type { FsInfo } from '../fs/index.js';
 import type { ScanFindings } from '../endpoint/index.js';
-import type { DeleteOptions } from '../plan/index.js';
+import type { DeleteOptions, SessionOptions } from '../plan/index.js';
 
 /** --delete-limit: refuses where the plan deletes more. @throws TwintreeError REFUSED. */
 export function guardDeletions(findings: ScanFindings, options: DeleteOptions, moves: number): void {
@@ -22,15 +22,20 @@ export function guardDeletions(findings: ScanFindings, options: DeleteOptions, m
 
 /**
  * Free space: refuses where the new content cannot fit, with the reserve. Counted carefully: what is replaced
- * gives back its space only after its successor is complete, what is deleted only in the end where deletions come last.
+ * gives back its space only after its successor is complete (and not at all where it is kept as a backup), what is deleted
+ * only in the end where deletions come last. `sharesBlocks` is asked last: whether the target clones the source's blocks.
  * @throws TwintreeError NO_SPACE.
  */
-export function guardSpace(findings: ScanFindings, info: FsInfo, reserve: number, deletesFirst: boolean, inplace: boolean): void {
+export function guardSpace(findings: ScanFindings, info: FsInfo, options: SessionOptions, sharesBlocks: () => boolean): void {
+  const { delayUpdates, backup, inplace } = options.replace;
+  const { when } = options.delete;
+  const reserve = options.guard.reserveBytes;
   const available = info.availableBlocks * info.blockSize;
   // The net growth, and the largest replaced file once more, while old and new stand side by side.
-  const given = findings.bytesReplaced + (deletesFirst ? findings.bytesRemoved : 0);
-  const needed = Math.max(0, findings.bytesNeeded - given) + (inplace ? 0 : findings.largestReplaced);
-  if (needed + reserve <= available) return;
+  const replaced = backup || delayUpdates ? 0 : findings.bytesReplaced;
+  const removed = !backup && (when === 'before' || when === 'during') ? findings.bytesRemoved : 0;
+  const needed = Math.max(0, findings.bytesNeeded - replaced - removed) + (inplace ? 0 : findings.largestReplaced);
+  if (needed + reserve <= available || sharesBlocks()) return;
   throw new TwintreeError('NO_SPACE', `about ${human(needed)} are needed on the target, ${human(Math.max(0, available - reserve))} are free${reserve > 0 ? ` beyond the reserve of ${human(reserve)}` : ''}; nothing was changed`, {
     advice: 'Make room, leave something out, or lower --reserve.',
   });

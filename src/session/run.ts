@@ -6,10 +6,10 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { Errno, loadPosix, portableReason, probeTarget, type Posix, type TargetTraits } from '../fs/index.js';
-import { ApplyRunner, idMapper, SharedState, WorkerPool, type ApplyCounters, type ApplySetup, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
+import { ApplyRunner, forEachNode, idMapper, SharedState, WorkerPool, type ApplyCounters, type ApplySetup, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
 import type { IdMapper, SessionOptions } from '../plan/index.js';
 import { pairName, RootGuard, stateFolder, type GuardedRoot } from '../state/index.js';
-import { displayName, EMPTY, fromText, TwintreeError, type ByteString, type Problem } from '../tree/index.js';
+import { displayName, EMPTY, fromText, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
 import type { Outcome, PlanTotals, Progress, SessionListener } from './events.js';
 import { Executor } from './execute.js';
 import { guardDeletions, guardInodes, guardSpace, lostNotices } from './guards.js';
@@ -20,7 +20,7 @@ import { preview } from './preview.js';
 import { Resolver } from './resolve.js';
 import { scan } from './scan.js';
 import { openSources, type Sources } from './sources.js';
-import { findTarget, makeTarget, openAltDests, openSideFolder, type Target } from './target.js';
+import { findTarget, foldersToMake, makeTarget, openAltDests, openNearest, openSideFolder, type Target } from './target.js';
 
 /** What a sync is asked. */
 export interface SyncRequest {
@@ -77,9 +77,8 @@ class Session {
   constructor(private readonly request: SyncRequest, private readonly listener: SessionListener) {
     const { options } = request;
     this.options = options;
-    const { threads, bwlimit, stopAt } = options;
-    // A bandwidth limit is kept by one thread for all.
-    this.threads = bwlimit > 0 ? 1 : (threads ?? Math.min(availableParallelism(), MAX_THREADS));
+    const { threads, stopAt } = options;
+    this.threads = threads ?? Math.min(availableParallelism(), MAX_THREADS);
     if (stopAt !== undefined) {
       this.stopTimer = setTimeout(() => {
         this.stoppedByTime = true;
@@ -98,7 +97,8 @@ class Session {
     const sources = openSources(posix, request.sources, options);
     for (const mount of sources.mounts) this.handles.push(mount.fd);
     for (const problem of sources.problems) this.problem(problem);
-    const target: Target = request.target === undefined ? { path: '' as ByteString, fd: -1, alias: undefined } : findTarget(posix, request.target, sources, request.sources.length);
+    for (const path of sources.skipped) this.listener.notice?.('skipping-directory', `skipping directory ${displayName(path)}`);
+    const target: Target = request.target === undefined ? { path: '' as ByteString, fd: -1, alias: undefined } : findTarget(posix, request.target, sources, request.sources.length, options.replace.mkpath);
     if (target.fd >= 0) this.handles.push(target.fd);
     if (sources.selection.children === undefined && sources.selection.mounts.length === 0) return this.finish(sources.missing > 0 ? 23 : 0);
     if (target.fd >= 0) this.lock(target);
@@ -119,9 +119,9 @@ class Session {
       findings.bytesNeeded -= saved.space;
     }
     await this.findMoves(findings, setup);
-    const totals = this.totals(findings);
+    const totals = this.totals(findings, target);
     outcome.totals = totals;
-    this.guard(findings, target);
+    this.guard(findings, sources, target);
     for (const { code, message } of lostNotices(findings)) this.listener.notice?.(code, message);
     this.listener.plan?.(totals);
 
@@ -178,7 +178,7 @@ class Session {
     const alias = target.alias;
     if (alias !== undefined) this.renameSingle(sources, alias);
     return {
-      options, mounts: sources.mounts, selection: sources.selection, target: target.fd, altRoots,
+      options, mounts: sources.mounts, selection: sources.selection, target: target.fd, targetFollowed: this.targetFollowed(sources), altRoots,
       facts: {
         granularityNs: traits?.timeGranularity ?? (posix.lacks.has('nanoseconds') ? 2000 : 1),
         setsOwner: root || options.attributes.fakeSuper.target, groups: [...posix.groups, posix.egid], umask, makesDevices: root,
@@ -190,6 +190,13 @@ class Session {
       notes: this.listener.wantsOperations === 'all' || request.target === undefined || options.replace.removeSourceFiles,
       alias,
     };
+  }
+
+  /** --no-implied-dirs: folders that are only on the way are nobody's; a symlink that stands for one is gone through. */
+  private targetFollowed(sources: Sources): Set<RelPath> {
+    const followed = new Set<RelPath>();
+    if (!this.options.walk.impliedDirs) forEachNode(sources.selection, (path, node) => { if (node.implied) followed.add(path); });
+    return followed;
   }
 
   /** One file under another name: the selection knows it by the name it shall have. */
@@ -216,7 +223,7 @@ class Session {
 
   private async findMoves(findings: ScanFindings, setup: ScanSetup): Promise<void> {
     const { when, detectMoves } = this.options.delete;
-    if ((when !== 'after' && when !== 'delay') || !detectMoves || findings.removableFiles === 0 || findings.creates.files === 0 || findings.incomplete) return;
+    if ((when !== 'after' && when !== 'delay') || !detectMoves || this.options.replace.backup || findings.removableFiles === 0 || findings.creates.files === 0 || findings.incomplete) return;
     const candidates = this.resolver.findMoves(this.store);
     if (candidates.length === 0) return;
     const same = await proveMoves(this.posix, setup, this.pool, this.shared, this.threads, candidates);
@@ -229,25 +236,43 @@ class Session {
     });
   }
 
-  private totals(findings: ScanFindings): PlanTotals {
+  private totals(findings: ScanFindings, target: Target): PlanTotals {
     const moves = this.resolver.moves;
     const deletes = { ...findings.deletes, files: findings.deletes.files - moves };
     return {
       entries: findings.entries, totalSize: findings.totalSize, transferFiles: findings.transferFiles, transferBytes: findings.transferBytes,
       creates: findings.creates, deletes, moves, links: findings.grouped, attributeChanges: findings.attributeChanges, operations: findings.operations - moves,
+      ...(this.options.replace.mkpath && target.fd < 0 && this.request.target !== undefined ? { rootFolders: { path: target.path, count: foldersToMake(this.posix, target) } } : {}),
+      ...(target.alias === undefined ? {} : { renamed: target.alias }),
     };
   }
 
-  private guard(findings: ScanFindings, target: Target): void {
+  private guard(findings: ScanFindings, sources: Sources, target: Target): void {
     const { options, posix } = this;
-    const { when } = options.delete;
-    if (when !== undefined && !findings.incomplete) guardDeletions(findings, options.delete, this.resolver.moves);
-    if (target.fd < 0 || options.dryRun) return;
-    const info = posix.statfs(target.fd);
-    if (typeof info === 'number') return;
-    if (info.readOnly && findings.operations > 0) throw new TwintreeError('TARGET_UNUSABLE', 'the file system of the target is read-only', { path: target.path });
-    guardSpace(findings, info, options.guard.reserveBytes, when === 'before' || when === 'during', options.replace.inplace);
-    guardInodes(findings, info);
+    if (options.delete.when !== undefined && !findings.incomplete) guardDeletions(findings, options.delete, this.resolver.moves);
+    if (options.dryRun) return;
+    const fd = target.fd >= 0 ? target.fd : openNearest(posix, target.path);
+    if (fd < 0) return;
+    try {
+      const info = posix.statfs(fd);
+      if (typeof info === 'number') return;
+      if (info.readOnly && findings.operations > 0) throw new TwintreeError('TARGET_UNUSABLE', 'the file system of the target is read-only', { path: target.path });
+      guardSpace(findings, info, options, () => this.sharesBlocks(sources, fd));
+      guardInodes(findings, info);
+    } finally {
+      if (fd !== target.fd) posix.close(fd);
+    }
+  }
+
+  /** Whether content is cloned from every source: then it takes no space of its own. */
+  private sharesBlocks(sources: Sources, target: number): boolean {
+    const { posix } = this;
+    const { sparse, preallocate } = this.options.replace;
+    if (sparse || preallocate) return false;
+    const table = new StatTable(2);
+    if (posix.fstat(target, table, 0) < 0) return false;
+    if (!sources.mounts.every((mount) => posix.fstat(mount.fd, table, 1) === 0 && table.sameDevice(0, table, 1))) return false;
+    return probeTarget(posix, target).reflinks === true;
   }
 
   private mayDelete(findings: ScanFindings, sources: Sources): boolean {
@@ -272,14 +297,12 @@ class Session {
       makeTarget(posix, target, replace.mkpath, umask);
       this.handles.push(target.fd);
       this.lock(target);
-      const info = posix.statfs(target.fd);
-      if (typeof info !== 'number') guardSpace(findings, info, options.guard.reserveBytes, false, replace.inplace);
     }
     const backupRoot = openSideFolder(posix, target, replace.backup ? replace.backupDir : undefined, '--backup-dir', true, umask);
     const tempRoot = openSideFolder(posix, target, replace.tempDir, '--temp-dir', false, umask);
     for (const fd of [backupRoot, tempRoot]) if (fd >= 0) this.handles.push(fd);
     const setup: ApplySetup = {
-      options, umask, targetRoot: target.fd, altRoots, backupRoot, tempRoot, mounts: sources.mounts, alias: target.alias,
+      options, umask, targetRoot: target.fd, altRoots, backupRoot, tempRoot, mounts: sources.mounts, targetFollowed: this.targetFollowed(sources), alias: target.alias,
       sessionTag: randomBytes(6).toString('hex'), marksIncomplete: probeTarget(posix, target.fd).stickyFiles === true,
     };
     const runner = new ApplyRunner(posix, setup, this.shared, 0);

@@ -16,6 +16,8 @@ export interface Sources {
   missing: number;
   /** Entries that --delete-missing-args removes from the target. */
   missingPaths: RelPath[];
+  /** Folders that were named without -r or -d: they are left out. */
+  skipped: ByteString[];
   /** Set where there is one source and it is not a folder: it may be copied under another name. */
   single: { mount: number; name: ByteString } | undefined;
 }
@@ -31,6 +33,7 @@ class SourceOpener {
   private readonly problems: Problem[] = [];
   private readonly stat = new StatTable(1);
   private readonly missingPaths: RelPath[] = [];
+  private readonly skipped: ByteString[] = [];
   private missing = 0;
   private readonly open0: Open;
   private readonly ways: FolderCache[] = []; // of the mounts, by index
@@ -52,7 +55,7 @@ class SourceOpener {
       }
     }
     for (const way of this.ways) way.closeAll();
-    return { mounts: this.mounts, selection: this.selection, problems: this.problems, missing: this.missing, missingPaths: this.missingPaths, single };
+    return { mounts: this.mounts, selection: this.selection, problems: this.problems, missing: this.missing, missingPaths: this.missingPaths, skipped: this.skipped, single };
   }
 
   /** One argument; returns mount and name where it is not a folder. */
@@ -64,7 +67,7 @@ class SourceOpener {
     }
     if (meansContents(source)) {
       const mount = this.mount(source, source);
-      if (mount >= 0) selectContents(this.selection, mount, this.options.walk.recursive ? Open.Tree : this.options.walk.dirs ? Open.Listing : Open.No);
+      if (mount >= 0) this.contents(mount, this.options.walk.recursive ? Open.Tree : Open.Listing);
       return undefined;
     }
     const slash = source.lastIndexOf('/');
@@ -87,7 +90,7 @@ class SourceOpener {
     if (mount < 0) return;
     const contents = meansContents(source);
     const open = contents && this.open0 === Open.No && this.options.walk.dirs ? Open.Listing : this.open0;
-    if (rest === EMPTY) selectContents(this.selection, mount, open);
+    if (rest === EMPTY) this.contents(mount, open);
     else this.choose(mount, rest, source, open, contents);
   }
 
@@ -103,7 +106,7 @@ class SourceOpener {
       if (relative || path === EMPTY) {
         const mount = this.mount(source, source);
         if (mount < 0) return;
-        if (path === EMPTY) selectContents(this.selection, mount, open);
+        if (path === EMPTY) this.contents(mount, open);
         else this.choose(mount, path, entry, open, entry.endsWith('/'));
         continue;
       }
@@ -134,8 +137,23 @@ class SourceOpener {
       this.fail(argument, -error, `the source cannot be found: ${errnoText(-error)}`);
       return undefined;
     }
+    if (this.stat.isDir(0) && !this.walksFolders) {
+      this.skipped.push(path);
+      return undefined;
+    }
     selectPath(this.selection, mount, path, open);
     return this.stat.isDir(0) ? undefined : { mount, name: path };
+  }
+
+  /** The folder of a mount itself. */
+  private contents(mount: number, open: Open): void {
+    if (this.walksFolders) selectContents(this.selection, mount, open);
+    else this.skipped.push('.' as ByteString);
+  }
+
+  private get walksFolders(): boolean {
+    const { recursive, dirs } = this.options.walk;
+    return recursive || dirs;
   }
 
   /** Handle of a folder on the way to what was chosen; symlinks on it are followed, and noted for the walk. Or -errno. */

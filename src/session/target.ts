@@ -5,7 +5,7 @@
 import { posix as path } from 'node:path';
 import { Errno, errnoText, makeFolders, type Posix } from '../fs/index.js';
 import type { SessionOptions } from '../plan/index.js';
-import { TwintreeError, type ByteString } from '../tree/index.js';
+import { joinPath, StatTable, TwintreeError, type ByteString } from '../tree/index.js';
 import type { Sources } from './sources.js';
 
 /** The target before anything is changed. */
@@ -19,7 +19,7 @@ export interface Target {
 }
 
 /** Finds out what the target argument means; changes nothing. @throws TwintreeError TARGET_UNUSABLE. */
-export function findTarget(posix: Posix, argument: ByteString, sources: Sources, sourceCount: number): Target {
+export function findTarget(posix: Posix, argument: ByteString, sources: Sources, sourceCount: number, mkpath: boolean): Target {
   const trimmed = (argument.replace(/\/+$/, '') || (argument === '' ? '.' : '/')) as ByteString;
   const folder = posix.openRoot(argument === '' ? ('.' as ByteString) : argument);
   if (folder >= 0) return { path: trimmed, fd: folder, alias: undefined };
@@ -31,15 +31,43 @@ export function findTarget(posix: Posix, argument: ByteString, sources: Sources,
       throw new TwintreeError('TARGET_UNUSABLE', 'the target is not a folder', { path: argument, advice: 'Name a folder, or copy one file onto another.' });
     }
   } else if (folder === -Errno.ENOENT) {
-    if (single === undefined || argument.endsWith('/')) return { path: trimmed, fd: -1, alias: undefined };
+    if (single === undefined || argument.endsWith('/')) {
+      mayBeMade(posix, parentPath, name, mkpath);
+      return { path: trimmed, fd: -1, alias: undefined };
+    }
   } else {
     throw new TwintreeError('TARGET_UNUSABLE', `the target cannot be opened: ${errnoText(-folder)}`, { path: argument });
   }
   const parent = posix.openRoot(parentPath);
+  if (parent === -Errno.ENOENT && mkpath) return { path: parentPath, fd: -1, alias: { name, source: single.name } };
   if (parent < 0) {
     throw new TwintreeError('TARGET_UNUSABLE', `the folder of the target cannot be opened: ${errnoText(-parent)}`, { path: parentPath, advice: 'Make it first, or use --mkpath.' });
   }
   return { path: parentPath, fd: parent, alias: { name, source: single.name } };
+}
+
+/** What would keep the root folder from being made, told before anything is done and by a dry run too. @throws TwintreeError. */
+function mayBeMade(posix: Posix, parentPath: ByteString, name: ByteString, mkpath: boolean): void {
+  const parent = posix.openRoot(parentPath);
+  if (parent < 0) {
+    if (parent === -Errno.ENOENT && mkpath) return;
+    throw new TwintreeError('TARGET_UNUSABLE', `the folder above the target cannot be opened: ${errnoText(-parent)}`, { path: parentPath, advice: 'Make it first, or use --mkpath.' });
+  }
+  const stands = posix.stat(parent, name, new StatTable(1), 0) === 0;
+  posix.close(parent);
+  if (stands) throw new TwintreeError('TARGET_UNUSABLE', 'the target is a symlink that points nowhere', { path: parentPath === '.' ? name : joinPath(parentPath, name) });
+}
+
+/** How many folders have to be made for the root to stand: 0 where it stands, 1 without --mkpath. */
+export function foldersToMake(posix: Posix, target: Target): number {
+  let count = 0;
+  if (target.fd >= 0) return count;
+  for (let at = path.normalize(target.path); ; at = path.dirname(at)) {
+    const fd = posix.openRoot(at as ByteString);
+    if (fd >= 0) posix.close(fd);
+    if (fd >= 0 || at === '/' || at === '.') return count;
+    count++;
+  }
 }
 
 /** Makes the root folder (and with --mkpath those above it), 0700 until its own attributes are set. @throws TwintreeError. */
@@ -60,6 +88,16 @@ export function makeTarget(posix: Posix, target: Target, mkpath: boolean, umask:
   posix.close(parent);
   if (fd < 0) throw new TwintreeError('TARGET_UNUSABLE', `the target folder cannot be opened: ${errnoText(-fd)}`, { path: target.path });
   target.fd = fd;
+}
+
+/** Handle of the deepest folder on the way to `where` that exists; the caller closes it. Below zero where none opens. */
+export function openNearest(posix: Posix, where: ByteString): number {
+  for (let at: string = where; ;) {
+    const up = path.dirname(at);
+    const fd = posix.openRoot(up as ByteString);
+    if (fd !== -Errno.ENOENT || up === at) return fd;
+    at = up;
+  }
 }
 
 /**

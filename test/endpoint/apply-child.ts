@@ -1,6 +1,6 @@
 /**
  * A session in small in a process of its own: `node apply-child.js SOURCE TARGET [how…]`, to be run as another user or
- * killed in the middle. Prints what it had to report as JSON. `how`: `delete`, `temp` (no marks), `slow` (waits a moment
+ * killed in the middle. Prints what it had to report as JSON. `how`: `delete`, `no-times`, `temp` (no marks), `slow` (waits a moment
  * between the steps of a copy, so that a signal meets it there).
  */
 import { loadPosix } from '../../src/fs/index.js';
@@ -18,7 +18,10 @@ const posix = how.includes('slow')
   })
   : real;
 const bench = new Bench(source, target, {
-  posix, marksIncomplete: !how.includes('temp'), options: archive((o) => { if (how.includes('delete')) o.delete.when = 'during'; }),
+  posix, marksIncomplete: !how.includes('temp'), options: archive((o) => {
+    if (how.includes('delete')) o.delete.when = 'during';
+    if (how.includes('no-times')) o.attributes.times = false;
+  }),
 });
 process.stdout.write('ready\n');
 bench.sync();

@@ -385,6 +385,19 @@ describe('apply: faults', () => {
       assertSameTree(temp.at('from'), to, { root: false });
       assert.strictEqual(statSync(join(to, 'd')).mode & 0o777, 0o555);
     });
+    it('gives a read-only folder its rights back also where nothing else of it is set', () => {
+      mkdirSync(temp.at('from'));
+      mkdirSync(temp.at('from/d'));
+      writeFileSync(temp.at('from/d/f'), 'x');
+      const to = plainFolder(temp.path, 'to');
+      mkdirSync(join(to, 'd'));
+      give(to);
+      give(temp.at('from'));
+      for (const path of [temp.at('from/d'), join(to, 'd')]) chmodSync(path, 0o555);
+      assert.deepStrictEqual(runChild(temp.at('from'), to, 'no-times'), []);
+      assert.strictEqual(readFileSync(join(to, 'd/f'), 'utf8'), 'x');
+      assert.strictEqual(statSync(join(to, 'd')).mode & 0o777, 0o555);
+    });
     it('given files and folders it may not read or write, says so and does the rest', () => {
       mkdirSync(temp.at('from'));
       writeFileSync(temp.at('from/secret'), 'x', { mode: 0o600 });

@@ -5,7 +5,7 @@ import {
   writeFileSync, openSync, ftruncateSync, writeSync, closeSync,
 } from 'node:fs';
 import { fromText, type ByteString } from '../../src/tree/index.js';
-import { execute, isTempName, tempName, tempTag } from '../../src/endpoint/apply/index.js';
+import { execute, finishDelayed, isTempName, tempName, tempTag } from '../../src/endpoint/apply/index.js';
 import { assertSameTree, describeOn, readTree, treePaths, useTempFolder } from '../support/index.js';
 import { archive, leftovers, tampered, withBench, type BenchOptions } from './apply-bench.js';
 import { loadPosix } from '../../src/fs/index.js';
@@ -469,6 +469,25 @@ describe('apply: one file', () => {
       assert.deepStrictEqual(readdirSync(target).sort(), ['f', 'f2', 'f~']);
       assert.strictEqual(lstatSync(`${target}/f`).ino, lstatSync(`${target}/f2`).ino);
       assert.strictEqual(readFileSync(`${target}/f~`, 'utf8'), 'old');
+    });
+    it('given several threads, any of them puts everything of the session into place and removes the sources', () => {
+      writeFileSync(`${source}/f`, 'x');
+      writeFileSync(`${source}/g`, 'changes later');
+      both('h', 'new', 'old');
+      const options = delayed({ removeSourceFiles: true });
+      withBench(source, target, { options, tag: 'abc01' }, (worker) => {
+        worker.ctx.delayTag = 'abc';
+        for (const name of ['f', 'g', 'h']) assert.ok(worker.apply(name));
+        writeFileSync(`${source}/g`, 'changed');
+        withBench(source, target, { options, tag: 'abc00' }, (main) => {
+          main.ctx.delayTag = 'abc';
+          finishDelayed(main.ctx, main.enter());
+          assert.deepStrictEqual(main.told, ['changed g']);
+        });
+      });
+      assert.deepStrictEqual(readdirSync(source), ['g']);
+      assert.deepStrictEqual(readdirSync(target).sort(), ['f', 'g', 'h']);
+      assert.strictEqual(readFileSync(`${target}/h`, 'utf8'), 'new');
     });
     it('removes sources only when their files are in place', () => {
       writeFileSync(`${source}/f`, 'x');

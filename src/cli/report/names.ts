@@ -31,6 +31,14 @@ export class Names {
       : this.sources.some((s) => s.first === undefined);
   }
 
+  /** One file under another name: rsync's lines show the source's. */
+  renamed: { name: ByteString; source: ByteString } | undefined;
+
+  /** The path as the source knows it. */
+  real(path: RelPath): RelPath {
+    return this.renamed !== undefined && path === this.renamed.name ? this.renamed.source : path;
+  }
+
   /** `%n`: the path, with a slash for a folder. */
   short(op: Operation, path: RelPath): string {
     return entryType(op) === S_IFDIR ? (path === '' ? './' : path + '/') : path;

@@ -49,6 +49,10 @@ export class TextReport implements Part {
   }
 
   notice(code: string, message: string): void {
+    if (code === 'skipping-directory') { // rsync's own words, and on stdout
+      this.info(fromText(message), true);
+      return;
+    }
     const line = `twintree: ${fromText(message)} (${code})`;
     this.parts.screen.error(line);
     this.parts.log?.line(line);
@@ -56,11 +60,13 @@ export class TextReport implements Part {
 
   plan(totals: PlanTotals): void {
     this.totals = totals;
+    this.parts.names.renamed = totals.renamed;
     this.parts.progress?.plan(totals);
   }
 
-  operation(op: Operation, path: RelPath, result: OperationResult): void {
+  operation(op: Operation, at: RelPath, result: OperationResult): void {
     const { output, options, names, log, progress } = this.parts;
+    const path = names.real(at);
     progress?.operationReleased();
     if (result === 'failed') return;
     if (output.listOnly) {
@@ -71,14 +77,14 @@ export class TextReport implements Part {
     }
     if (path === '' && op.kind === OpKind.Folder) {
       if ((op.item & Item.New) !== 0 && (output.info.NAME >= 1 || this.itemizing > 0)) {
-        this.info(`created directory ${trimmed(this.parts.target)}`, true);
+        this.info(this.createdLine(), true);
       }
       if (!names.rootIsListed) return;
     }
     this.entry(op, path);
     log?.operation(op, path, names.short(op, path));
     if (result === 'done') {
-      this.backedUp(op, path);
+      this.backedUp(op, at);
       if (op.kind === OpKind.File && (op.item & Item.Transfer) !== 0) progress?.fileDone(op.size);
     }
   }
@@ -121,6 +127,13 @@ export class TextReport implements Part {
   }
 
   // ---------------------------------------------------------------- lines
+
+  /** What is said of a root that did not stand. */
+  private createdLine(): string {
+    const made = this.totals?.rootFolders;
+    if (made === undefined) return `created directory ${trimmed(this.parts.target)}`;
+    return `created ${made.count} director${made.count === 1 ? 'y' : 'ies'} for ${made.path}`;
+  }
 
   /** What the format, or its absence, says about one operation. */
   private entry(op: Operation, path: RelPath): void {

@@ -52,6 +52,8 @@ export interface ApplyContext {
   sourceName?(layer: number, folder: RelPath, name: ByteString): ByteString;
   /** Random hex of this session, part of its temporary names. */
   sessionTag: string;
+  /** What the threads of one session share to find the files that --delay-updates holds back; `sessionTag` without it. */
+  delayTag?: string;
   /** The target keeps a sticky bit on files, so that mode 01200 can mark an incomplete one. */
   marksIncomplete: boolean;
   /** Whether the run shall end now; asked between operations and between slices of at most 8 MB. */
@@ -79,6 +81,8 @@ export interface FolderContext {
   fresh: boolean;
   setgid: boolean;
   gid: number;
+  /** It is the user's own and was made u+rwx to work in it: `leaveFolder` must be called even where nothing else is to be set. */
+  widened?: boolean;
   /** It has a default ACL, so that new entries do not get exactly the mode asked for. Undefined: taken as yes. */
   defaultAcl?: boolean;
 }

@@ -3,40 +3,27 @@
  * The session's own sub-folder keeps apart what an earlier, interrupted run left: that is never put into place.
  */
 import { joinPath, S_IFDIR, S_IFMT, type ByteString } from '../../tree/index.js';
-import { Errno, type NameList } from '../../fs/index.js';
+import type { NameList } from '../../fs/index.js';
 import type { ApplyContext, FolderContext } from './context.js';
+import { delayFolder, notesOf, stageOf } from './delay-folder.js';
+import { notedRemoval } from './removal.js';
 import { targetFailed } from './report.js';
 import { OTHER, scratchOf, TARGET } from './scratch.js';
 import { removeNow } from './source.js';
 import { clearWay, REPORTED } from './place.js';
-import { DELAY_FOLDER, isTempName, stageName } from './temp-name.js';
+import { DELAY_FOLDER, isTempName } from './temp-name.js';
 import { removeTree } from './remove-tree.js';
 
 /** Age at which the waiting folder of another session counts as left behind. */
 const STALE_SECONDS = 24 * 3600;
 
-/** Handle of this session's waiting folder below `folder`, made where `make`; owned by the folder cache. -errno without one. */
-export function delayFolder(ctx: ApplyContext, folder: FolderContext, make: boolean): number {
-  const path = joinPath(joinPath(folder.path, DELAY_FOLDER), stageName(ctx.sessionTag));
-  const there = ctx.targetFolders.open(path);
-  if (there >= 0 || !make || there !== -Errno.ENOENT) return there;
-  const outer = ctx.posix.mkdir(folder.fd, DELAY_FOLDER, 0o700);
-  if (outer < 0 && outer !== -Errno.EEXIST) return outer;
-  const at = ctx.targetFolders.open(joinPath(folder.path, DELAY_FOLDER));
-  if (at < 0) return at;
-  const made = ctx.posix.mkdir(at, stageName(ctx.sessionTag), 0o700);
-  if (made < 0 && made !== -Errno.EEXIST) return made;
-  return ctx.targetFolders.open(path);
-}
-
 /**
  * Puts everything that this session has ready in the folder into place, with backups where asked, and removes the waiting
- * folder (with what earlier sessions left in theirs). Best run by the context that built the files: it knows which sources
- * may be removed then (--remove-source-files); by another one, they stay until the next run.
+ * folder (with what earlier sessions left in theirs). Any context of the session may do it, when all that belongs into the
+ * folder was carried out. Sources that were to be removed (--remove-source-files) go after their files are in place.
  */
 export function finishDelayed(ctx: ApplyContext, folder: FolderContext): void {
   const { posix } = ctx;
-  const s = scratchOf(ctx);
   const fd = ctx.targetFolders.open(folder.path);
   if (fd < 0) {
     targetFailed(ctx, folder, '' as ByteString, fd, 'open the folder to put its updates into place');
@@ -60,11 +47,21 @@ export function finishDelayed(ctx: ApplyContext, folder: FolderContext): void {
     posix.unlink(at, name); // as any other file that could not get into its place
   }
   if (ctx.options.replace.fsync && list.names.length > 0) posix.fsync(folder.fd);
-  for (const removal of s.pending.get(folder.path) ?? []) {
-    if (!failed.has(removal.name)) removeNow(ctx, folder, removal);
-  }
-  s.pending.delete(folder.path);
+  removeSources(ctx, folder, failed);
   clean(ctx, folder);
+}
+
+/** Removes the sources of what is in place now. */
+function removeSources(ctx: ApplyContext, folder: FolderContext, failed: ReadonlySet<ByteString>): void {
+  const at = delayFolder(ctx, folder, false, notesOf(ctx));
+  if (at < 0) return;
+  const list: NameList = { names: [], types: [] };
+  if (ctx.posix.list(at, list) < 0) return; // the sources stay: the next run takes them
+  for (const name of list.names) {
+    const removal = notedRemoval(ctx, at, name);
+    if (removal !== undefined && !failed.has(name)) removeNow(ctx, folder, removal);
+    ctx.posix.unlink(at, name);
+  }
 }
 
 /** Renames one waiting file into place. 0, REPORTED or -errno. */
@@ -94,16 +91,17 @@ function clean(ctx: ApplyContext, folder: FolderContext): void {
   const outer = ctx.targetFolders.open(outerPath);
   if (outer < 0) return;
   const { table } = scratchOf(ctx);
-  const mine = stageName(ctx.sessionTag);
+  const mine = stageOf(ctx);
   const list: NameList = { names: [], types: [] };
   if (posix.stat(outer, mine, table, TARGET) === 0 && posix.list(outer, list) === 0) {
     for (const name of list.names) {
-      if (name === mine || !isTempName(name) || posix.stat(outer, name, table, OTHER) < 0) continue;
+      if (name === mine || name === notesOf(ctx) || !isTempName(name) || posix.stat(outer, name, table, OTHER) < 0) continue;
       // A young one may belong to a session that runs now, without a lock.
       if (table.mtimeSec(TARGET) - table.mtimeSec(OTHER) > STALE_SECONDS) removeTree(posix, outer, name);
     }
   }
   posix.rmdir(outer, mine);
+  posix.rmdir(outer, notesOf(ctx));
   ctx.targetFolders.forget(outerPath);
   posix.rmdir(folder.fd, DELAY_FOLDER); // stays where it holds something that is not ours
 }

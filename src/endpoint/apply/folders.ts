@@ -28,6 +28,7 @@ export function enterFolder(ctx: ApplyContext, parent: FolderContext | undefined
   // --keep-dirlinks: a symlink to a folder counts as that folder; `targetFolders` then follows it.
   const stands = type === S_IFDIR || (type === S_IFLNK && ctx.options.symlinks.keepDirlinks);
   let made = false;
+  let opened = false;
   if (!stands) {
     const up: FolderContext = parent ?? { path: parentOf(path), fd: at, fresh: false, setgid: false, gid: -1 };
     up.fd = at;
@@ -35,9 +36,11 @@ export function enterFolder(ctx: ApplyContext, parent: FolderContext | undefined
     if (error < 0) return undefined;
     made = error === MADE;
   } else if (ctx.posix.euid !== 0 && (op.expected.mode & 0o700) !== 0o700 && op.expected.uid === ctx.posix.euid && type === S_IFDIR) {
-    ctx.posix.chmod(at, name, (op.expected.mode & 0o7777) | 0o700); // it may not even be readable; a failure shows on opening
+    opened = ctx.posix.chmod(at, name, (op.expected.mode & 0o7777) | 0o700) === 0; // it may not even be readable; a failure shows on opening
   }
-  return describeFolder(ctx, path, made, made ? parent?.defaultAcl : undefined);
+  const folder = describeFolder(ctx, path, made, made ? parent?.defaultAcl : undefined);
+  if (folder !== undefined && opened) folder.widened = true;
+  return folder;
 }
 
 const MADE = 1;
@@ -92,9 +95,10 @@ export function describeFolder(ctx: ApplyContext, path: RelPath, made: boolean, 
   const uid = table.uid(TARGET);
   // What opened under the name is taken for the folder just made only if it looks like that; else nothing is assumed of it.
   const fresh = made && uid === posix.euid && (perms & 0o1777) === 0o700;
-  if (!fresh && posix.euid !== 0 && uid === posix.euid && (perms & 0o700) !== 0o700) posix.fchmod(fd, perms | 0o700);
+  const widened = !fresh && posix.euid !== 0 && uid === posix.euid && (perms & 0o700) !== 0o700;
+  if (widened) posix.fchmod(fd, perms | 0o700);
   const defaultAcl = inheritedAcl ?? typeof posix.fgetXattr(fd, DEFAULT_ACL) !== 'number';
-  return { path, fd, fresh, setgid: (perms & 0o2000) !== 0, gid: table.gid(TARGET), defaultAcl };
+  return { path, fd, fresh, setgid: (perms & 0o2000) !== 0, gid: table.gid(TARGET), widened, defaultAcl };
 }
 
 /** Sets a folder's own attributes when all below it is done, and takes back what entering it has widened. */
@@ -118,8 +122,7 @@ export function leaveFolder(ctx: ApplyContext, folder: FolderContext, op: Operat
   }
   const perms = s.table.perms(TARGET);
   const e = op.expected;
-  const widened = posix.euid !== 0 && e.uid === posix.euid && (e.mode & S_IFMT) === S_IFDIR && (e.mode & 0o700) !== 0o700;
-  const bits = folder.fresh || widened || (e.mode & S_IFMT) !== S_IFDIR ? op.set | SetBits.Mode : op.set;
+  const bits = folder.fresh || folder.widened === true || (e.mode & S_IFMT) !== S_IFDIR ? op.set | SetBits.Mode : op.set;
   if (bits === 0) return;
   // Without -p a new folder keeps the setgid bit that its parent handed down.
   const handedDown = folder.fresh && !ctx.options.attributes.perms && folder.setgid ? 0o2000 : 0;

@@ -8,7 +8,7 @@ import { Item, type Operation } from '../../plan/index.js';
 import { Errno, errnoText } from '../../fs/index.js';
 import type { ApplyContext, FolderContext } from './context.js';
 import { countType } from './count.js';
-import { delayFolder } from './delay.js';
+import { delayFolder } from './delay-folder.js';
 import { makeSpecial } from './nodes.js';
 import { replaceFile } from './replace.js';
 import { report, targetFailed } from './report.js';

@@ -25,9 +25,6 @@ export const AFTER = 1; // the source, after reading
 export const TARGET = 2;
 export const OTHER = 3;
 
-/** A source that waits for its target to get into place before it may be removed (--delay-updates). */
-export interface PendingRemoval { name: ByteString; layer: number; source: ByteString; group: boolean; words: Uint32Array }
-
 /** A file under construction. */
 export class Stage {
   fd = -1;
@@ -90,8 +87,6 @@ export class Scratch {
   tempServes = false;
   /** Renaming out of --temp-dir was refused all the same: it is not used any more. */
   tempRefused = false;
-  /** Source files to remove once their folder's delayed files are in place, by folder. */
-  readonly pending = new Map<RelPath, PendingRemoval[]>();
   /** Handles of folders below roots other than the target's, by root handle. */
   private readonly caches = new Map<number, FolderCache>();
 

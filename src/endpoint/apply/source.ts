@@ -11,12 +11,13 @@
  * within one tick of a coarse kernel clock) is not seen; the worst outcome is a file that the next run brings up to
  * date only if it is touched again. Kernels since 6.13 stamp finely once a file was asked for its times.
  */
-import { joinPath, S_IFBLK, S_IFCHR, type ByteString, type StatTable } from '../../tree/index.js';
-import type { Operation } from '../../plan/index.js';
+import { joinPath, S_IFBLK, S_IFCHR, S_IFLNK, S_IFMT, type ByteString, type StatTable } from '../../tree/index.js';
+import { OpKind, type Operation } from '../../plan/index.js';
 import { Errno, type OpenFlags } from '../../fs/index.js';
 import type { ApplyContext, FolderContext } from './context.js';
+import { noteRemoval, removalOfPlan, removalOfRead, stillThat, type Removal } from './removal.js';
 import { report, sourceFailed } from './report.js';
-import { AFTER, BEFORE, OTHER, scratchOf, SMALL, type PendingRemoval, type Scratch } from './scratch.js';
+import { AFTER, BEFORE, OTHER, scratchOf, SMALL, type Scratch } from './scratch.js';
 
 /** Readings of a file that keeps changing. */
 export const READS = 3;
@@ -197,16 +198,12 @@ export function removeSource(ctx: ApplyContext, folder: FolderContext, op: Opera
   if (!ctx.options.replace.removeSourceFiles) return;
   const s = scratchOf(ctx);
   if (copied && s.unstable) return;
-  if (!copied || s.fromAlt) {
-    s.sourceName = ctx.sourceName === undefined ? op.name : ctx.sourceName(op.layer, folder.path, op.name);
-    fingerprintFromPlan(s, op);
-  }
-  const words = s.table.words.slice(BEFORE * 64, (BEFORE + 1) * 64);
-  const removal: PendingRemoval = { name: op.name, layer: op.layer, source: s.sourceName, group: op.group !== '', words };
+  const source = ctx.sourceName === undefined ? op.name : ctx.sourceName(op.layer, folder.path, op.name);
+  const removal = copied && !s.fromAlt
+    ? removalOfRead(op, source, s.table, BEFORE)
+    : removalOfPlan(op, source, (op.mode & S_IFMT) === S_IFLNK && op.kind !== OpKind.File);
   if (copied && ctx.options.replace.delayUpdates) {
-    const list = s.pending.get(folder.path);
-    if (list === undefined) s.pending.set(folder.path, [removal]);
-    else list.push(removal);
+    noteRemoval(ctx, folder, removal);
     return;
   }
   if (ctx.options.replace.fsync) ctx.posix.fsync(folder.fd); // the new name must be as durable as the old one's absence
@@ -214,31 +211,24 @@ export function removeSource(ctx: ApplyContext, folder: FolderContext, op: Opera
 }
 
 /** Removes one source file if its fingerprint is still the same. */
-export function removeNow(ctx: ApplyContext, folder: FolderContext, removal: PendingRemoval): void {
-  const s = scratchOf(ctx);
+export function removeNow(ctx: ApplyContext, folder: FolderContext, removal: Removal): void {
+  const { table } = scratchOf(ctx);
   const at = ctx.sourceFolder(removal.layer, folder.path);
   if (at < 0) {
     folderFailed(ctx, folder, removal.name, at);
     return;
   }
-  s.table.words.set(removal.words, BEFORE * 64);
-  let error = ctx.posix.stat(at, removal.source, s.table, OTHER);
+  let error = ctx.posix.stat(at, removal.source, table, OTHER);
   const { copyLinks, copyUnsafeLinks } = ctx.options.symlinks;
-  if (error === 0 && s.table.isSymlink(OTHER) && !s.table.isSymlink(BEFORE) && (copyLinks || copyUnsafeLinks)) {
-    error = ctx.posix.statFollow(at, removal.source, s.table, OTHER); // what was copied is what the link names; the link goes
+  if (error === 0 && table.isSymlink(OTHER) && !removal.link && (copyLinks || copyUnsafeLinks)) {
+    error = ctx.posix.statFollow(at, removal.source, table, OTHER); // what was copied is what the link names; the link goes
   }
   if (error === -Errno.ENOENT) return; // somebody else was faster: nothing is left to remove
   if (error < 0) {
     sourceFailed(ctx, folder, removal.name, error, 'read its attributes before removing it');
     return;
   }
-  // Removing one name of an inode changes the ctime of the others: within a group it says nothing.
-  const t = s.table;
-  const still =
-    t.inoLow(OTHER) === t.inoLow(BEFORE) && t.inoHigh(OTHER) === t.inoHigh(BEFORE) && t.size(OTHER) === t.size(BEFORE) &&
-    t.mtimeSec(OTHER) === t.mtimeSec(BEFORE) && t.mtimeNsec(OTHER) === t.mtimeNsec(BEFORE) &&
-    (removal.group || (t.ctimeSec(OTHER) === t.ctimeSec(BEFORE) && t.ctimeNsec(OTHER) === t.ctimeNsec(BEFORE)));
-  if (!still) {
+  if (!stillThat(removal, table, OTHER)) {
     report(ctx, joinPath(folder.path, removal.name), 'source', 'changed', 'has changed since it was copied and is not removed', 0, 'warning');
     return;
   }
@@ -246,17 +236,4 @@ export function removeNow(ctx: ApplyContext, folder: FolderContext, removal: Pen
   // newest content is lost at the source, within microseconds. There is no call that removes a name only if unchanged.
   const removed = ctx.posix.unlink(at, removal.source);
   if (removed < 0 && removed !== -Errno.ENOENT) sourceFailed(ctx, folder, removal.name, removed, 'remove it after copying');
-}
-
-function nanoseconds(seconds: number, rest: number): bigint {
-  return BigInt(seconds) * 1000000000n + BigInt(rest);
-}
-
-/** Puts the plan's fingerprint into BEFORE. */
-function fingerprintFromPlan(s: Scratch, op: Operation): void {
-  s.table.fill(BEFORE, {
-    mode: BigInt(op.mode & 0xffff), nlink: 1n, uid: 0n, gid: 0n, dev: 0n, rdev: 0n, blocks: 0n, atimeNs: 0n, birthtimeNs: 0n,
-    ino: (BigInt(op.inoHigh) << 32n) | BigInt(op.inoLow), size: BigInt(op.size),
-    mtimeNs: nanoseconds(op.mtimeSec, op.mtimeNsec), ctimeNs: nanoseconds(op.ctimeSec, op.ctimeNsec),
-  });
 }

@@ -10,7 +10,7 @@ import { SetBits, type Operation } from '../../plan/index.js';
 import { Errno, type OpenFlags } from '../../fs/index.js';
 import { setAttributes } from './attributes.js';
 import type { ApplyContext, FolderContext } from './context.js';
-import { delayFolder } from './delay.js';
+import { delayFolder } from './delay-folder.js';
 import { appeared, clearWay, putInPlace, REPORTED } from './place.js';
 import { targetFailed } from './report.js';
 import { OTHER, scratchOf, TARGET, type Scratch } from './scratch.js';

@@ -20,6 +20,11 @@ export function stageName(tag: string): ByteString {
   return `${PREFIX}${tag}-stage` as ByteString;
 }
 
+/** Name of the folder beside it that tells which sources may be removed when the files are in place. */
+export function sourcesName(tag: string): ByteString {
+  return `${PREFIX}${tag}-sources` as ByteString;
+}
+
 /** Whether a name has the form of a temporary one, of whatever session. */
 export function isTempName(name: ByteString): boolean {
   return name.startsWith(PREFIX) && FORM.test(name);

@@ -24,8 +24,9 @@ export class ApplyRunner {
     const { alias, options } = setup;
     this.context = {
       posix, options, umask: setup.umask, targetRoot: setup.targetRoot, altRoots: setup.altRoots, backupRoot: setup.backupRoot, tempRoot: setup.tempRoot,
-      targetFolders: new FolderCache(posix, setup.targetRoot, { follow: options.symlinks.keepDirlinks }),
+      targetFolders: new FolderCache(posix, setup.targetRoot, { follow: options.symlinks.keepDirlinks, followed: setup.targetFollowed }),
       sourceFolder: (layer, path) => (this.sources[layer] as FolderCache).open(path),
+      delayTag: setup.sessionTag,
       sessionTag: `${setup.sessionTag}${slot.toString(16).padStart(2, '0')}`,
       marksIncomplete: setup.marksIncomplete,
       aborted: () => shared.aborted,
@@ -35,7 +36,7 @@ export class ApplyRunner {
       xattrPolicy: xattrPolicy(posix, options),
       problem: (p) => this.problems.push(p),
       ...(alias === undefined ? {} : { sourceName: (_layer, _folder, name) => (name === alias.name ? alias.source : name) }),
-      ...(options.bwlimit > 0 ? { throttle: throttle(options.bwlimit) } : {}),
+      ...(options.bwlimit > 0 ? { throttle: throttle(options.bwlimit, shared) } : {}),
     };
   }
 
@@ -93,13 +94,11 @@ export class ApplyRunner {
   }
 }
 
-/** --bwlimit: spreads `bytesPerSecond` over time by blocking this thread, in short waits. */
-function throttle(bytesPerSecond: number): (n: number) => void {
+/** --bwlimit: all threads of a session share one budget; a thread that has used it up sleeps until it is due again. */
+function throttle(bytesPerSecond: number, shared: SharedState): (n: number) => void {
   const cell = new Int32Array(new SharedArrayBuffer(4));
-  let due = 0;
   return (n) => {
-    const now = performance.now();
-    due = Math.max(due, now) + (n / bytesPerSecond) * 1000;
-    if (due - now > 20) Atomics.wait(cell, 0, 0, due - now);
+    const wait = shared.spend((n / bytesPerSecond) * 1000, performance.timeOrigin + performance.now());
+    if (wait > 5) Atomics.wait(cell, 0, 0, wait);
   };
 }

@@ -13,6 +13,7 @@ export interface ApplySetup {
   backupRoot: number;
   tempRoot: number;
   mounts: Mount[];
+  targetFollowed: Set<RelPath>;
   alias: ScanSetup['alias'];
   sessionTag: string;
   marksIncomplete: boolean;
@@ -60,10 +61,24 @@ export type FromWorker =
 export class SharedState {
   private readonly ints: Int32Array;
   private readonly bytes: Float64Array;
+  private readonly due: Float64Array;
 
-  constructor(readonly memory: SharedArrayBuffer = new SharedArrayBuffer(64 + 64 * 8)) {
+  constructor(readonly memory: SharedArrayBuffer = new SharedArrayBuffer(64 + 65 * 8)) {
     this.ints = new Int32Array(memory, 0, 16);
     this.bytes = new Float64Array(memory, 64, 64);
+    this.due = new Float64Array(memory, 64 + 64 * 8, 1);
+  }
+
+  /**
+   * Spends `cost` milliseconds of the common budget at the time `now` (milliseconds, the same clock in all threads) and
+   * returns how long the caller has to wait.
+   */
+  spend(cost: number, now: number): number {
+    while (Atomics.compareExchange(this.ints, 3, 0, 1) !== 0); // held for the few instructions below only
+    const due = Math.max(this.due[0] as number, now) + cost;
+    this.due[0] = due;
+    Atomics.store(this.ints, 3, 0);
+    return due - now;
   }
 
   get aborted(): boolean { return Atomics.load(this.ints, 0) !== 0; }

@@ -19,6 +19,8 @@ export interface ScanSetup {
   selection: SelectionNode;
   /** Handle of the target root; -1 where it does not exist yet. */
   target: number;
+  /** Symlinks of the target that are gone through as the folders they point to. */
+  targetFollowed: Set<RelPath>;
   altRoots: number[];
   facts: { granularityNs: number; setsOwner: boolean; groups: number[]; umask: number; makesDevices: boolean };
   /** Names of the target fold case or Unicode forms: twins are looked for. */

@@ -99,7 +99,7 @@ export class Walker {
     this.follow = followRule(posix, options);
     this.listingFollow = withFollowed(posix, this.follow, setup.mounts);
     this.source = setup.mounts.map((m) => new FolderCache(posix, m.fd, { follow: this.follow !== undefined, ...(m.followed === undefined ? {} : { followed: m.followed }) }));
-    this.target = setup.target < 0 ? undefined : new FolderCache(posix, setup.target, { follow: options.symlinks.keepDirlinks });
+    this.target = setup.target < 0 ? undefined : new FolderCache(posix, setup.target, { follow: options.symlinks.keepDirlinks, followed: setup.targetFollowed });
     this.filters = new WalkFilters(posix, options, setup.filterPlace, (file, message) => {
       this.problem({ code: 'filter-file', phase: 'scan', side: 'source', path: file, message, severity: 'error' });
       this.findings.incomplete = true;
@@ -262,7 +262,6 @@ export class Walker {
       op.reason = present ? Reason.Unchanged : Reason.New;
       op.set = present ? 0 : SetBits.Mode;
       op.mode = S_IFDIR | (present ? this.own.perms(1) : 0o777 & ~this.setup.facts.umask);
-      if (present && options.attributes.times && !options.attributes.omitDirTimes && this.deletes) keepOwnTime(op, this.own);
     } else {
       if (!present && (options.compare.existing || options.compare.ignoreNonExisting)) {
         if (this.setup.notes) {
@@ -278,7 +277,7 @@ export class Walker {
       op.layer = owners[0] as number;
       if (!present && this.alts.active) this.alts.answerFolder(this.planner, path, attributesFrom === -2 ? -1 : attributesFrom, this.own, 0, probe);
       if (implied) {
-        op.item = present ? 0 : Item.New | Item.Local;
+        op.item = 0; // nothing is told of it, as in rsync
         op.set = present ? 0 : SetBits.Mode;
         if (!present) op.mode = S_IFDIR | (0o777 & ~this.setup.facts.umask);
       }
@@ -291,7 +290,7 @@ export class Walker {
     this.scratch.reset();
     this.scratch.write(op);
     const header = this.scratch.take();
-    const own = op.item !== 0;
+    const own = op.item !== 0 || (implied && !present);
     op.item = 0;
     op.reason = Reason.Extraneous;
     op.set &= SetBits.Mtime;
@@ -398,7 +397,7 @@ export class Walker {
       return;
     }
     if (options.walk.oneFileSystem > 1 && child === undefined && !this.listing.table.sameDevice(r, this.mountDevice(owners[0] as number), 0)) return;
-    if (options.walk.pruneEmptyDirs && open === Open.Tree && child === undefined && !this.holdsFiles(owners, path, folder.scopes, name)) {
+    if (options.walk.pruneEmptyDirs && folder.scopes.target?.excludes(name, true) !== true && !this.holdsFiles(owners, path, folder.scopes, name, open, child)) {
       if (j >= 0) this.extraneous(folder, j, removes, Reason.Extraneous);
       return;
     }
@@ -672,13 +671,14 @@ export class Walker {
     return this.setup.alias !== undefined && this.setup.alias.name === name ? this.setup.alias.source : name;
   }
 
-  /** Whether a folder of the source holds anything but folders, after the filters (-m). */
-  private holdsFiles(mounts: readonly number[], path: RelPath, outer: Scopes, name: ByteString): boolean {
+  /** Whether the transfer has anything in a folder but folders, after the filters (-m); a protected folder counts. */
+  private holdsFiles(mounts: readonly number[], path: RelPath, outer: Scopes, name: ByteString, open: Open, node: SelectionNode | undefined): boolean {
+    if (open === Open.No && node?.children === undefined) return false;
     for (const mount of mounts) {
       const fd = (this.source[mount] as FolderCache).open(path);
       if (fd < 0) return true; // let the walk report it
       const listing = new Listing(this.posix);
-      if (listing.readSource([{ mount, fd, listed: true }], undefined, this.follow, path) < 0) return true;
+      if (listing.readSource([{ mount, fd, listed: open !== Open.No }], node, this.listingFollow, path) < 0) return true;
       const scopes = this.filters.enter(outer, name, { source: [fd], target: -1 });
       const folders: ByteString[] = [];
       for (let k = 0; k < listing.length; k++) {
@@ -686,11 +686,15 @@ export class Walker {
         if (r < 0) continue;
         const entry = listing.names[k] as ByteString;
         const isDir = listing.table.isDir(r);
-        if (scopes.source?.excludes(entry, isDir) === true) continue;
-        if (!isDir) return true;
+        if (scopes.source?.excludes(entry, isDir) === true && node?.children?.get(entry)?.implied !== true) continue;
+        if (!isDir || scopes.target?.excludes(entry, true) === true) return true;
         folders.push(entry);
       }
-      for (const entry of folders) if (this.holdsFiles([mount], joinPath(path, entry), scopes, entry)) return true;
+      for (const entry of folders) {
+        const child = node?.children?.get(entry);
+        const inner = open === Open.Tree ? Open.Tree : (child?.open ?? Open.No);
+        if (this.holdsFiles([mount], joinPath(path, entry), scopes, entry, inner, child)) return true;
+      }
     }
     return false;
   }
@@ -735,12 +739,6 @@ function mountsAtRoot(node: SelectionNode | undefined, owners: readonly number[]
   const all = new Set(owners);
   for (const child of node?.children?.values() ?? []) for (const mount of child.mounts) all.add(mount);
   return [...all].sort((a, b) => a - b);
-}
-
-function keepOwnTime(op: Operation, own: StatTable): void {
-  op.set |= SetBits.Mtime;
-  op.mtimeSec = own.mtimeSec(1);
-  op.mtimeNsec = own.mtimeNsec(1);
 }
 
 function named(op: Operation, name: ByteString): Operation {
