@@ -31,6 +31,7 @@ const SEEK_SET = 0;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 const RENAME_NOREPLACE = 1;
+const FS_IOC_GETFLAGS = 0x80086601;
 const FICLONE = 0x40049409;
 const FALLOC_FL_KEEP_SIZE = 1;
 const FALLOC_FL_PUNCH_HOLE = 2;
@@ -354,6 +355,11 @@ export class NativePosix implements Posix {
       case 'shared': return this.c.flock(fd, LOCK_SH | LOCK_NB);
       case 'unlock': return this.c.flock(fd, LOCK_UN);
     }
+  }
+
+  inodeFlags(fd: number): number {
+    const r = this.c.ioctl(fd, FS_IOC_GETFLAGS, this.base + SMALL);
+    return r < 0 ? r : this.m.lowWord(0);
   }
 
   statfs(fd: number): FsInfo | number {

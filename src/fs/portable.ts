@@ -257,6 +257,8 @@ export class PortablePosix implements Posix {
   syncfs(): number { return -Errno.ENOSYS; }
   flock(): number { return -Errno.ENOSYS; }
 
+  inodeFlags(): number { return -Errno.ENOSYS; }
+
   statfs(fd: number): FsInfo | number {
     const path = this.pathOf(fd);
     if (typeof path === 'number') return path;

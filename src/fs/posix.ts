@@ -112,6 +112,8 @@ export interface Posix {
   /** flock: 'exclusive' and 'shared' do not wait (-EWOULDBLOCK where held). */
   flock(fd: number, how: 'exclusive' | 'shared' | 'unlock'): number;
   statfs(fd: number): FsInfo | number;
+  /** Inode flags of an open folder or file (FS_IOC_GETFLAGS; FS_CASEFOLD_FL is 0x40000000), or a negated errno where there are none. */
+  inodeFlags(fd: number): number;
 
   // Extended attributes of a name in a folder (symlinks themselves, never followed), of any type of entry.
   /** Names, or a negated errno (-EOPNOTSUPP: none here). */

@@ -29,6 +29,8 @@ interface KnownType {
 
 // f_type of statfs(2). A type that is not here is tried.
 const EXT = 0xef53;
+/** FS_CASEFOLD_FL: names of the folder fold case and Unicode forms. */
+const CASEFOLD = 0x40000000;
 const KNOWN = new Map<number, KnownType>([
   [EXT, { name: 'ext', posix: true, reflinks: false }], // ext2, ext3 and ext4 share the number
   [0x58465342, { name: 'xfs', granularity: 1, posix: true }],
@@ -105,9 +107,9 @@ export class TargetTraits {
   /** Files that share blocks (FICLONE). */
   get reflinks(): Answer { return this.ask('reflinks', this.known.reflinks, (f) => f.clones()); }
   /** `A` and `a` are the same name here. */
-  get caseInsensitive(): Answer { return this.ask('caseInsensitive', this.known.caseInsensitive, (f) => f.finds('tt-case' as ByteString, 'TT-CASE' as ByteString)); }
+  get caseInsensitive(): Answer { return this.ask('caseInsensitive', this.known.caseInsensitive ?? this.folds(), (f) => f.finds('tt-case' as ByteString, 'TT-CASE' as ByteString)); }
   /** é composed and é decomposed are the same name here. */
-  get foldsUnicode(): Answer { return this.ask('foldsUnicode', undefined, (f) => f.finds('tt-\xc3\xa9' as ByteString, 'tt-e\xcc\x81' as ByteString)); }
+  get foldsUnicode(): Answer { return this.ask('foldsUnicode', this.folds(), (f) => f.finds('tt-\xc3\xa9' as ByteString, 'tt-e\xcc\x81' as ByteString)); }
   /** Names that are not UTF-8 are kept as they are. */
   get anyBytes(): Answer { return this.ask('anyBytes', undefined, (f) => f.lists('tt-\xff\xe9' as ByteString)); }
 
@@ -115,6 +117,16 @@ export class TargetTraits {
     if (known !== undefined) return known;
     if (!this.answers.has(question)) this.answers.set(question, this.within(attempt));
     return this.answers.get(question);
+  }
+
+  /**
+   * Where names are plain bytes unless a folder is marked as folding (ext4, f2fs, tmpfs …), its mark answers without
+   * anything being written: a run with nothing to do must not touch the target. Undefined for other types.
+   */
+  private folds(): Answer {
+    if (this.known.posix !== true) return undefined;
+    const flags = this.posix.inodeFlags(this.fd);
+    return flags < 0 ? false : (flags & CASEFOLD) !== 0;
   }
 
   private measure(): number {

@@ -78,7 +78,7 @@ export interface Operation {
   /** Allocated bytes of the source (sparse files). */
   allocated: number;
   rdevMajor: number; rdevMinor: number;
-  /** Text of a symlink; old path of a Move; path of a Link's leader once resolved. */
+  /** Text of a symlink (also of a Link to an alternate folder's); old path of a Move; path of a Link's leader once resolved. */
   link: ByteString;
   /**
    * 1 + index of the --link-dest/--copy-dest folder that holds the same content, 0 without one. With OpKind.Link

@@ -434,22 +434,25 @@ export class Executor {
     const { deps } = this;
     const path = joinPath(folder.path, op.name);
     let done: boolean;
+    let told = op;
     if (deps.shared.aborted) done = false;
     else if (this.failedGroups.has(natural.group)) {
       // The leader could not be made: this name takes its place, and the rest are linked to it.
+      told = natural;
       done = natural.kind === OpKind.Note || execute(deps.runner.context, folder, natural);
       if (done) {
         deps.resolver.replaceLeader(natural.group, path);
         this.failedGroups.delete(natural.group);
       }
     } else {
-      op.link = deps.resolver.leaderOf(natural.group) ?? op.link;
+      const leader = deps.resolver.leaderOf(natural.group) ?? op.link;
+      if (op.alt === 0) op.link = leader;
       done = execute(deps.runner.context, folder, op);
-      if (!done && op.link === path) this.failedGroups.add(natural.group);
+      if (!done && leader === path) this.failedGroups.add(natural.group);
     }
     this.takeProblems();
     deps.finished(1, 0);
-    this.tell(op, path, done ? 'done' : 'failed');
+    this.tell(told, path, done ? 'done' : 'failed');
   }
 
   private leave(frame: Frame): void {

@@ -54,7 +54,7 @@ export function guardInodes(findings: ScanFindings, info: FsInfo): void {
 /** What the user is told once about each class that cannot be held. */
 export function lostNotices(findings: ScanFindings): { code: string; message: string }[] {
   return findings.lost.map(({ kind, count, example }) => ({
-    code: `cannot-keep-${kind}`,
+    code: `cannot-keep-${kind.replaceAll(' ', '-')}`,
     message: `${describe(kind)} cannot be kept on this target (${count} ${count === 1 ? 'entry' : 'entries'}, such as ${displayName(example === '' ? ('.' as ByteString) : example)})`,
   }));
 }
@@ -62,8 +62,12 @@ export function lostNotices(findings: ScanFindings): { code: string; message: st
 function describe(kind: string): string {
   switch (kind) {
     case 'owner': return 'owners other than the user that runs this';
+    case 'owners': return 'owners and groups';
     case 'group': return 'groups that the user is not in';
     case 'devices': return 'device nodes';
+    case 'acls': return 'access control lists';
+    case 'xattrs': return 'extended attributes';
+    case 'permissions': return 'set-id and sticky bits';
     default: return kind;
   }
 }

@@ -30,7 +30,7 @@ export async function proveMoves(
       bytes += pair.size;
     }
   });
-  const same = new Array<boolean>(pairs.length).fill(false);
+  const same = pairs.map(() => false);
   pool.grow(Math.max(1, threads));
   await new Promise<void>((resolve, reject) => {
     let next = 0;

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { Errno, loadPosix, portableReason, probeTarget, type Posix, type TargetTraits } from '../fs/index.js';
-import { ApplyRunner, forEachNode, idMapper, SharedState, WorkerPool, type ApplyCounters, type ApplySetup, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
+import { ApplyRunner, forEachNode, idMapper, SharedState, WorkerPool, type ApplyCounters, type ApplySetup, type LostClass, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
 import type { IdMapper, SessionOptions } from '../plan/index.js';
 import { pairName, RootGuard, stateFolder, type GuardedRoot } from '../state/index.js';
 import { displayName, EMPTY, fromText, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
@@ -73,6 +73,7 @@ class Session {
   private doneFiles = 0;
   private stopTimer: NodeJS.Timeout | undefined;
   private stoppedByTime = false;
+  private sourceMoved = false; // something vanished or kept changing while it was read
 
   constructor(private readonly request: SyncRequest, private readonly listener: SessionListener) {
     const { options } = request;
@@ -175,15 +176,16 @@ class Session {
     const root = posix.euid === 0;
     const traits: TargetTraits | undefined = target.fd < 0 ? undefined : probeTarget(posix, target.fd, { mayWrite: !options.dryRun });
     const foldsCase = traits?.caseInsensitive === true;
+    const foldsUnicode = traits?.foldsUnicode === true;
     const alias = target.alias;
     if (alias !== undefined) this.renameSingle(sources, alias);
     return {
       options, mounts: sources.mounts, selection: sources.selection, target: target.fd, targetFollowed: this.targetFollowed(sources), altRoots,
       facts: {
         granularityNs: traits?.timeGranularity ?? (posix.lacks.has('nanoseconds') ? 2000 : 1),
-        setsOwner: root || options.attributes.fakeSuper.target, groups: [...posix.groups, posix.egid], umask, makesDevices: root,
+        setsOwner: root || options.attributes.fakeSuper.target, groups: [...posix.groups, posix.egid], umask, makesDevices: root, cannotHold: traits === undefined ? [] : cannotHold(traits, options),
       },
-      foldsNames: foldsCase ? 'case' : 'no',
+      foldsNames: foldsCase ? (foldsUnicode ? 'both' : 'case') : foldsUnicode ? 'unicode' : 'no',
       filterPlace: {
         contents: sources.selection.mounts.length > 0, source: absolute(sources.mounts[0]?.path ?? EMPTY), target: absolute(target.path),
       },
@@ -353,6 +355,7 @@ class Session {
     const { outcome } = this;
     if (problem.severity === 'warning') outcome.warningCount++;
     else outcome.problemCount++;
+    if (problem.code === 'vanished' || problem.code === 'changed') this.sourceMoved = true;
     if (outcome.problems.length < MAX_PROBLEMS) outcome.problems.push(problem);
     this.listener.problem?.(problem);
   }
@@ -389,7 +392,7 @@ class Session {
     if (outcome.aborted) return this.stoppedByTime ? 30 : 20;
     if (outcome.problemCount > 0) return 23;
     if (outcome.deletionsSkipped > 0) return 25;
-    return outcome.warningCount > 0 ? 24 : 0;
+    return this.sourceMoved ? 24 : 0;
   }
 }
 
@@ -398,4 +401,20 @@ function absolute(path: ByteString): ByteString {
   if (path.startsWith('/')) return path;
   const here = fromText(process.cwd());
   return (path === '' || path === '.' ? here : `${here}/${path}`) as ByteString;
+}
+
+/** Classes that were asked for and that the target's file system does not hold. Only what is sure is said. */
+function cannotHold(traits: TargetTraits, options: SessionOptions): LostClass[] {
+  const a = options.attributes;
+  const lost: LostClass[] = [];
+  const check = (wanted: boolean, holds: boolean | undefined, kind: LostClass): void => {
+    if (wanted && holds === false) lost.push(kind);
+  };
+  check(a.acls, a.acls ? traits.acls : true, 'acls');
+  check(a.xattrs, a.xattrs ? traits.userXattrs : true, 'xattrs');
+  check(a.links, traits.symlinks, 'symlinks');
+  check(a.owner || a.group, a.owner || a.group ? traits.owners : true, 'owners');
+  check(a.perms, traits.modes, 'permissions');
+  check(a.specials, traits.fifos, 'special files');
+  return lost;
 }

@@ -49,8 +49,8 @@ export class RootGuard {
     const fd = makeFolders(this.posix, this.folder, 0o700);
     if (fd < 0) throw new TwintreeError('IO', `the state folder cannot be made: ${errnoText(-fd)}`, { path: this.folder, advice: 'Set TWINTREE_STATE_DIR to a folder that can be written.' });
     this.posix.close(fd);
-    const roots_ = [...memory].map(([key, value]) => ({ key, ...value }));
-    const error = writeWholeFile(this.file, `${JSON.stringify({ version: VERSION, roots: roots_ })}\n`, 0o600);
+    const kept = [...memory].map(([key, { identity, empty }]) => ({ key, identity, empty }));
+    const error = writeWholeFile(this.file, `${JSON.stringify({ version: VERSION, roots: kept })}\n`, 0o600);
     if (error < 0) throw new TwintreeError('IO', `the memory of the roots cannot be written: ${errnoText(-error)}`, { path: this.file });
   }
 

@@ -116,19 +116,8 @@ describeIf('links: hard links as rsync keeps them', why, () => {
     return likeRsync(['-aH'], { ...noLines, source: { a: one, b: one, c: one, d: one }, target: () => ({ b: symlink('a'), c: fifo(), d: at({}) }) });
   });
   it('the name to be linked is taken by a folder with content, which --delete takes away', () => likeRsync(['-aH', '--delete'], {
-    ...noLines, source: group(), target: () => ({ three: at({ in: single('the way') }) }),
+    ...noLines, verifies: false, source: group(), target: () => ({ three: at({ in: single('the way') }) }),
   }));
-  it('the name to be linked is taken by a folder with content, which stays without --delete or --force', () => likeRsync(['-aH'], {
-    ...noLines, code: 23, settles: false, verifies: false, source: group(), target: () => ({ three: at({ in: single('the way') }) }),
-    check: (target) => assert.deepStrictEqual(groups(target), [['a/one', 'b/two']]),
-  }));
-  it('the first name of a new group is taken by a folder with content: the others are a group all the same', () => {
-    const one = single('x');
-    return likeRsync(['-aH'], {
-      ...noLines, code: 23, settles: false, verifies: false, source: { a: one, b: one, c: one }, target: () => ({ a: at({ in: single('the way') }) }),
-      check: (target) => assert.deepStrictEqual(groups(target), [['b', 'c']]),
-    });
-  });
   it('a name leaves its group at the source: it becomes a file of its own there', () => {
     const one = single('x');
     return likeRsync(['-aH'], {
@@ -201,6 +190,22 @@ describeIf('links: hard links as rsync keeps them', why, () => {
 
 describe('links: what -H promises beyond rsync', () => {
   const tmp = useTempFolder('hard');
+
+  // Here rsync 3.5 ends with a protocol error, or waits for ever.
+  for (const blocked of ['a', 'b', 'c', 'd/e']) {
+    it(`a folder with content stands at ${blocked}: the other names of the group are made and linked`, async () => {
+      const one = file('x', { mtime: T });
+      makeTree(tmp.at('s'), { a: one, b: one, c: one, d: dir({ e: one }) });
+      makeTree(tmp.at('t'), blocked === 'd/e' ? { d: dir({ e: dir({ in: 'the way' }) }) } : { [blocked]: dir({ in: 'the way' }) });
+      const ran = await sync(['-aHi', `${tmp.path}/s/`, `${tmp.path}/t/`]);
+      assert.strictEqual(ran.code, 23);
+      const rest = ['a', 'b', 'c', 'd/e'].filter((name) => name !== blocked);
+      assert.deepStrictEqual(groups(tmp.at('t')), [rest]);
+      const [first, ...others] = rest;
+      assert.deepStrictEqual(ran.lines.filter((line) => line.startsWith('>') || line.startsWith('h')), [`>f+++++++++ ${first}`, ...others.map((name) => `hf+++++++++ ${name} => ${first}`)]);
+      assert.deepStrictEqual(ran.outcome.problems.map((p) => String(p.path)), [blocked]);
+    });
+  }
 
   it('a second run over a large group has nothing to do, whatever was done to its names', async () => {
     const one = file('content', { mtime: T });

@@ -163,7 +163,7 @@ function entryFields(op: Operation): Fields {
   fields['mtime'] = secondsText(op.mtimeSec, op.mtimeNsec);
   if (type === S_IFBLK || type === S_IFCHR) fields['device'] = [op.rdevMajor, op.rdevMinor];
   if (op.link !== '') {
-    const key = op.kind === OpKind.Link ? 'leader' : op.kind === OpKind.Move ? 'from' : 'link';
+    const key = op.kind === OpKind.Link && op.alt === 0 ? 'leader' : op.kind === OpKind.Move ? 'from' : 'link';
     if (key !== 'link' || type === S_IFLNK) Object.assign(fields, named(key, op.link));
   }
   return fields;

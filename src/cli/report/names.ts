@@ -68,7 +68,7 @@ export class Names {
     if (op.link === '') return '';
     switch (op.kind) {
       // With an alternate folder the link leads out of the tree: rsync names no leader there.
-      case OpKind.Link: return op.alt === 0 ? ' => ' + op.link : '';
+      case OpKind.Link: return op.alt === 0 ? ' => ' + op.link : entryType(op) === S_IFLNK ? ' -> ' + op.link : '';
       case OpKind.Move: return ' <= ' + op.link;
       case OpKind.Delete: return '';
       case OpKind.Folder: case OpKind.File: case OpKind.Node: case OpKind.Symlink: case OpKind.Attributes: case OpKind.Note:

@@ -22,7 +22,7 @@ const TEMP_TRIES = 1000;
 export function makeLink(ctx: ApplyContext, folder: FolderContext, op: Operation): boolean {
   const { posix } = ctx;
   const s = scratchOf(ctx);
-  const path = op.link === '' && op.alt > 0 ? joinPath(folder.path, op.name) : op.link;
+  const path = op.alt > 0 ? joinPath(folder.path, op.name) : op.link;
   const leader = baseOf(path);
   const root = op.alt > 0 ? ctx.altRoots[op.alt - 1] : undefined;
   const at = root === undefined ? ctx.targetFolders.open(parentOf(path)) : s.folderBelow(posix, root, parentOf(path));
@@ -92,22 +92,16 @@ function copyInstead(ctx: ApplyContext, folder: FolderContext, op: Operation): b
   switch (op.mode & S_IFMT) {
     case S_IFREG: return replaceFile(ctx, folder, op);
     case S_IFLNK: {
-      // A Link's `link` is its leader's path, not a symlink's text: that is at the source.
-      const text = linkText(ctx, folder, op);
+      const text = linkText(ctx, op);
       return typeof text === 'number' ? targetFailed(ctx, folder, op.name, text, 'make the hard link') : makeSpecial(ctx, folder, { ...op, link: text });
     }
     default: return makeSpecial(ctx, folder, op);
   }
 }
 
-/** Text of the symlink that could not be linked, as it stands in the alternate folder or at the leader. */
-function linkText(ctx: ApplyContext, folder: FolderContext, op: Operation): ByteString | number {
-  const root = op.alt > 0 ? ctx.altRoots[op.alt - 1] : undefined;
-  if (root !== undefined) {
-    const path = op.link === '' ? joinPath(folder.path, op.name) : op.link;
-    const at = scratchOf(ctx).folderBelow(ctx.posix, root, parentOf(path));
-    return at < 0 ? at : ctx.posix.readlink(at, baseOf(path));
-  }
+/** Text of the symlink that could not be linked: its own where it was to come from an alternate folder, else as it stands at the leader. */
+function linkText(ctx: ApplyContext, op: Operation): ByteString | number {
+  if (op.alt > 0) return op.link;
   const at = ctx.targetFolders.open(parentOf(op.link));
   return at < 0 ? at : ctx.posix.readlink(at, baseOf(op.link));
 }

@@ -13,9 +13,11 @@ export class AltDests {
   private readonly folders: FolderCache[];
   private readonly table = new StatTable(1);
   private readonly kind: 'link' | 'copy' | 'compare';
+  private readonly keepsTimes: boolean;
 
   constructor(private readonly posix: Posix, options: SessionOptions, roots: readonly number[]) {
     this.kind = options.replace.altDest?.kind ?? 'compare';
+    this.keepsTimes = options.attributes.times;
     this.folders = roots.map((fd) => new FolderCache(posix, fd));
     this.active = roots.length > 0;
   }
@@ -48,10 +50,9 @@ export class AltDests {
       op.alt = bestAt + 1;
       op.item = Item.HardLink;
       op.reason = Reason.AltDestSame;
-      op.link = (folder === '' ? name : `${folder}/${name}`) as ByteString;
     } else if (best >= 2 && op.kind === OpKind.File) {
       op.alt = bestAt + 1;
-      op.item = Item.Local | item;
+      op.item = Item.Local | item | (this.keepsTimes ? 0 : Item.TimeNow);
       op.reason = Reason.AltDestSame;
     } else op.item = (op.item & (Item.Transfer | Item.Local)) | item;
     return true;

@@ -43,16 +43,9 @@ export class WalkFilters {
   root(handles: FolderHandles): Scopes {
     if (!this.active) return NO_SCOPES;
     const { contents, source, target } = this.place;
-    const at = (path: ByteString): RootPlace => ({
-      path,
-      read: (name) => {
-        const content = readWholeFile(name);
-        return typeof content === 'number' ? undefined : content;
-      },
-    });
     return {
-      source: this.source.root(contents ? this.reader(handles.source) : undefined, at(source)),
-      target: this.target.root(contents ? this.reader([handles.target]) : undefined, at(target)),
+      source: this.source.root(contents ? this.reader(handles.source) : undefined, placeAt(source)),
+      target: this.target.root(contents ? this.reader([handles.target]) : undefined, placeAt(target)),
     };
   }
 
@@ -76,4 +69,15 @@ export class WalkFilters {
       return undefined;
     };
   }
+}
+
+/** A root's place, with a reader of rule files above it. */
+function placeAt(path: ByteString): RootPlace {
+  return {
+    path,
+    read: (name) => {
+      const content = readWholeFile(name);
+      return typeof content === 'number' ? undefined : content;
+    },
+  };
 }

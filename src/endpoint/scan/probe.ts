@@ -155,6 +155,16 @@ export class EntryProbe implements Probe {
     return acl === undefined || !source ? acl : mapAcl(acl, this.ids);
   }
 
+  /** Whether the source's entry has an access list of its own. */
+  sourceHasAcl(): boolean {
+    return this.sourceAt >= 0 && this.namesAtSource().some((name) => name === ACCESS_ACL || name === DEFAULT_ACL);
+  }
+
+  /** Whether the source's entry has attributes that would be copied. */
+  sourceHasXattrs(): boolean {
+    return this.sourceAt >= 0 && this.namesAtSource().some((name) => this.policy.storedName(name) !== undefined);
+  }
+
   private namesAtSource(): ByteString[] {
     this.sourceNames ??= this.list(this.sourceAt, this.sourceName);
     return this.sourceNames;

@@ -18,6 +18,8 @@ export interface RemovalContext {
   filters: WalkFilters;
   target: FolderCache;
   findings: ScanFindings;
+  /** What is deleted stays beside its place under its name and this suffix (-b without --backup-dir); undefined: it goes. */
+  keptSuffix: ByteString | undefined;
   problem(problem: Problem): void;
 }
 
@@ -103,6 +105,8 @@ export function removeContents(context: RemovalContext, path: RelPath, name: Byt
     }
     countRemoval(context.findings, listing.table, r);
     list.add(context.planner, entry, listing.table, r, Reason.Extraneous);
+    // Its backup stays in the folder, and so the folder stays.
+    if (context.keptSuffix !== undefined && !listing.table.isDir(r) && !entry.endsWith(context.keptSuffix)) all = false;
   }
   const open = (): void => stream.within(path);
   return list.write(context, path, stream, scopes, open) && all;

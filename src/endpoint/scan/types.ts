@@ -12,6 +12,9 @@ export interface Mount {
   followed?: Set<RelPath>;
 }
 
+/** What a file system may be unable to hold. */
+export type LostClass = 'acls' | 'xattrs' | 'symlinks' | 'owners' | 'permissions' | 'special files';
+
 /** Everything a walker must know. */
 export interface ScanSetup {
   options: SessionOptions;
@@ -22,7 +25,7 @@ export interface ScanSetup {
   /** Symlinks of the target that are gone through as the folders they point to. */
   targetFollowed: Set<RelPath>;
   altRoots: number[];
-  facts: { granularityNs: number; setsOwner: boolean; groups: number[]; umask: number; makesDevices: boolean };
+  facts: { granularityNs: number; setsOwner: boolean; groups: number[]; umask: number; makesDevices: boolean; cannotHold: LostClass[] };
   /** Names of the target fold case or Unicode forms: twins are looked for. */
   foldsNames: 'no' | 'case' | 'unicode' | 'both';
   /** Where the roots stand, for filter rules with absolute paths and filter files above the root. */

@@ -7,10 +7,10 @@
  */
 import { Errno, FolderCache, errnoText, type Posix } from '../../fs/index.js';
 import {
-  DEFAULT_ACL, Item, mungeLink, OpKind, OperationWriter, parseAcl, permsOfAcl, Planner, Reason, SetBits, typeIsWanted, unmungeLink, unsafeSymlink, type IdMapper, type Operation,
+  DEFAULT_ACL, Item, mungeLink, OpKind, OperationWriter, parseAcl, permsOfAcl, Planner, Reason, SetBits, typeIsWanted, unmungeLink, unsafeSymlink, type IdMapper, type Operation, type SessionOptions,
 } from '../../plan/index.js';
 import {
-  EMPTY, joinPath, parentOf, baseOf, S_IFDIR, S_IFLNK, S_IFREG, StatTable, type ByteString, type Problem, type RelPath,
+  EMPTY, joinPath, parentOf, baseOf, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK, StatTable, type ByteString, type Problem, type RelPath,
 } from '../../tree/index.js';
 import { isTempName } from '../apply/index.js';
 import { EntryProbe } from './probe.js';
@@ -23,7 +23,7 @@ import { NameTwins } from './name-twins.js';
 import { PlanStream } from './plan-stream.js';
 import { countRemoval, RemovalList, type RemovalContext } from './removal.js';
 import { Open, type SelectionNode } from './selection.js';
-import { countType, spaceFor, typeCounts, type FolderRun, type PlanSink, type ScanFindings, type ScanSetup } from './types.js';
+import { countType, spaceFor, typeCounts, type FolderRun, type LostClass, type PlanSink, type ScanFindings, type ScanSetup } from './types.js';
 
 /** How a walker and its surroundings talk while it works. */
 export interface WalkSignals {
@@ -62,6 +62,7 @@ interface Folder {
 export class Walker {
   readonly findings: ScanFindings;
   private readonly planner: Planner;
+  private readonly cannotHold: ReadonlySet<LostClass>;
   private readonly source: FolderCache[];
   private readonly target: FolderCache | undefined;
   private readonly filters: WalkFilters;
@@ -95,7 +96,8 @@ export class Walker {
     const { options } = setup;
     this.targetListing = new Listing(posix);
     this.findings = emptyFindings();
-    this.planner = new Planner(options, { ...setup.facts, groups: new Set(setup.facts.groups) }, ids);
+    this.cannotHold = new Set(setup.facts.cannotHold);
+    this.planner = new Planner(withoutLost(options, this.cannotHold), { ...setup.facts, groups: new Set(setup.facts.groups) }, ids);
     this.follow = followRule(posix, options);
     this.listingFollow = withFollowed(posix, this.follow, setup.mounts);
     this.source = setup.mounts.map((m) => new FolderCache(posix, m.fd, { follow: this.follow !== undefined, ...(m.followed === undefined ? {} : { followed: m.followed }) }));
@@ -116,6 +118,7 @@ export class Walker {
     this.deletes = options.delete.when !== undefined;
     this.removal = {
       posix, planner: this.planner, filters: this.filters, target: this.target ?? new FolderCache(posix, -1), findings: this.findings,
+      keptSuffix: options.replace.backup && options.replace.backupDir === undefined ? options.replace.suffix : undefined,
       problem: (p) => this.problem(p),
     };
   }
@@ -238,7 +241,8 @@ export class Walker {
       if (target >= 0) {
         present = this.posix.fstat(target, this.own, 1) === 0;
         if (present && this.targetListing.fake) overlayFakeStat(this.posix, target, EMPTY, this.own, 1);
-      } else if (target === -Errno.ENOTDIR || target === -Errno.ELOOP) {
+      } else if (target === -Errno.ENOTDIR || target === -Errno.ELOOP || (target === -Errno.ENOENT && options.symlinks.keepDirlinks)) {
+        // With --keep-dirlinks a symlink that leads nowhere says ENOENT: it is in the way all the same.
         const parent = this.target.open(parentOf(path));
         obstacle = parent >= 0 && this.posix.stat(parent, baseOf(path), this.own, 1) === 0;
       } else if (target !== -Errno.ENOENT) {
@@ -453,7 +457,7 @@ export class Walker {
     op.layer = this.listing.mountOf(i);
     const lacks = t === undefined || obstacle || op.reason === Reason.Incomplete;
     if (lacks && this.alts.active && !this.alts.answer(this.planner, folder.path, name, s, r, probe)) {
-      this.skipped(folder, name, r, Reason.AltDestSame);
+      this.skipped(folder, name, r, Reason.AltDestSame, at);
       return;
     }
     if (options.attributes.hardLinks && s.nlink(r) > 1) {
@@ -497,6 +501,14 @@ export class Walker {
       this.lose('devices', path);
       return Reason.NotRegular;
     }
+    if (type === S_IFLNK && this.cannotHold.has('symlinks')) {
+      this.lose('symlinks', path);
+      return Reason.NotRegular;
+    }
+    if ((type === S_IFIFO || type === S_IFSOCK) && this.cannotHold.has('special files')) {
+      this.lose('special files', path);
+      return Reason.NotRegular;
+    }
     if (type === S_IFLNK && symlinks.safeLinks) {
       const text = this.posix.readlink(at, name);
       if (typeof text !== 'number' && unsafeSymlink(text, path)) return Reason.UnsafeLink;
@@ -514,7 +526,7 @@ export class Walker {
   private skipped(folder: Folder, name: ByteString, r: number, reason: Reason, at = -1): void {
     if (!this.setup.notes) return;
     const op = this.planner.note(name, this.listing.table, r, reason);
-    if (reason === Reason.UnsafeLink) {
+    if (at >= 0 && this.listing.table.isSymlink(r)) {
       const text = this.posix.readlink(at, name);
       if (typeof text !== 'number') op.link = text;
     }
@@ -715,10 +727,19 @@ export class Walker {
   /** Notes attributes that are wanted and cannot be set, by class. */
   private noteLost(op: Operation, path: RelPath): void {
     const { facts, options } = this.setup;
-    if (facts.setsOwner) return;
     const a = options.attributes;
+    if (this.cannotHold.size > 0) this.noteUnheld(op, path);
+    if (facts.setsOwner || this.cannotHold.has('owners')) return;
     if (a.owner && op.uid !== this.posix.euid) this.lose('owner', path);
     if (a.group && !this.planner.setsGroup(op.gid)) this.lose('group', path);
+  }
+
+  /** The same for what the file system cannot hold: asked for each entry only on such a target. */
+  private noteUnheld(op: Operation, path: RelPath): void {
+    if (this.cannotHold.has('owners') && (op.uid !== this.posix.euid || op.gid !== this.posix.egid)) this.lose('owners', path);
+    if (this.cannotHold.has('permissions') && (op.mode & 0o7000) !== 0) this.lose('permissions', path);
+    if (this.cannotHold.has('acls') && this.probe.sourceHasAcl()) this.lose('acls', path);
+    if (this.cannotHold.has('xattrs') && this.probe.sourceHasXattrs()) this.lose('xattrs', path);
   }
 
   private lose(kind: string, path: ByteString): void {
@@ -726,6 +747,20 @@ export class Walker {
     if (known === undefined) this.lost.set(kind, { count: 1, example: path });
     else known.count++;
   }
+}
+
+/** The options without what the target cannot hold: it is told once, and not tried again for each entry and each run. */
+function withoutLost(options: SessionOptions, lost: ReadonlySet<LostClass>): SessionOptions {
+  if (lost.size === 0) return options;
+  const a = options.attributes;
+  const owners = !lost.has('owners');
+  return {
+    ...options,
+    attributes: {
+      ...a, owner: a.owner && owners, group: a.group && owners, perms: a.perms && !lost.has('permissions'),
+      acls: a.acls && !lost.has('acls'), xattrs: a.xattrs && !lost.has('xattrs'),
+    },
+  };
 }
 
 /** The run of the transfer's root alone. */
