@@ -8,6 +8,7 @@
  * `undefined`. Nothing here decides what to do about it.
  */
 import { StatTable, type ByteString } from '../tree/index.js';
+import { Errno } from './errno.js';
 import { ProbeFolder } from './probe-folder.js';
 import type { Posix } from './posix.js';
 
@@ -97,13 +98,13 @@ export class TargetTraits {
   /** The sticky bit on a file. */
   get stickyFiles(): Answer { return this.ask('stickyFiles', this.known.posix, (f) => f.keepsMode(0o1640)); }
   /** Owners other than ours, as far as this process may set them: without the right to, what the type says. */
-  get owners(): Answer { return this.ask('owners', this.known.posix === false ? false : this.posix.euid !== 0 ? this.known.posix : undefined, (f) => f.keepsOwner()); }
+  get owners(): Answer { return this.ask('owners', this.known.posix, (f) => f.keepsOwner()); }
   /** Files with holes in them. */
   get holes(): Answer { return this.ask('holes', this.known.posix, (f) => f.keepsHoles()); }
   /** Extended attributes of users (`user.*`). */
-  get userXattrs(): Answer { return this.ask('userXattrs', this.known.xattrs, (f) => f.keepsXattr()); }
+  get userXattrs(): Answer { return this.ask('userXattrs', this.known.xattrs ?? this.knowsAttribute('user.twintree.none' as ByteString), (f) => f.keepsXattr()); }
   /** POSIX access lists. */
-  get acls(): Answer { return this.ask('acls', this.known.xattrs, (f) => f.keepsAcl()); }
+  get acls(): Answer { return this.ask('acls', this.known.xattrs ?? this.knowsAttribute('system.posix_acl_access' as ByteString), (f) => f.keepsAcl()); }
   /** Files that share blocks (FICLONE). */
   get reflinks(): Answer { return this.ask('reflinks', this.known.reflinks, (f) => f.clones()); }
   /** `A` and `a` are the same name here. */
@@ -127,6 +128,13 @@ export class TargetTraits {
     if (this.known.posix !== true) return undefined;
     const flags = this.posix.inodeFlags(this.fd);
     return flags < 0 ? false : (flags & CASEFOLD) !== 0;
+  }
+
+  /** Whether attributes of this kind exist here, by asking for one; undefined where the answer is neither yes nor no. */
+  private knowsAttribute(name: ByteString): Answer {
+    const value = this.posix.fgetXattr(this.fd, name);
+    if (typeof value !== 'number' || value === -Errno.ENODATA) return true;
+    return value === -Errno.EOPNOTSUPP ? false : undefined;
   }
 
   private measure(): number {

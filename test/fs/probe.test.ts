@@ -43,7 +43,9 @@ describe('fs: probing a target', () => {
       const counting = Object.create(unknownType, { mkdir: { value: (...args: Parameters<Posix['mkdir']>) => { writes++; return posix.mkdir(...args); } } }) as Posix;
       probe(mount.path, (traits) => {
         assert.strictEqual(traits.timeGranularity, 1);
-        assert.deepStrictEqual(new Set(Object.values(answers(traits))), new Set([undefined]));
+        const { acls, userXattrs, ...tried } = answers(traits);
+        assert.deepStrictEqual([acls, userXattrs], [true, true], 'found out by asking for an attribute');
+        assert.deepStrictEqual(new Set(Object.values(tried)), new Set([undefined]));
       }, { mayWrite: false }, counting);
       assert.strictEqual(writes, 0);
     });
@@ -53,7 +55,9 @@ describe('fs: probing a target', () => {
       probe(mount.path, (traits) => {
         assert.strictEqual(traits.timeGranularity, 1);
         assert.strictEqual(probes, 0, 'the cheap part makes nothing');
-        for (let i = 0; i < 5; i++) assert.strictEqual(traits.acls, true);
+        assert.deepStrictEqual([traits.caseInsensitive, traits.foldsUnicode, traits.acls, traits.userXattrs, traits.owners], [false, false, true, true, true]);
+        assert.strictEqual(probes, 0, 'nor do the questions of every run');
+        for (let i = 0; i < 5; i++) assert.strictEqual(traits.anyBytes, true);
         assert.strictEqual(probes, 1);
       }, {}, counting);
     });
@@ -125,7 +129,7 @@ describe('fs: probing a target', () => {
     describeIf('where nothing can be made', whyNoOtherUser(), () => {
       it('does not know', () => {
         const none = Object.create(unknownType, { mkdir: { value: () => -13 } }) as Posix;
-        probe(tmp.path, (traits) => assert.deepStrictEqual([traits.acls, traits.symlinks, traits.timeGranularity], [undefined, undefined, 1]), {}, none);
+        probe(tmp.path, (traits) => assert.deepStrictEqual([traits.hardLinks, traits.symlinks, traits.timeGranularity], [undefined, undefined, 1]), {}, none);
       });
     });
   });

@@ -7,7 +7,7 @@
  */
 import { S_IFMT, S_IFREG } from '../../tree/index.js';
 import { Item, Reason, SetBits, type Operation } from '../../plan/index.js';
-import type { OpenFlags } from '../../fs/index.js';
+import { UTIME_NOW, UTIME_OMIT, type OpenFlags } from '../../fs/index.js';
 import { setAttributes } from './attributes.js';
 import { equalPrefix } from './copy-data.js';
 import type { ApplyContext, FolderContext } from './context.js';
@@ -68,6 +68,8 @@ function keep(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Operatio
   if ((op.item & Item.Xattr) === 0) bits &= ~SetBits.Xattr;
   if ((op.item & Item.Acl) === 0) bits &= ~SetBits.Acl;
   const whole = setAttributes(ctx, folder, op, s.subject.byHandle(fd), bits, table.perms(TARGET), table.uid(TARGET), table.gid(TARGET), source);
+  // Without -t a file that was brought up to date has the time of that, whether written or not (`T` in -i).
+  if ((bits & SetBits.Mtime) === 0) ctx.posix.futimes(fd, 0, UTIME_OMIT, 0, UTIME_NOW);
   ctx.counters.matchedBytes += s.size;
   ctx.addBytes(s.size);
   return whole ? 'done' : 'attributes';

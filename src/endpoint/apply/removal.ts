@@ -14,7 +14,7 @@ export interface Removal {
   name: ByteString;
   layer: number;
   source: ByteString;
-  /** One of several hard links that are all copied: its ctime says nothing. */
+  /** It may have had more names, whose removal changes its ctime: that says nothing then. */
   group: boolean;
   /** What was copied is a symlink itself. */
   link: boolean;
@@ -25,16 +25,16 @@ export interface Removal {
 /** The removal of what record i describes: the file as it was read. */
 export function removalOfRead(op: Operation, source: ByteString, table: StatTable, i: number): Removal {
   return {
-    name: op.name, layer: op.layer, source, group: op.group !== '', link: table.isSymlink(i),
+    name: op.name, layer: op.layer, source, group: op.group !== '' || table.nlink(i) > 1, link: table.isSymlink(i),
     inoLow: table.inoLow(i), inoHigh: table.inoHigh(i), size: table.size(i),
     mtimeSec: table.mtimeSec(i), mtimeNsec: table.mtimeNsec(i), ctimeSec: table.ctimeSec(i), ctimeNsec: table.ctimeNsec(i),
   };
 }
 
-/** The removal of what the plan saw. */
+/** The removal of what the plan saw. It does not say how many names there were. */
 export function removalOfPlan(op: Operation, source: ByteString, link: boolean): Removal {
   return {
-    name: op.name, layer: op.layer, source, group: op.group !== '', link, inoLow: op.inoLow, inoHigh: op.inoHigh, size: op.size,
+    name: op.name, layer: op.layer, source, group: true, link, inoLow: op.inoLow, inoHigh: op.inoHigh, size: op.size,
     mtimeSec: op.mtimeSec, mtimeNsec: op.mtimeNsec, ctimeSec: op.ctimeSec, ctimeNsec: op.ctimeNsec,
   };
 }
