@@ -103,7 +103,7 @@ describe('fs: probing a target', () => {
         mount.remount('ro');
         const at = posix.openRoot(b(mount.path));
         const traits = probeTarget(posix, at);
-        assert.deepStrictEqual([traits.readOnly, traits.acls, traits.symlinks], [true, undefined, true]);
+        assert.deepStrictEqual([traits.readOnly, traits.acls, traits.symlinks, traits.devices], [true, true, true, undefined]);
         posix.close(at);
       } finally {
         mount.unmount();

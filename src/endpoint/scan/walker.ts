@@ -511,7 +511,7 @@ export class Walker {
     }
     if (type === S_IFLNK && symlinks.safeLinks) {
       const text = this.posix.readlink(at, name);
-      if (typeof text !== 'number' && unsafeSymlink(text, path)) return Reason.UnsafeLink;
+      if (typeof text !== 'number' && unsafeSymlink(symlinks.unmungeLinks === true ? unmungeLink(text) : text, path)) return Reason.UnsafeLink;
     }
     if (type === S_IFREG) {
       if (compare.maxSize !== undefined && s.size(r) > compare.maxSize) return Reason.TooLarge;
