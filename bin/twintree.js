@@ -11,5 +11,5 @@ if ((first === '--version' || first === '-V') && process.argv.length === 3) {
   const { version } = require('../package.json');
   process.stdout.write(`twintree ${version}\n`);
 } else {
-  void require('../dist/bundle/main.js').main();
+  void require('../dist/bundle/load.js').main();
 }

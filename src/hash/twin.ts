@@ -113,11 +113,11 @@ class Twin implements KernelFunctions, KernelMemory {
     }
   }
 
-  matchRun(at: number, count: number, length: number, seedLow: number, seedHigh: number, strongs: number): number {
+  matchRun(at: number, count: number, length: number, seedLow: number, seedHigh: number, strongs: number, drop: number): number {
     let n = 0;
-    while (n < count) {
+    while (n < count) { // at least the low word counts: drop is 32 at most
       const [low, high] = this.#xxh3.hash64(this.#view, at + n * length, length, seedLow, seedHigh);
-      if (low !== this.#word(strongs + 8 * n) || high !== this.#word(strongs + 8 * n + 4)) break;
+      if (low !== this.#word(strongs + 8 * n) || (drop < 32 && (high ^ this.#word(strongs + 8 * n + 4)) << drop !== 0)) break;
       n++;
     }
     return n;

@@ -4,7 +4,7 @@
  * once all before it is done. Deletions come last. Few operations are carried out by the main thread alone.
  */
 import {
-  describeFolder, enterFolder, execute, finishDelayed, leaveFolder, removeEntry,
+  describeFolder, discardDelayed, enterFolder, execute, finishDelayed, leaveFolder, removeEntry,
   type ApplyCounters, type ApplyPart, type ApplyRunner, type ApplySetup, type FolderContext, type FromWorker, type PoolWorker, type SharedState, type WorkerPool,
 } from '../endpoint/index.js';
 import {
@@ -278,7 +278,8 @@ export class Executor {
       if (path !== undefined && (top.path === EMPTY || path === top.path || path.startsWith(`${top.path}/`))) return;
       this.closePart();
       this.stack.pop();
-      if (top.context === undefined || (top.op.set === 0 && top.context.widened !== true)) continue;
+      const { delayUpdates, fsync } = this.deps.options.replace;
+      if (top.context === undefined || (top.op.set === 0 && top.context.widened !== true && !delayUpdates && !fsync)) continue;
       if (this.batch === undefined) this.items.push({ kind: 'leave', frame: top });
       else this.batch.leaves.push(top);
     }
@@ -468,7 +469,9 @@ export class Executor {
   private finishDelayed(): void {
     const { runner } = this.deps;
     for (const frame of this.delayed) {
-      if (frame.context !== undefined && !this.deps.shared.aborted) finishDelayed(runner.context, frame.context);
+      if (frame.context === undefined) continue;
+      if (this.deps.shared.aborted) discardDelayed(runner.context, frame.context);
+      else finishDelayed(runner.context, frame.context);
     }
     for (const frame of this.delayed) if (frame.context !== undefined) leaveFolder(runner.context, frame.context, frame.op);
     this.delayed.length = 0;

@@ -20,7 +20,7 @@ import { preview } from './preview.js';
 import { Resolver } from './resolve.js';
 import { scan } from './scan.js';
 import { openSources, type Sources } from './sources.js';
-import { findTarget, foldersToMake, makeTarget, openAltDests, openNearest, openSideFolder, type Target } from './target.js';
+import { findTarget, foldersToMake, inheritedByRoot, makeTarget, openAltDests, openNearest, openSideFolder, sideFolders, type Target } from './target.js';
 
 /** What a sync is asked. */
 export interface SyncRequest {
@@ -128,7 +128,7 @@ class Session {
 
     const deletes = options.delete.when !== undefined && !this.shared.aborted && this.mayDelete(findings, sources);
     if (options.dryRun) {
-      preview(this.store, this.resolver, this.listener, deletes ? (options.delete.when ?? 'after') : undefined, options.delete.maxDelete, outcome, () => this.shared.aborted);
+      preview(this.store, this.resolver, this.listener, deletes || options.delete.when === undefined ? (options.delete.when ?? 'after') : undefined, options.delete.maxDelete, outcome, () => this.shared.aborted);
       return this.finish();
     }
     await this.apply(sources, target, altRoots, umask, findings, deletes);
@@ -180,11 +180,12 @@ class Session {
     const alias = target.alias;
     if (alias !== undefined) this.renameSingle(sources, alias);
     return {
-      options, mounts: sources.mounts, selection: sources.selection, target: target.fd, targetFollowed: this.targetFollowed(sources), altRoots,
+      options, mounts: sources.mounts, selection: sources.selection, target: target.fd, targetFollowed: this.targetFollowed(sources), altRoots, sideFolders: sideFolders(posix, target, options, altRoots),
       facts: {
         granularityNs: traits?.timeGranularity ?? (posix.lacks.has('nanoseconds') ? 2000 : 1),
         setsOwner: root || options.attributes.fakeSuper.target, groups: [...posix.groups, posix.egid], umask, makesDevices: root, cannotHold: traits === undefined ? [] : cannotHold(traits, options),
       },
+      newRootPerms: target.fd < 0 && request.target !== undefined && !options.attributes.perms ? inheritedByRoot(posix, target) : -1,
       foldsNames: foldsCase ? (foldsUnicode ? 'both' : 'case') : foldsUnicode ? 'unicode' : 'no',
       filterPlace: {
         contents: sources.selection.mounts.length > 0, source: absolute(sources.mounts[0]?.path ?? EMPTY), target: absolute(target.path),

@@ -14,8 +14,6 @@ export interface Sources {
   problems: Problem[];
   /** Sources that do not exist or cannot be opened: nothing may be deleted then, whatever the options say. */
   missing: number;
-  /** Entries that --delete-missing-args removes from the target. */
-  missingPaths: RelPath[];
   /** Folders that were named without -r or -d: they are left out. */
   skipped: ByteString[];
   /** Set where there is one source and it is not a folder: it may be copied under another name. */
@@ -32,7 +30,6 @@ class SourceOpener {
   private readonly selection = selectionNode();
   private readonly problems: Problem[] = [];
   private readonly stat = new StatTable(1);
-  private readonly missingPaths: RelPath[] = [];
   private readonly skipped: ByteString[] = [];
   private missing = 0;
   private readonly open0: Open;
@@ -47,7 +44,10 @@ class SourceOpener {
     let single: Sources['single'];
     const { filesFrom } = this.options;
     if (filesFrom !== undefined) {
-      for (const source of sources) this.list(source, filesFrom);
+      for (const source of sources) {
+        const at = this.list(source, filesFrom);
+        if (sources.length === 1 && filesFrom.length === 1) single = at;
+      }
     } else {
       for (const source of sources) {
         const at = this.argument(source);
@@ -55,16 +55,13 @@ class SourceOpener {
       }
     }
     for (const way of this.ways) way.closeAll();
-    return { mounts: this.mounts, selection: this.selection, problems: this.problems, missing: this.missing, missingPaths: this.missingPaths, skipped: this.skipped, single };
+    return { mounts: this.mounts, selection: this.selection, problems: this.problems, missing: this.missing, skipped: this.skipped, single };
   }
 
   /** One argument; returns mount and name where it is not a folder. */
   private argument(source: ByteString): Sources['single'] {
     const { relative } = this.options.walk;
-    if (relative) {
-      this.relativePath(source);
-      return undefined;
-    }
+    if (relative) return this.relativePath(source);
     if (meansContents(source)) {
       const mount = this.mount(source, source);
       if (mount >= 0) this.contents(mount, this.options.walk.recursive ? Open.Tree : Open.Listing);
@@ -78,7 +75,8 @@ class SourceOpener {
     return this.choose(mount, name, source);
   }
 
-  private relativePath(source: ByteString): void {
+  /** -R: the path as given, or what of it stands after `/./`; returns mount and name where that is one name and no folder. */
+  private relativePath(source: ByteString): Sources['single'] {
     const dot = source.indexOf('/./');
     const absolute = source.startsWith('/');
     const base = (dot >= 0 ? source.slice(0, dot) || '/' : absolute ? '/' : '.') as ByteString;
@@ -87,33 +85,58 @@ class SourceOpener {
       throw new TwintreeError('USAGE', 'a path with ".." cannot be kept relative', { path: source, advice: 'Put /./ after the last "..": what stands before it is not kept.' });
     }
     const mount = this.mount(base, source);
-    if (mount < 0) return;
+    if (mount < 0) return undefined;
     const contents = meansContents(source);
     const open = contents && this.open0 === Open.No && this.options.walk.dirs ? Open.Listing : this.open0;
-    if (rest === EMPTY) this.contents(mount, open);
-    else this.choose(mount, rest, source, open, contents);
+    if (rest === EMPTY) {
+      this.contents(mount, open);
+      return undefined;
+    }
+    const rootToo = dot < 0 && this.impliesRoot(source, mount);
+    const single = this.choose(mount, rest, source, open, contents);
+    return rootToo || rest.includes('/') ? undefined : single;
   }
 
-  private list(source: ByteString, entries: readonly ByteString[]): void {
+  /** `./path` kept relative: the folder it starts at is on the way, and gets its attributes as others do. */
+  private impliesRoot(path: ByteString, mount: number): boolean {
+    if (!path.startsWith('./') || !this.options.walk.impliedDirs || !this.walksFolders) return false;
+    selectContents(this.selection, mount, Open.No);
+    return true;
+  }
+
+  /** --files-from: every entry is a path below the source, with the meaning that an argument has. Returns the last one's mount and name. */
+  private list(source: ByteString, entries: readonly ByteString[]): Sources['single'] {
+    let single: Sources['single'];
+    for (const entry of entries) single = this.listed(source, entry);
+    return single;
+  }
+
+  private listed(source: ByteString, entry: ByteString): Sources['single'] {
     const { relative, recursive, dirs } = this.options.walk;
-    for (const entry of entries) {
-      const path = cleanPath(entry);
-      if (path === undefined) {
-        this.fail(entry, Errno.EINVAL, 'the name leads out of the source');
-        continue;
+    const dot = relative ? entry.indexOf('/./') : -1;
+    const base = dot < 0 ? EMPTY : insideRoot(entry.slice(0, dot));
+    const path = insideRoot(dot < 0 ? entry : entry.slice(dot + 3));
+    const contents = meansContents(entry);
+    const open = recursive ? Open.Tree : dirs && contents ? Open.Listing : Open.No;
+    const below = (folder: string): ByteString => (folder === '' ? source : `${source}/${folder}`) as ByteString;
+    if (relative || path === EMPTY) {
+      const mount = this.mount(below(base), entry);
+      if (mount < 0) return undefined;
+      if (path === EMPTY) {
+        this.contents(mount, open);
+        return undefined;
       }
-      const open = recursive ? Open.Tree : dirs && entry.endsWith('/') ? Open.Listing : Open.No;
-      if (relative || path === EMPTY) {
-        const mount = this.mount(source, source);
-        if (mount < 0) return;
-        if (path === EMPTY) this.contents(mount, open);
-        else this.choose(mount, path, entry, open, entry.endsWith('/'));
-        continue;
-      }
-      const cut = path.lastIndexOf('/');
-      const mount = this.mount((cut < 0 ? source : `${source}/${path.slice(0, cut)}`) as ByteString, entry);
-      if (mount >= 0) this.choose(mount, baseOf(path), entry, open, entry.endsWith('/'));
+      const rootToo = dot < 0 && this.impliesRoot(entry, mount);
+      const single = this.choose(mount, path, entry, open, contents);
+      return rootToo || path.includes('/') ? undefined : single;
     }
+    if (contents) {
+      const mount = this.mount(below(path), entry);
+      if (mount >= 0) this.contents(mount, open);
+      return undefined;
+    }
+    const mount = this.mount(below(parentOf(path)), entry);
+    return mount < 0 ? undefined : this.choose(mount, baseOf(path), entry, open);
   }
 
   /** Selects a path below a mount, if it exists. */
@@ -131,7 +154,7 @@ class SourceOpener {
     if (error < 0) {
       const missing = this.options.delete.missingArgs;
       if (error === -Errno.ENOENT && missing !== 'error') {
-        if (missing === 'delete') this.missingPaths.push(path);
+        if (missing === 'delete') selectPath(this.selection, mount, path, Open.No, true);
         return undefined;
       }
       this.fail(argument, -error, `the source cannot be found: ${errnoText(-error)}`);
@@ -196,6 +219,16 @@ class SourceOpener {
     this.missing++;
     this.problems.push({ code: 'unreadable', phase: 'scan', side: 'source', path, errno, severity: 'error', message });
   }
+}
+
+/** A path of a list, with `..` undone where it can be: no path leads out of the source. */
+function insideRoot(path: string): RelPath {
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return parts.join('/') as RelPath;
 }
 
 /** Whether a source argument stands for the content of a folder. */

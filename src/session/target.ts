@@ -4,7 +4,7 @@
  */
 import { posix as path } from 'node:path';
 import { Errno, errnoText, makeFolders, type Posix } from '../fs/index.js';
-import type { SessionOptions } from '../plan/index.js';
+import { DEFAULT_ACL, parseAcl, permsOfAcl, type SessionOptions } from '../plan/index.js';
 import { joinPath, StatTable, TwintreeError, type ByteString } from '../tree/index.js';
 import type { Sources } from './sources.js';
 
@@ -100,6 +100,16 @@ export function openNearest(posix: Posix, where: ByteString): number {
   }
 }
 
+/** What a default access list above a root that has to be made lets its permissions be; -1 where there is none. */
+export function inheritedByRoot(posix: Posix, target: Target): number {
+  const fd = openNearest(posix, target.path);
+  if (fd < 0) return -1;
+  const value = posix.fgetXattr(fd, DEFAULT_ACL);
+  posix.close(fd);
+  const acl = typeof value === 'number' ? undefined : parseAcl(value);
+  return acl === undefined ? -1 : permsOfAcl(acl);
+}
+
 /**
  * Where a folder named by an option lies: relative ones are below the target root. A target that does
  * not exist yet is gone through in words, so that `--link-dest=../last` works on the first run.
@@ -120,6 +130,22 @@ export function openAltDests(posix: Posix, target: Target, options: SessionOptio
     else notice('alt-dest-missing', `--${options.replace.altDest?.kind ?? 'link'}-dest: ${where}: ${errnoText(-fd)}; it is not used`);
   }
   return handles;
+}
+
+/** Identities of the folders beside the trees that options name and that exist. */
+export function sideFolders(posix: Posix, target: Target, options: SessionOptions, altRoots: readonly number[]): Set<string> {
+  const { backupDir, tempDir, partialDir } = options.replace;
+  const found = new Set<string>();
+  const table = new StatTable(1);
+  for (const fd of altRoots) if (posix.fstat(fd, table, 0) === 0) found.add(table.identity(0));
+  for (const folder of [backupDir, tempDir, partialDir?.startsWith('/') === true ? partialDir : undefined]) {
+    if (folder === undefined) continue;
+    const fd = posix.openRoot(besideTarget(target, folder));
+    if (fd < 0) continue;
+    if (posix.fstat(fd, table, 0) === 0) found.add(table.identity(0));
+    posix.close(fd);
+  }
+  return found;
 }
 
 /** Opens (and for backups makes) a folder that an option names; -1 without the option. @throws TwintreeError. */

@@ -66,6 +66,8 @@ export interface Comparison {
   verifies?: boolean;
   /** rsync's exit code; both must have it. Default 0. */
   code?: number;
+  /** Attributes of the folder in which source and targets stand. */
+  home?: Attributes;
   /** More work on source and targets before the runs: called for each with its path. */
   prepare?: (path: string, which: 'source' | 'target') => void;
   /** Paths of the targets are below here instead of the temporary folder (another file system). */
@@ -92,7 +94,7 @@ export async function likeRsync(options: readonly string[], c: Comparison): Prom
       tree['theirs'] = dir(c.target(), c.targetRoot ?? {});
       tree['ours'] = dir(c.target(), c.targetRoot ?? {});
     }
-    makeTree(home.path, tree);
+    makeTree(home.path, tree, c.home);
     c.prepare?.(source, 'source');
     if (c.target !== undefined) for (const path of [theirs, ours]) c.prepare?.(path, 'target');
     const short = options.filter((o) => /^-[^-]/.test(o)).join('');

@@ -80,10 +80,13 @@ describeIf('links: symlinks as rsync treats them', why, () => {
     ...base, source: { one: dir({ x: file('x', { mtime: T }) }, { mtime: T }), two: dir({ y: file('y', { mtime: T }) }, { mtime: T }) },
     target: () => ({ real: file('a file', { mtime: T }), one: symlink('real', { mtime: T }), two: symlink('nowhere', { mtime: T }) }),
   }));
-  for (const options of [['-a', '--munge-links'], ['-a', '-M--munge-links'], ['-a', '--munge-links', '-M--munge-links'], ['-aK', '-M--munge-links'], ['-a', '--munge-links', '--safe-links']]) it(`${options.join(' ')}: --munge-links unmunges what is read, -M--munge-links munges what is written`, () => likeRsync(options, {
-    ...base, verifies: false, lines: !options.includes('-M--munge-links'), // its lines show the text before it is munged source: { plain: symlink('file', { mtime: T }), munged: symlink('/rsyncd-munged/file', { mtime: T }), twice: symlink('/rsyncd-munged//rsyncd-munged/x', { mtime: T }), file: file('f', { mtime: T }) },
-    target: () => ({ plain: symlink('file', { mtime: T }), twice: symlink('/rsyncd-munged/x', { mtime: T }) }),
-  }));
+  for (const options of [['-a', '--munge-links'], ['-a', '-M--munge-links'], ['-a', '--munge-links', '-M--munge-links'], ['-aK', '-M--munge-links'], ['-a', '--munge-links', '--safe-links']]) {
+    it(`${options.join(' ')}: --munge-links unmunges what is read, -M--munge-links munges what is written`, () => likeRsync(options, {
+      ...base, verifies: false, lines: !options.includes('-M--munge-links'), // its lines show the text before it is munged
+      source: { plain: symlink('file', { mtime: T }), munged: symlink('/rsyncd-munged/file', { mtime: T }), twice: symlink('/rsyncd-munged//rsyncd-munged/x', { mtime: T }), file: file('f', { mtime: T }) },
+      target: () => ({ plain: symlink('file', { mtime: T }), twice: symlink('/rsyncd-munged/x', { mtime: T }) }),
+    }));
+  }
   it('a symlink on the target in place of a file, a file in place of a symlink, texts that differ', () => likeRsync(['-a'], {
     ...base, source: { a: file('a', { mtime: T }), b: symlink('a', { mtime: T }), c: symlink('new', { mtime: T }), d: symlink('x', { mtime: T }), e: dir({}, { mtime: T }) },
     target: () => ({ a: symlink('victim', { mtime: T }), victim: file('victim', { mtime: T }), b: file('was', { mtime: T }), c: symlink('old', { mtime: T }), d: dir({}, { mtime: T }), e: symlink('victim', { mtime: T }) }),

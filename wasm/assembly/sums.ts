@@ -126,11 +126,14 @@ export function signBlocks(at: usize, count: u32, length: u32, m: u32, seedLow: 
   }
 }
 
-/** How many of `count` successive blocks from `at` have the strong sums that stand at `strongs`, counted to the first that differs. */
-export function matchRun(at: usize, count: u32, length: u32, seedLow: u32, seedHigh: u32, strongs: usize): u32 {
+/**
+ * How many of `count` successive blocks from `at` have the strong sums that stand at `strongs`, counted to the first that differs.
+ * Sums may be cut short: `drop` of their 64 bits, from the top, do not count.
+ */
+export function matchRun(at: usize, count: u32, length: u32, seedLow: u32, seedHigh: u32, strongs: usize, drop: u32): u32 {
   const seed = (seedLow as u64) | ((seedHigh as u64) << 32);
   let n: u32 = 0;
-  while (n < count && xxh3(at, length, seed) == load<u64>(strongs)) {
+  while (n < count && ((xxh3(at, length, seed) ^ load<u64>(strongs)) << (drop as u64)) == 0) {
     n++;
     at += length;
     strongs += 8;

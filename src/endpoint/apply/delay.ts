@@ -84,6 +84,32 @@ function isSame(ctx: ApplyContext, at: number, name: ByteString): boolean {
   return ctx.posix.stat(at, name, table, OTHER) === 0 && table.sameInode(TARGET, table, OTHER);
 }
 
+/** Throws away what waits in the folder: the run ends before its time. */
+export function discardDelayed(ctx: ApplyContext, folder: FolderContext): void {
+  const { posix } = ctx;
+  const fd = ctx.targetFolders.open(folder.path);
+  if (fd < 0 || delayFolder(ctx, folder, false) < 0) return;
+  const outerPath = joinPath(folder.path, DELAY_FOLDER);
+  const outer = ctx.targetFolders.open(outerPath);
+  for (const name of [stageOf(ctx), notesOf(ctx)]) removeTree(posix, outer, name);
+  ctx.targetFolders.forget(outerPath);
+  posix.rmdir(fd, DELAY_FOLDER); // stays where it holds something that is not ours
+}
+
+/** Removes what sessions that were killed left waiting in the folder; only where no other session can be at work (the lock says so). */
+export function clearWaiting(ctx: ApplyContext, folder: FolderContext): void {
+  const { posix } = ctx;
+  const outerPath = joinPath(folder.path, DELAY_FOLDER);
+  const outer = ctx.targetFolders.open(outerPath);
+  const list: NameList = { names: [], types: [] };
+  if (outer < 0 || posix.list(outer, list) < 0) return;
+  for (const name of list.names) {
+    if (name !== stageOf(ctx) && name !== notesOf(ctx) && isTempName(name)) removeTree(posix, outer, name);
+  }
+  ctx.targetFolders.forget(outerPath);
+  posix.rmdir(folder.fd, DELAY_FOLDER); // stays where it holds something that is not ours
+}
+
 /** Removes the waiting folder, and waiting folders of sessions that never came to their end. */
 function clean(ctx: ApplyContext, folder: FolderContext): void {
   const { posix } = ctx;

@@ -3,7 +3,7 @@ export * from './context.js';
 export { closeContext } from './scratch.js';
 export { execute } from './execute.js';
 export { describeFolder, enterFolder, leaveFolder } from './folders.js';
-export { finishDelayed } from './delay.js';
+export { discardDelayed, finishDelayed } from './delay.js';
 export { removeEntry } from './remove.js';
 export { removeSource } from './source.js';
 export { partialFolderName } from './partial.js';

@@ -3,11 +3,12 @@
  * have operations of their own. What has gone already is as good as removed.
  */
 import { joinPath, S_IFDIR, S_IFMT, type ByteString } from '../../tree/index.js';
-import { INCOMPLETE_MODE, type Operation } from '../../plan/index.js';
+import { INCOMPLETE_MODE, Reason, type Operation } from '../../plan/index.js';
 import { Errno, errnoText } from '../../fs/index.js';
 import { makeBackup } from './backup.js';
 import type { ApplyContext, FolderContext } from './context.js';
 import { countType } from './count.js';
+import { clearWaiting } from './delay.js';
 import { report } from './report.js';
 import { scratchOf, TARGET } from './scratch.js';
 
@@ -18,7 +19,11 @@ export function removeEntry(ctx: ApplyContext, folder: FolderContext, op: Operat
   if (at < 0) return deleteFailed(ctx, folder, op.name, at);
   folder.fd = at;
   const mode = op.expected.mode === 0 ? op.mode : op.expected.mode;
-  if ((mode & S_IFMT) === S_IFDIR) return removeFolder(ctx, folder, op);
+  if ((mode & S_IFMT) === S_IFDIR) {
+    if (op.reason !== Reason.Incomplete) return removeFolder(ctx, folder, op);
+    clearWaiting(ctx, folder);
+    return true;
+  }
 
   const { backup, suffix } = ctx.options.replace;
   if (backup && mode !== INCOMPLETE_MODE && (ctx.backupRoot >= 0 || !(suffix !== '' && op.name.endsWith(suffix)))) {

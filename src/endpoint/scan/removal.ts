@@ -20,6 +20,8 @@ export interface RemovalContext {
   findings: ScanFindings;
   /** What is deleted stays beside its place under its name and this suffix (-b without --backup-dir); undefined: it goes. */
   keptSuffix: ByteString | undefined;
+  /** Identities of folders that the run itself uses: they stay. */
+  sideFolders: ReadonlySet<string>;
   problem(problem: Problem): void;
 }
 
@@ -38,8 +40,10 @@ export class RemovalList {
   add(planner: Planner, name: ByteString, t: StatTable, j: number, reason: Reason): void {
     this.writer.write(planner.removal(name, t, j, reason));
     this.ends.push(this.writer.length);
-    this.folders.push(t.isDir(j) ? name : undefined);
-    this.modes.push(t.mode(j));
+    // What a killed run left (its waiting folder among it) is a matter of its own: neither looked into nor counted.
+    const left = reason === Reason.Incomplete;
+    this.folders.push(t.isDir(j) && !left ? name : undefined);
+    this.modes.push(left ? 0 : t.mode(j));
   }
 
   /**
@@ -74,7 +78,8 @@ export class RemovalList {
   private operation(k: number, stream: PlanStream, context: RemovalContext): void {
     stream.append(this.writer.slice(k === 0 ? 0 : (this.ends[k - 1] as number), this.ends[k] as number));
     context.findings.operations++;
-    countType(context.findings.deletes, this.modes[k] as number);
+    const mode = this.modes[k] as number;
+    if (mode !== 0) countType(context.findings.deletes, mode);
   }
 }
 
@@ -103,6 +108,10 @@ export function removeContents(context: RemovalContext, path: RelPath, name: Byt
       all = false;
       continue;
     }
+    if (isSideFolder(context.sideFolders, listing.table, r)) {
+      all = false;
+      continue;
+    }
     countRemoval(context.findings, listing.table, r);
     list.add(context.planner, entry, listing.table, r, Reason.Extraneous);
     // Its backup stays in the folder, and so the folder stays.
@@ -110,6 +119,11 @@ export function removeContents(context: RemovalContext, path: RelPath, name: Byt
   }
   const open = (): void => stream.within(path);
   return list.write(context, path, stream, scopes, open) && all;
+}
+
+/** Whether an entry is a folder that an option names. */
+export function isSideFolder(sideFolders: ReadonlySet<string>, t: StatTable, j: number): boolean {
+  return sideFolders.size > 0 && t.isDir(j) && sideFolders.has(t.identity(j));
 }
 
 /** Counts what one entry that goes gives back. */

@@ -21,12 +21,14 @@ export interface SelectionNode {
   implied: boolean;
   /** True where the user named it: its absence is an error and not a race. */
   named: boolean;
+  /** --delete-missing-args: the source does not have it, so that the target's goes. */
+  missing: boolean;
   children: Map<ByteString, SelectionNode> | undefined;
 }
 
 /** An empty node. */
 export function selectionNode(): SelectionNode {
-  return { mounts: [], openMounts: [], open: Open.No, implied: false, named: false, children: undefined };
+  return { mounts: [], openMounts: [], open: Open.No, implied: false, named: false, missing: false, children: undefined };
 }
 
 /** Adds mount `mount`'s own root listing (a source with a trailing slash). */
@@ -37,8 +39,8 @@ export function selectContents(root: SelectionNode, mount: number, open: Open): 
   root.named = true;
 }
 
-/** Adds the entry `path` of a mount; folders on the way become implied children. */
-export function selectPath(root: SelectionNode, mount: number, path: RelPath, open: Open): void {
+/** Adds the entry `path` of a mount, or a request to delete it (`missing`); folders on the way become implied children. */
+export function selectPath(root: SelectionNode, mount: number, path: RelPath, open: Open, missing = false): void {
   if (path === EMPTY) {
     selectContents(root, mount, open);
     return;
@@ -54,8 +56,13 @@ export function selectPath(root: SelectionNode, mount: number, path: RelPath, op
       child.implied = !last;
       node.children.set(part, child);
     }
+    if (last && missing) {
+      child.missing = child.mounts.length === 0;
+      return;
+    }
     addNumber(child.mounts, mount);
     if (last) {
+      child.missing = false;
       child.implied = false;
       child.named = true;
       if (open !== Open.No) addNumber(child.openMounts, mount);

@@ -25,7 +25,11 @@ export interface ScanSetup {
   /** Symlinks of the target that are gone through as the folders they point to. */
   targetFollowed: Set<RelPath>;
   altRoots: number[];
+  /** Identities (`StatTable.identity`) of folders that options name, such as --backup-dir: below the target they are never extraneous. */
+  sideFolders: ReadonlySet<string>;
   facts: { granularityNs: number; setsOwner: boolean; groups: number[]; umask: number; makesDevices: boolean; cannotHold: LostClass[] };
+  /** Where the target root does not exist yet: permission bits by the default access list it will inherit; -1 without one. */
+  newRootPerms: number;
   /** Names of the target fold case or Unicode forms: twins are looked for. */
   foldsNames: 'no' | 'case' | 'unicode' | 'both';
   /** Where the roots stand, for filter rules with absolute paths and filter files above the root. */

@@ -7,12 +7,12 @@
  */
 import { Errno, FolderCache, errnoText, type Posix } from '../../fs/index.js';
 import {
-  DEFAULT_ACL, Item, mungeLink, OpKind, OperationWriter, parseAcl, permsOfAcl, Planner, Reason, SetBits, typeIsWanted, unmungeLink, unsafeSymlink, type IdMapper, type Operation, type SessionOptions,
+  type CompareOptions, DEFAULT_ACL, Item, mungeLink, OpKind, OperationWriter, parseAcl, permsOfAcl, Planner, Reason, SetBits, typeIsWanted, unmungeLink, unsafeSymlink, type IdMapper, type Operation, type SessionOptions,
 } from '../../plan/index.js';
 import {
   EMPTY, joinPath, parentOf, baseOf, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK, StatTable, type ByteString, type Problem, type RelPath,
 } from '../../tree/index.js';
-import { isTempName } from '../apply/index.js';
+import { DELAY_FOLDER, isTempName } from '../apply/index.js';
 import { EntryProbe } from './probe.js';
 import { NO_SCOPES, WalkFilters, type Scopes } from './filters.js';
 import { overlayFakeStat } from './fake-stat.js';
@@ -21,7 +21,7 @@ import { AltDests } from './alt-dest.js';
 import { Listing, type SourceLayer } from './listing.js';
 import { NameTwins } from './name-twins.js';
 import { PlanStream } from './plan-stream.js';
-import { countRemoval, RemovalList, type RemovalContext } from './removal.js';
+import { countRemoval, isSideFolder, RemovalList, type RemovalContext } from './removal.js';
 import { Open, type SelectionNode } from './selection.js';
 import { countType, spaceFor, typeCounts, type FolderRun, type LostClass, type PlanSink, type ScanFindings, type ScanSetup } from './types.js';
 
@@ -82,6 +82,8 @@ export class Walker {
   private readonly rootDevice = new StatTable(1);
   private readonly deletes: boolean;
   private readonly lost = new Map<string, { count: number; example: ByteString }>();
+  /** The last answer of `inheritedPerms`: neighbours ask for the same folder. */
+  private inherited: { path: RelPath | undefined; perms: number } = { path: undefined, perms: -1 };
   private stack: Frame[] = [];
   private nextHole = 1;
 
@@ -119,6 +121,7 @@ export class Walker {
     this.removal = {
       posix, planner: this.planner, filters: this.filters, target: this.target ?? new FolderCache(posix, -1), findings: this.findings,
       keptSuffix: options.replace.backup && options.replace.backupDir === undefined ? options.replace.suffix : undefined,
+      sideFolders: setup.sideFolders,
       problem: (p) => this.problem(p),
     };
   }
@@ -252,7 +255,7 @@ export class Walker {
       if (target < 0) target = -1;
     }
     this.planner.parentSetgid = this.parentSetgid(path);
-    this.planner.dirDefault = path === '' || this.target === undefined ? -1 : this.defaultPerms(this.target.open(parentOf(path)));
+    this.planner.dirDefault = path === '' ? this.setup.newRootPerms : this.inheritedPerms(parentOf(path));
 
     // The folder's own operation.
     let op: Operation;
@@ -267,10 +270,11 @@ export class Walker {
       op.set = present ? 0 : SetBits.Mode;
       op.mode = S_IFDIR | (present ? this.own.perms(1) : 0o777 & ~this.setup.facts.umask);
     } else {
-      if (!present && (options.compare.existing || options.compare.ignoreNonExisting)) {
+      const leaves = !present && leftAlone(options.compare, obstacle);
+      if (leaves !== false) {
         if (this.setup.notes) {
           this.plan.within(parentOf(path));
-          this.plan.write(named(this.planner.note(path, this.own, 0, Reason.TargetMissing), name));
+          this.plan.write(named(this.planner.note(path, this.own, 0, leaves), name));
         }
         return undefined;
       }
@@ -331,7 +335,7 @@ export class Walker {
     }
     this.twins?.begin(listing.names);
     this.planner.parentSetgid = (folder.targetPerms & 0o2000) !== 0;
-    this.planner.dirDefault = this.defaultPerms(folder.target);
+    this.planner.dirDefault = folder.target >= 0 ? this.defaultPerms(folder.target) : this.inheritedPerms(folder.path);
     const names = listing.names;
     const targetNames = targetListing.names;
     let i = 0;
@@ -358,7 +362,7 @@ export class Walker {
     const name = listing.names[i] as ByteString;
     const r = listing.record(i);
     if (r < 0) {
-      this.missingEntry(folder, name, -r);
+      this.missingEntry(folder, name, -r, j);
       return;
     }
     const s = listing.table;
@@ -411,7 +415,7 @@ export class Walker {
       onTarget = tr >= 0;
       if (onTarget && !this.targetListing.table.isDir(tr)) this.useFolder(folder);
     }
-    if (!onTarget && !options.compare.existing && !options.compare.ignoreNonExisting) this.useFolder(folder);
+    if (!onTarget && leftAlone(options.compare, false) === false) this.useFolder(folder);
     const c = folder.children;
     c.names.push(name);
     c.mounts.push(mounts);
@@ -534,12 +538,16 @@ export class Walker {
     this.plan.write(op);
   }
 
-  private missingEntry(folder: Folder, name: ByteString, errno: number): void {
+  private missingEntry(folder: Folder, name: ByteString, errno: number, j: number): void {
     const path = joinPath(folder.path, name);
     const chosen = folder.node?.children?.get(name);
+    if (chosen?.missing === true) {
+      if (j >= 0) this.requestedRemoval(folder, j, name, path);
+      return;
+    }
     if (errno === Errno.ENOENT && chosen?.named === true) {
       const missing = this.setup.options.delete.missingArgs;
-      if (missing === 'ignore' || missing === 'delete') return; // the session has dealt with 'delete'
+      if (missing !== 'error') return; // gone since it was looked for: as if it never was there
       this.readFailure(path, errno, 'the source does not exist');
       return;
     }
@@ -552,19 +560,40 @@ export class Walker {
 
   // ---------------------------------------------------------------- removal
 
+  /** --delete-missing-args: the target's entry goes, whatever --delete says; a folder with something in it needs --delete or --force. */
+  private requestedRemoval(folder: Folder, j: number, name: ByteString, path: RelPath): void {
+    const t = this.targetListing.table;
+    const r = this.targetListing.record(j);
+    if (r < 0) return;
+    this.findings.targetEntries++;
+    if (folder.scopes.target?.excludes(name, t.isDir(r)) === true) return;
+    if (t.isDir(r) && !this.deletes && !this.setup.options.delete.force && !this.isEmptyOnTarget(path)) {
+      this.problem({ code: 'not-empty', phase: 'plan', side: 'target', path, severity: 'warning', message: 'the folder is not empty; it is not deleted' });
+      return;
+    }
+    countRemoval(this.findings, t, r);
+    this.removals.add(this.planner, name, t, r, Reason.Extraneous);
+  }
+
+  private isEmptyOnTarget(path: RelPath): boolean {
+    const fd = this.target?.open(path) ?? -1;
+    const listing = new Listing(this.posix);
+    return fd >= 0 && listing.readFolder(fd) === 0 && listing.length === 0;
+  }
+
   private extraneous(folder: Folder, j: number, removes: boolean, reason: Reason): void {
     const t = this.targetListing.table;
     const r = this.targetListing.record(j);
     if (r < 0) return;
     const name = this.targetListing.names[j] as ByteString;
     this.findings.targetEntries++;
-    if (this.setup.options.lock && isTempName(name) && !t.isDir(r)) {
-      // A temporary file of a run that was killed: the lock says that nobody works on it now.
+    if (this.setup.options.lock && (t.isDir(r) ? name === DELAY_FOLDER : isTempName(name))) {
+      // A temporary file, or the waiting folder, of a run that was killed: the lock says that nobody works on it now.
       this.removals.add(this.planner, name, t, r, Reason.Incomplete);
       return;
     }
     if (!removes) return;
-    if (folder.scopes.target?.excludes(name, t.isDir(r)) === true) return;
+    if (folder.scopes.target?.excludes(name, t.isDir(r)) === true || isSideFolder(this.setup.sideFolders, t, r)) return;
     countRemoval(this.findings, t, r);
     this.removals.add(this.planner, name, t, r, reason);
   }
@@ -661,6 +690,16 @@ export class Walker {
     const value = this.posix.fgetXattr(target, DEFAULT_ACL);
     const acl = typeof value === 'number' ? undefined : parseAcl(value);
     return acl === undefined ? -1 : permsOfAcl(acl);
+  }
+
+  /** The same for a folder that may yet have to be made: the kernel hands a default list down to each new folder. */
+  private inheritedPerms(path: RelPath): number {
+    if (this.setup.options.attributes.perms) return -1;
+    if (this.inherited.path === path) return this.inherited.perms;
+    const fd = this.target === undefined ? -1 : this.target.open(path);
+    const perms = fd >= 0 ? this.defaultPerms(fd) : path === '' ? this.setup.newRootPerms : this.inheritedPerms(parentOf(path));
+    this.inherited = { path, perms };
+    return perms;
   }
 
   private mountDevice(mount: number): StatTable {
@@ -774,6 +813,12 @@ function mountsAtRoot(node: SelectionNode | undefined, owners: readonly number[]
   const all = new Set(owners);
   for (const child of node?.children?.values() ?? []) for (const mount of child.mounts) all.add(mount);
   return [...all].sort((a, b) => a - b);
+}
+
+/** Why a folder that does not stand on the target is not made; false where it is. `obstacle`: something else stands there. */
+function leftAlone(compare: CompareOptions, obstacle: boolean): Reason | false {
+  if (obstacle) return compare.ignoreExisting ? Reason.TargetExists : false;
+  return compare.existing || compare.ignoreNonExisting ? Reason.TargetMissing : false;
 }
 
 function named(op: Operation, name: ByteString): Operation {
