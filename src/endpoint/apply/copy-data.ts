@@ -14,6 +14,8 @@ import { BEFORE, BLOCK, LONG_SLICE, scratchOf, SLICE, type Scratch } from './scr
 const ZERO_UNIT = 4096;
 /** A source whose allocation falls short of its size by this much is searched for holes. */
 const HOLES_WORTH = 32 * 1024;
+/** Unit in which a differing block is written. */
+const PAGE = 4096;
 /** With --bwlimit less is copied at a time, so that the rate is even. */
 const THROTTLED_SLICE = 64 * 1024;
 
@@ -229,7 +231,9 @@ export function copyDiffering(ctx: ApplyContext, task: CopyTask, basis: number, 
       const equal = end <= had && mine.compare(old, b, end, b, end) === 0;
       if (equal) ctx.counters.matchedBytes += end - b;
       if (equal && unequalOnly) continue;
-      const error = writeAll(ctx, s, task.to, mine, b, end - b, at + b);
+      const error = !equal && unequalOnly && end <= had
+        ? writePages(ctx, s, task.to, mine, old, b, end, at)
+        : writeAll(ctx, s, task.to, mine, b, end - b, at + b);
       if (error < 0) return error;
       if (equal) ctx.counters.literalBytes -= end - b;
     }
@@ -239,6 +243,23 @@ export function copyDiffering(ctx: ApplyContext, task: CopyTask, basis: number, 
   }
   const error = task.fixedLength ? 0 : ctx.posix.truncate(task.to, at);
   return error < 0 ? targetError(s, error) : at;
+}
+
+/** Writes only the pages of a block in which old and new differ, neighbours together. 0 or -errno. */
+function writePages(ctx: ApplyContext, s: Scratch, to: number, mine: Buffer, old: Buffer, from: number, end: number, base: number): number {
+  for (let p = from; p < end;) {
+    let q = p;
+    while (q < end && mine.compare(old, q, Math.min(end, q + PAGE), q, Math.min(end, q + PAGE)) !== 0) q = Math.min(end, q + PAGE);
+    if (q > p) {
+      const error = writeAll(ctx, s, to, mine, p, q - p, base + p);
+      if (error < 0) return error;
+      p = q;
+    } else {
+      p = Math.min(end, p + PAGE);
+      ctx.counters.matchedBytes += p - q;
+    }
+  }
+  return 0;
 }
 
 /** Length of the common prefix of the source and `other`, looked for in whole blocks up to `limit`; -errno, or ABORTED. */
