@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   sync: () => import('./commands/sync.js'),
   verify: () => import('./commands/verify.js'),
   explain: () => import('./commands/explain.js'),
+  delta: () => import('./commands/delta.js'),
 };
 
 /** Runs the command line of this process. Sets `process.exitCode`; never throws. */

@@ -15,10 +15,12 @@ export class BlockTable {
   readonly m: number;
   readonly mLength: number;
   readonly threshold: number;
+  /** Scratch of the scans: the block that was found, the rolling sum. */
   readonly out: number;
   readonly #offsets: number;
   readonly #strongs: number;
   readonly #stream: number;
+  readonly #digest: number;
   readonly #drop: number;
 
   constructor(readonly kernel: Kernel, readonly signature: Signature) {
@@ -31,6 +33,7 @@ export class BlockTable {
     const bits = Math.max(10, Math.ceil(Math.log2(Math.max(1, count))));
     this.out = kernel.reserve(16);
     this.table = kernel.reserve(32);
+    this.#digest = kernel.reserve(16);
     this.#stream = kernel.reserve(STREAM_STATE);
     this.keys = kernel.reserve(4 * count);
     this.#offsets = kernel.reserve(4 * count);
@@ -53,7 +56,7 @@ export class BlockTable {
     const { blockLength, shorts } = signature;
     let block = first;
     while (block < signature.count) {
-      const short = shorts.find((i) => i >= block) ?? signature.count; // few: one a stretch
+      const short = shorts[firstFrom(shorts, block)] ?? signature.count;
       if (block === short) {
         const length = signature.lengthOf(block);
         if (at + length > end || !this.#same(at, length, block)) break;
@@ -94,9 +97,21 @@ export class BlockTable {
     if (length <= CALL_BYTES) return call.matchRun(at, 1, length, low, high, this.#strongs + 8 * block, this.#drop) === 1;
     call.streamBegin(this.#stream, low, high);
     for (let done = 0; done < length; done += CALL_BYTES) call.streamUpdate(this.#stream, at + done, Math.min(CALL_BYTES, length - done));
-    call.streamEnd(this.#stream, 0, this.out);
+    call.streamEnd(this.#stream, 0, this.#digest);
     const { bytes } = this.kernel;
     const width = this.signature.strongBytes;
-    return bytes.compare(bytes, this.#strongs + 8 * block, this.#strongs + 8 * block + width, this.out, this.out + width) === 0;
+    return bytes.compare(bytes, this.#strongs + 8 * block, this.#strongs + 8 * block + width, this.#digest, this.#digest + width) === 0;
   }
+}
+
+/** Index of the first of rising numbers that is `least` or more. */
+function firstFrom(numbers: readonly number[], least: number): number {
+  let low = 0;
+  let high = numbers.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((numbers[middle] ?? 0) >= least) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

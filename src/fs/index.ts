@@ -10,6 +10,7 @@ export * from './ids.js';
 export { makeFolders } from './make-folders.js';
 export * from './probe.js';
 export { MAX_FILE_IN_TREE, readFileAt } from './read-file.js';
+export { InputFile, OutputFile } from './plain-file.js';
 export { PROBE_PREFIX } from './probe-folder.js';
 export * from './raw-args.js';
 export * from './temp.js';

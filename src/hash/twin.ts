@@ -7,6 +7,7 @@ import { TwinXxh3 } from './twin-xxh3.js';
 
 const PAGE = 65536;
 const MOST_OF_A_KEY = 16;
+const MOST_IN_A_CHAIN = 64;
 const NONE = 0xffffffff;
 
 /** 256 words for the gear hash: the finaliser of MurmurHash3 over (i + 1) · 0x9E3779B9. */
@@ -131,12 +132,14 @@ class Twin implements KernelFunctions, KernelMemory {
       const h = spread(key);
       let link = heads + 4 * (h >>> headShift);
       let same = 0;
+      let steps = 0;
       let known = false;
       for (let block = this.#word(link); block !== 0 && !known; block = this.#word(link)) {
         if (this.#word(keys + 4 * (block - 1)) === key) {
           same++;
           known = same === MOST_OF_A_KEY || this.#sameStrong(strongs, block - 1, i);
         }
+        if (++steps === MOST_IN_A_CHAIN) known = true;
         link = next + 4 * (block - 1);
       }
       if (known) continue;

@@ -315,6 +315,8 @@ export class Planner {
     }
     // A chown takes setuid and setgid away: the mode is set again after it.
     if ((op.set & (SetBits.Uid | SetBits.Gid)) !== 0 && type !== S_IFLNK && (op.mode & 0o6000) !== 0) op.set |= SetBits.Mode;
+    // And it takes a file's capabilities away, which are an extended attribute.
+    if (a.xattrs && type === S_IFREG && (op.set & (SetBits.Uid | SetBits.Gid)) !== 0) op.set |= SetBits.Xattr;
     if (a.acls && type !== S_IFLNK && !probe.sameAcl(op.mode)) {
       op.item |= Item.Acl;
       op.set |= SetBits.Acl;

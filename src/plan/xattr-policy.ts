@@ -1,7 +1,8 @@
 /**
  * Which extended attributes are copied, under which name they are stored, and how two sets compare.
  *
- * As rsync 3.5: `system.*` is never copied (access lists have their own option, -A). Root copies every other
+ * As rsync 3.5: `system.*` is never copied (access lists have their own option, -A), nor are the names under which XFS
+ * shows the same lists once more (rsync copies those as any other, past -A and --chmod). Root copies every other
  * namespace, a user only `user.*`; a target kept with --fake-super holds other namespaces as `user.rsync.NAME`. Names
  * `user.rsync.%…` are fake-super's own and are copied by -XX only. Filter rules with the x modifier
  * take the place of the namespace rule. An attribute of the target that the policy `minds` and the source lacks is removed.
@@ -29,6 +30,8 @@ export interface XattrPolicyOptions {
 }
 
 const SYSTEM = 'system.';
+/** Access lists by the names that XFS gives them beside system.*. */
+const XFS_ACL = 'trusted.SGI_ACL_';
 const USER = 'user.';
 const RSYNC = 'user.rsync.';
 const OWN = 'user.rsync.%';
@@ -44,6 +47,11 @@ function undisguised(name: ByteString): ByteString {
   return /^(?:trusted|security|system)\../.test(inner) ? inner : name;
 }
 
+/** Whether an attribute is an access list. */
+function isAcl(name: ByteString): boolean {
+  return name.startsWith(SYSTEM) || name.startsWith(XFS_ACL);
+}
+
 /** Decides about names. */
 export class XattrPolicy {
   private readonly options: XattrPolicyOptions;
@@ -55,7 +63,7 @@ export class XattrPolicy {
   /** The name under which an attribute of the source is stored on the target, or undefined where it is not copied. */
   storedName(name: ByteString): ByteString | undefined {
     const o = this.options;
-    if (o.excluded === undefined ? name.startsWith(SYSTEM) : o.excluded(name)) return undefined;
+    if (o.excluded === undefined ? isAcl(name) : o.excluded(name)) return undefined;
     if (name.startsWith(OWN) && (o.level < 2 || (o.fakeSource && isFakeSuperName(name)))) return undefined;
     const real = o.fakeSource ? undisguised(name) : name;
     if (real !== name && real.startsWith(SYSTEM)) return undefined; // no writer disguises these
@@ -69,7 +77,7 @@ export class XattrPolicy {
     const o = this.options;
     if (o.fakeTarget && isFakeSuperName(name)) return false;
     if (o.excluded !== undefined) return !o.excluded(name);
-    return o.root && !o.fakeTarget ? !name.startsWith(SYSTEM) : name.startsWith(USER);
+    return o.root && !o.fakeTarget ? !isAcl(name) : name.startsWith(USER);
   }
 }
 

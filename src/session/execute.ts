@@ -178,11 +178,11 @@ export class Executor {
       if (deps.wants === 'all' && own.reason === Reason.Unchanged && own.mode !== 0) this.tellFolder(frame);
       return;
     }
-    const parentContext = path === '' ? undefined : parent?.path === parentOf(path) ? parent.context : this.openContext(parentOf(path));
+    const parentContext = path === '' ? undefined : parent?.path === parentOf(path) ? parent.context : this.openContext(parentOf(path), false);
     frame.context = path === '' && deps.rootIsNew ? describeFolder(deps.runner.context, path, true) : enterFolder(deps.runner.context, parentContext, own);
     frame.entered = true;
     this.takeProblems();
-    if (own.item !== 0 || deps.wants === 'all') {
+    if (own.item !== 0 || (deps.wants === 'all' && own.reason === Reason.Unchanged)) { // not for the head of deletions
       this.tellFolder(frame);
       if (own.item !== 0) deps.finished(1, 0);
     }
@@ -279,15 +279,15 @@ export class Executor {
       this.closePart();
       this.stack.pop();
       const { delayUpdates, fsync } = this.deps.options.replace;
-      if (top.context === undefined || (top.op.set === 0 && top.context.widened !== true && !delayUpdates && !fsync)) continue;
+      if (top.context === undefined || (top.op.set === 0 && top.context.narrow === undefined && !delayUpdates && !fsync)) continue;
       if (this.batch === undefined) this.items.push({ kind: 'leave', frame: top });
       else this.batch.leaves.push(top);
     }
   }
 
   /** Context of a folder that stands, for what is done in it or below it. */
-  private openContext(path: RelPath): FolderContext | undefined {
-    const context = describeFolder(this.deps.runner.context, path, false);
+  private openContext(path: RelPath, toWrite = true): FolderContext | undefined {
+    const context = describeFolder(this.deps.runner.context, path, false, undefined, toWrite);
     this.takeProblems();
     return context;
   }

@@ -31,10 +31,10 @@ export function guardSpace(findings: ScanFindings, info: FsInfo, options: Sessio
   const { when } = options.delete;
   const reserve = options.guard.reserveBytes;
   const available = info.availableBlocks * info.blockSize;
-  // The net growth, and the largest replaced file once more, while old and new stand side by side.
+  // The net growth, and the largest file that gives back its space, while old and new stand side by side.
   const replaced = backup || delayUpdates ? 0 : findings.bytesReplaced;
   const removed = !backup && (when === 'before' || when === 'during') ? findings.bytesRemoved : 0;
-  const needed = Math.max(0, findings.bytesNeeded - replaced - removed) + (inplace ? 0 : findings.largestReplaced);
+  const needed = Math.max(0, findings.bytesNeeded - replaced - removed) + (inplace || replaced === 0 ? 0 : findings.largestReplaced);
   if (needed + reserve <= available || sharesBlocks()) return;
   throw new TwintreeError('NO_SPACE', `about ${human(needed)} are needed on the target, ${human(Math.max(0, available - reserve))} are free${reserve > 0 ? ` beyond the reserve of ${human(reserve)}` : ''}; nothing was changed`, {
     advice: 'Make room, leave something out, or lower --reserve.',
@@ -46,7 +46,7 @@ export function guardInodes(findings: ScanFindings, info: FsInfo): void {
   if (info.files === 0) return;
   const c = findings.creates;
   const d = findings.deletes;
-  const needed = c.files + c.dirs + c.links + c.devices + c.specials;
+  const needed = c.files + c.dirs + c.links + c.devices + c.specials - findings.linkedNew;
   if (needed <= info.freeFiles + d.files + d.dirs + d.links + d.devices + d.specials) return;
   throw new TwintreeError('NO_SPACE', `${needed} new entries are planned, the target's file system has ${info.freeFiles} free inodes; nothing was changed`, { advice: 'Make room or use a file system made with more inodes.' });
 }

@@ -22,16 +22,18 @@ interface Leader {
 }
 
 /** What a group's names would cost if each were copied. */
-interface GroupCost { copies: number; size: number; space: number; leaderCopied: boolean }
+interface GroupCost { copies: number; created: number; size: number; space: number; leaderCopied: boolean; leaderCreated: boolean }
 
 /** What the plan counts for names that turn out to be links. */
-export interface LinkSavings { files: number; bytes: number; space: number }
+export interface LinkSavings { files: number; bytes: number; space: number; /** Entries of any type that need no inode. */ created: number }
 
 /** A pair to be proven equal before it is a move. */
 export interface MoveCandidate { from: RelPath; to: RelPath; pair: ComparePair }
 
 /** Decisions over the whole plan. */
 export class Resolver {
+  /** -t: without it a name that is linked anew takes the time its leader happens to have, and its line says so. */
+  keepsTimes = true;
   private readonly leaders = new Map<string, Leader>();
   private readonly movedTo = new Map<RelPath, RelPath>();
   private readonly movedFrom = new Set<RelPath>();
@@ -55,11 +57,14 @@ export class Resolver {
         const isCurrent = (op.kind === OpKind.Note || op.kind === OpKind.Attributes) && inode !== '';
         const copied = op.kind === OpKind.File && op.alt === 0;
         let cost = costs.get(op.group);
-        if (cost === undefined) costs.set(op.group, cost = { copies: 0, size: op.size, space: spaceFor(op.size, op.allocated), leaderCopied: false });
+        if (cost === undefined) costs.set(op.group, cost = { copies: 0, created: 0, size: op.size, space: spaceFor(op.size, op.allocated), leaderCopied: false, leaderCreated: false });
         if (copied) cost.copies++;
+        const created = op.expected.mode === 0 && op.kind !== OpKind.Note && op.kind !== OpKind.Link;
+        if (created) cost.created++;
         const known = this.leaders.get(op.group);
         if (known === undefined || (isCurrent && !current.has(op.group))) {
           cost.leaderCopied = copied;
+          cost.leaderCreated = created;
           this.leaders.set(op.group, { path: joinPath(folder, op.name), inode: isCurrent ? inode : '' });
           if (isCurrent) current.add(op.group);
         }
@@ -67,19 +72,25 @@ export class Resolver {
       this.lastFolder = folder;
     }
     this.lastFolder = EMPTY;
-    const saved: LinkSavings = { files: 0, bytes: 0, space: 0 };
-    for (const { copies, size, space, leaderCopied } of costs.values()) {
+    const saved: LinkSavings = { files: 0, bytes: 0, space: 0, created: 0 };
+    for (const { copies, created, size, space, leaderCopied, leaderCreated } of costs.values()) {
       const links = copies - (leaderCopied ? 1 : 0);
       saved.files += links;
       saved.bytes += links * size;
       saved.space += links * space;
+      saved.created += created - (leaderCreated ? 1 : 0);
     }
     return saved;
   }
 
-  /** Finds pairs of a file that would be deleted and a new file of the same size and time. */
-  findMoves(store: PlanStore): MoveCandidate[] {
+  /**
+   * Finds pairs of a file that would be deleted and a new file of the same size and time, each file in one pair at most.
+   * `refuted` are pairs of earlier calls that proved different: they are not named again.
+   */
+  findMoves(store: PlanStore, refuted: readonly MoveCandidate[] = []): MoveCandidate[] {
     const removed = new Map<string, RelPath[]>();
+    const again = new Set(refuted.map((pair) => pairKey(pair.from, pair.to)));
+    const retried = new Set(refuted.map((pair) => pair.to));
     const op = emptyOperation();
     let count = 0;
     this.eachOperation(store, 1, op, (folder) => {
@@ -88,6 +99,7 @@ export class Resolver {
       const key = moveKey(op.size, op.expected.mtimeSec, op.expected.mtimeNsec);
       const list = removed.get(key);
       const path = joinPath(folder, op.name);
+      if (this.movedFrom.has(path)) return;
       if (list === undefined) removed.set(key, [path]);
       else list.push(path);
     });
@@ -98,9 +110,13 @@ export class Resolver {
       const list = removed.get(moveKey(op.size, op.mtimeSec, op.mtimeNsec));
       if (list === undefined || list.length === 0) return;
       const to = joinPath(folder, op.name);
+      if (retried.size > 0 && !retried.has(to)) return;
       // Of several, the one of the same name is the likeliest.
-      const same = list.findIndex((path) => path.endsWith(`/${op.name}`) || path === op.name);
-      const from = list.splice(same >= 0 ? same : 0, 1)[0] as RelPath;
+      const open = (path: RelPath): boolean => again.size === 0 || !again.has(pairKey(path, to));
+      const same = list.findIndex((path) => (path.endsWith(`/${op.name}`) || path === op.name) && open(path));
+      const at = same >= 0 ? same : list.findIndex(open);
+      if (at < 0) return;
+      const from = list.splice(at, 1)[0] as RelPath;
       found.push({ from, to, pair: { layer: op.layer, source: to, target: from, size: op.size } });
     });
     return found;
@@ -164,7 +180,7 @@ export class Resolver {
     op.kind = OpKind.Link;
     op.alt = 0;
     // What differs is told as for the file itself; linking settles it all.
-    op.item = (op.item & LINK_REPORTS) | Item.HardLink;
+    op.item = (op.item & LINK_REPORTS) | Item.HardLink | (this.keepsTimes || op.expected.mode === 0 ? 0 : Item.TimeNow);
     op.set &= ~(SetBits.Mtime | SetBits.Mode | SetBits.Uid | SetBits.Gid | SetBits.Atime | SetBits.Acl | SetBits.Xattr);
     op.link = leader.path;
   }
@@ -187,6 +203,10 @@ export class Resolver {
 function inodeOf(op: Operation): string {
   const e = op.expected;
   return e.mode === 0 ? '' : `${e.inoHigh}:${e.inoLow}`;
+}
+
+function pairKey(from: RelPath, to: RelPath): string {
+  return `${from}\0${to}`;
 }
 
 function moveKey(size: number, sec: number, nsec: number): string {

@@ -17,7 +17,7 @@ import { proveMoves } from './moves.js';
 import { newOutcome } from './outcome.js';
 import { PlanStore } from './plan-store.js';
 import { preview } from './preview.js';
-import { Resolver } from './resolve.js';
+import { Resolver, type MoveCandidate } from './resolve.js';
 import { scan } from './scan.js';
 import { openSources, type Sources } from './sources.js';
 import { findTarget, foldersToMake, inheritedByRoot, makeTarget, openAltDests, openNearest, openSideFolder, sideFolders, type Target } from './target.js';
@@ -34,6 +34,8 @@ export interface SyncRequest {
 const MAX_PROBLEMS = 10_000;
 /** Threads that a session uses at most by itself. */
 const MAX_THREADS = 4;
+/** How often a new file is compared with another of the files it may have been, where several have its size and time. */
+const MOVE_ROUNDS = 4;
 /** Milliseconds between two progress events. */
 const PROGRESS_EVERY = 100;
 
@@ -46,14 +48,26 @@ export async function runSync(request: SyncRequest, listener: SessionListener = 
   const abort = (): void => session.abort();
   if (signal?.aborted === true) abort();
   signal?.addEventListener('abort', abort);
-  const umask = process.umask(0);
+  const umask = takeUmask();
   try {
     return await session.run(umask);
   } finally {
-    process.umask(umask);
+    giveUmask();
     signal?.removeEventListener('abort', abort);
     await session.close();
   }
+}
+
+let sessions = 0; // under way in this process
+let userUmask = 0;
+
+/** The user's umask; from here to the last `giveUmask` the process has none, so that modes are what they are asked to be. */
+function takeUmask(): number {
+  if (sessions++ === 0) userUmask = process.umask(0);
+  return userUmask;
+}
+function giveUmask(): void {
+  if (--sessions === 0) process.umask(userUmask);
 }
 
 class Session {
@@ -72,12 +86,14 @@ class Session {
   private doneOperations = 0;
   private doneFiles = 0;
   private stopTimer: NodeJS.Timeout | undefined;
+  private ticker: NodeJS.Timeout | undefined;
   private stoppedByTime = false;
   private sourceMoved = false; // something vanished or kept changing while it was read
 
   constructor(private readonly request: SyncRequest, private readonly listener: SessionListener) {
     const { options } = request;
     this.options = options;
+    this.resolver.keepsTimes = options.attributes.times;
     const { threads, stopAt } = options;
     this.threads = threads ?? Math.min(availableParallelism(), MAX_THREADS);
     if (stopAt !== undefined) {
@@ -94,6 +110,8 @@ class Session {
 
   async run(umask: number): Promise<Outcome> {
     const { posix, options, request, outcome } = this;
+    // While workers are at one large file, nothing else would wake the main thread to tell how far they are.
+    if (this.listener.progress !== undefined) this.ticker = setInterval(() => this.tick(), PROGRESS_EVERY);
     this.tellLacks();
     const sources = openSources(posix, request.sources, options);
     for (const mount of sources.mounts) this.handles.push(mount.fd);
@@ -118,8 +136,9 @@ class Session {
       findings.transferFiles -= saved.files;
       findings.transferBytes -= saved.bytes;
       findings.bytesNeeded -= saved.space;
+      findings.linkedNew = saved.created;
     }
-    await this.findMoves(findings, setup);
+    if (sources.missing === 0) await this.findMoves(findings, setup);
     const totals = this.totals(findings, target);
     outcome.totals = totals;
     this.guard(findings, sources, target);
@@ -129,6 +148,7 @@ class Session {
     const deletes = options.delete.when !== undefined && !this.shared.aborted && this.mayDelete(findings, sources);
     if (options.dryRun) {
       preview(this.store, this.resolver, this.listener, deletes || options.delete.when === undefined ? (options.delete.when ?? 'after') : undefined, options.delete.maxDelete, outcome, () => this.shared.aborted);
+      this.guardDeletions(findings, sources);
       return this.finish();
     }
     await this.apply(sources, target, altRoots, umask, findings, deletes);
@@ -138,6 +158,8 @@ class Session {
 
   async close(): Promise<void> {
     clearTimeout(this.stopTimer);
+    clearInterval(this.ticker);
+    this.shared.abort(); // where an error ended the session, its threads may still be at work
     await this.pool.close();
     this.store.close();
     for (const fd of this.handles) this.posix.close(fd);
@@ -174,16 +196,21 @@ class Session {
   private scanSetup(sources: Sources, target: Target, altRoots: number[], umask: number): ScanSetup {
     const { posix, options, request } = this;
     const root = posix.euid === 0;
-    const traits: TargetTraits | undefined = target.fd < 0 ? undefined : probeTarget(posix, target.fd, { mayWrite: !options.dryRun });
+    // A target that is yet to be made is judged by the folder it will stand in, as far as that tells without being written to.
+    const place = target.fd >= 0 || request.target === undefined ? target.fd : openNearest(posix, target.path);
+    const traits: TargetTraits | undefined = place < 0 ? undefined : probeTarget(posix, place, { mayWrite: target.fd >= 0 && !options.dryRun });
     const foldsCase = traits?.caseInsensitive === true;
     const foldsUnicode = traits?.foldsUnicode === true;
+    const lost = cannotHold(posix, traits, options);
+    const granularityNs = traits?.timeGranularity ?? (posix.lacks.has('nanoseconds') ? 2000 : 1);
+    if (place !== target.fd && place >= 0) posix.close(place);
     const alias = target.alias;
     if (alias !== undefined) this.renameSingle(sources, alias);
     return {
       options, mounts: sources.mounts, selection: sources.selection, target: target.fd, targetFollowed: this.targetFollowed(sources), altRoots, sideFolders: sideFolders(posix, target, options, altRoots),
       facts: {
-        granularityNs: traits?.timeGranularity ?? (posix.lacks.has('nanoseconds') ? 2000 : 1),
-        setsOwner: root || options.attributes.fakeSuper.target, groups: [...posix.groups, posix.egid], umask, makesDevices: root, cannotHold: traits === undefined ? [] : cannotHold(traits, options),
+        granularityNs, setsOwner: root || options.attributes.fakeSuper.target, groups: [...posix.groups, posix.egid], umask,
+        makesDevices: root && !posix.lacks.has('devices') && !lost.includes('special files'), cannotHold: lost,
       },
       newRootPerms: target.fd < 0 && request.target !== undefined && !options.attributes.perms ? inheritedByRoot(posix, target) : -1,
       foldsNames: foldsCase ? (foldsUnicode ? 'both' : 'case') : foldsUnicode ? 'unicode' : 'no',
@@ -227,16 +254,22 @@ class Session {
   private async findMoves(findings: ScanFindings, setup: ScanSetup): Promise<void> {
     const { when, detectMoves } = this.options.delete;
     if ((when !== 'after' && when !== 'delay') || !detectMoves || this.options.replace.backup || findings.removableFiles === 0 || findings.creates.files === 0 || findings.incomplete) return;
-    const candidates = this.resolver.findMoves(this.store);
-    if (candidates.length === 0) return;
-    const same = await proveMoves(this.posix, setup, this.pool, this.shared, this.threads, candidates);
-    candidates.forEach((candidate, k) => {
-      if (same[k] !== true) return;
-      this.resolver.move(candidate);
-      findings.bytesNeeded -= Math.min(findings.bytesNeeded, candidate.pair.size);
-      findings.transferFiles--;
-      findings.transferBytes -= candidate.pair.size;
-    });
+    const refuted: MoveCandidate[] = [];
+    for (let round = 0; round < MOVE_ROUNDS; round++) {
+      const candidates = this.resolver.findMoves(this.store, refuted);
+      if (candidates.length === 0) return;
+      const same = await proveMoves(this.posix, setup, this.pool, this.shared, this.threads, candidates);
+      const failed = candidates.filter((_, k) => same[k] !== true);
+      candidates.forEach((candidate, k) => {
+        if (same[k] !== true) return;
+        this.resolver.move(candidate);
+        findings.bytesNeeded -= Math.min(findings.bytesNeeded, candidate.pair.size);
+        findings.transferFiles--;
+        findings.transferBytes -= candidate.pair.size;
+      });
+      if (failed.length === 0 || this.shared.aborted) return;
+      refuted.push(...failed);
+    }
   }
 
   private totals(findings: ScanFindings, target: Target): PlanTotals {
@@ -250,10 +283,17 @@ class Session {
     };
   }
 
+  /** --delete-limit, for deletions that would really be carried out. A dry run shows the plan first. */
+  private guardDeletions(findings: ScanFindings, sources: Sources): void {
+    const { delete: deletion } = this.options;
+    if (deletion.when === undefined || sources.missing > 0 || (findings.incomplete && !deletion.ignoreErrors)) return;
+    guardDeletions(findings, deletion, this.resolver.moves);
+  }
+
   private guard(findings: ScanFindings, sources: Sources, target: Target): void {
     const { options, posix } = this;
-    if (options.delete.when !== undefined && !findings.incomplete) guardDeletions(findings, options.delete, this.resolver.moves);
     if (options.dryRun) return;
+    this.guardDeletions(findings, sources);
     const fd = target.fd >= 0 ? target.fd : openNearest(posix, target.path);
     if (fd < 0) return;
     try {
@@ -302,8 +342,9 @@ class Session {
       this.lock(target);
     }
     const backupRoot = openSideFolder(posix, target, replace.backup ? replace.backupDir : undefined, '--backup-dir', true, umask);
+    if (backupRoot >= 0) this.handles.push(backupRoot);
     const tempRoot = openSideFolder(posix, target, replace.tempDir, '--temp-dir', false, umask);
-    for (const fd of [backupRoot, tempRoot]) if (fd >= 0) this.handles.push(fd);
+    if (tempRoot >= 0) this.handles.push(tempRoot);
     const setup: ApplySetup = {
       options, umask, targetRoot: target.fd, altRoots, backupRoot, tempRoot, mounts: sources.mounts, targetFollowed: this.targetFollowed(sources), alias: target.alias,
       sessionTag: randomBytes(6).toString('hex'), marksIncomplete: probeTarget(posix, target.fd).stickyFiles === true,
@@ -404,18 +445,20 @@ function absolute(path: ByteString): ByteString {
   return (path === '' || path === '.' ? here : `${here}/${path}`) as ByteString;
 }
 
-/** Classes that were asked for and that the target's file system does not hold. Only what is sure is said. */
-function cannotHold(traits: TargetTraits, options: SessionOptions): LostClass[] {
+/** Classes that were asked for and that the target's file system, or this way to it, does not hold. Only what is sure is said. */
+function cannotHold(posix: Posix, traits: TargetTraits | undefined, options: SessionOptions): LostClass[] {
   const a = options.attributes;
   const lost: LostClass[] = [];
-  const check = (wanted: boolean, holds: boolean | undefined, kind: LostClass): void => {
-    if (wanted && holds === false) lost.push(kind);
+  const check = (wanted: boolean, holds: () => boolean | undefined, kind: LostClass): void => {
+    if (wanted && holds() === false) lost.push(kind);
   };
-  check(a.acls, a.acls ? traits.acls : true, 'acls');
-  check(a.xattrs, a.xattrs ? traits.userXattrs : true, 'xattrs');
-  check(a.links, traits.symlinks, 'symlinks');
-  check(a.owner || a.group, a.owner || a.group ? traits.owners : true, 'owners');
-  check(a.perms, traits.modes, 'permissions');
-  check(a.specials, traits.fifos, 'special files');
+  const { lacks } = posix;
+  check(a.acls && !a.fakeSuper.target, () => !lacks.has('xattrs') && traits?.acls, 'acls');
+  check(a.xattrs, () => !lacks.has('xattrs') && traits?.userXattrs, 'xattrs');
+  if (a.fakeSuper.target) return lost; // all else is kept in attributes of plain files
+  check(a.links, () => traits?.symlinks, 'symlinks');
+  check(a.owner || a.group, () => traits?.owners, 'owners');
+  check(a.perms, () => traits?.modes, 'permissions');
+  check(a.specials || a.devices, () => !lacks.has('fifos') && traits?.fifos, 'special files');
   return lost;
 }

@@ -9,7 +9,7 @@ const vectors = JSON.parse(readFileSync('fixtures/delta/xxh3.json', 'utf8')) as 
 
 /** Canonical (big-endian) hex of a little-endian digest: high half first. */
 function canonical(bytes: Buffer): string {
-  return Buffer.from(bytes).reverse().toString('hex');
+  return Buffer.from(bytes.toReversed()).toString('hex');
 }
 
 function words(seed: string): [low: number, high: number] {

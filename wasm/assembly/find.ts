@@ -8,6 +8,8 @@ import { mixBefore, nextAnchor } from './sums';
 
 /** Most blocks of one key: further ones are found by their neighbours only, so that hostile data cannot make chains long. */
 const MOST_OF_A_KEY: u32 = 16;
+/** Longest chain, whatever its keys: in honest tables none comes near. */
+const MOST_IN_A_CHAIN: u32 = 64;
 const NONE: u32 = 0xffffffff;
 
 @inline function spread(key: u32): u32 { return key * 0x9E3779B1; }
@@ -25,6 +27,7 @@ export function fillTable(table: usize, keys: usize, strongs: usize, offsets: us
     const h = spread(key);
     let link = heads + ((h >> headShift) << 2);
     let same: u32 = 0;
+    let steps: u32 = 0;
     let known = false;
     while (!known) {
       const block = load<u32>(link);
@@ -33,6 +36,7 @@ export function fillTable(table: usize, keys: usize, strongs: usize, offsets: us
         same++;
         known = same == MOST_OF_A_KEY || load<u64>(strongs + ((block - 1) << 3)) == load<u64>(strongs + ((i as usize) << 3));
       }
+      if (++steps == MOST_IN_A_CHAIN) known = true;
       link = next + ((block - 1) << 2);
     }
     if (known) continue;

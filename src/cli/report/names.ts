@@ -26,7 +26,10 @@ export class Names {
   constructor(sources: readonly ByteString[], options: SessionOptions) {
     const relative = options.walk.relative;
     this.sources = sources.map((source) => (relative ? relativeSource(source) : plainSource(source)));
-    this.rootIsListed = relative
+    const listed = options.filesFrom;
+    if (listed !== undefined) {
+      this.rootIsListed = listed.some((path) => (relative ? path.startsWith('./') || /(^|\/)\.\/*$/.test(path) : /(^|\/)\.{0,2}$/.test(path)));
+    } else this.rootIsListed = relative
       ? sources.some((s) => s.startsWith('./') || /(^|\/)\.\/*$/.test(s))
       : this.sources.some((s) => s.first === undefined);
   }

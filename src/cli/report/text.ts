@@ -4,7 +4,7 @@
  *
  * A line is printed when its operation was carried out (or planned, with -n); a failed one is told by its problem.
  */
-import { Item, OpKind, type Operation, type SessionOptions } from '../../plan/index.js';
+import { Item, OpKind, Reason, type Operation, type SessionOptions } from '../../plan/index.js';
 import { fromText, S_IFDIR, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
 import type { OutputOptions } from '../options/output.js';
 import { entryType } from './itemize.js';
@@ -85,11 +85,16 @@ export class TextReport implements Part {
     log?.operation(op, path, names.short(op, path));
     if (result === 'done') {
       this.backedUp(op, at);
+      this.sourceRemoved(op, path);
       if (op.kind === OpKind.File && (op.item & Item.Transfer) !== 0) progress?.fileDone(op.size);
     }
   }
 
   problem(problem: Problem): void {
+    if (problem.code === 'not-empty') { // no error: what is protected stays, and with it its folder. rsync's own words
+      this.info(`cannot delete non-empty directory: ${problem.path}`, true);
+      return;
+    }
     const line = problemLine(problem, this.roots);
     this.parts.screen.error(line);
     this.parts.log?.line(line);
@@ -174,6 +179,14 @@ export class TextReport implements Part {
     if (op.kind === OpKind.Attributes || op.kind === OpKind.Note || op.kind === OpKind.Move) return;
     const folder = replace.backupDir === undefined ? '' : trimmed(replace.backupDir) + '/';
     this.info(`backed up ${path} to ${folder}${path}${replace.suffix}`, true);
+  }
+
+  /** `sender removed x`: with --remove-source-files, what the target has now. */
+  private sourceRemoved(op: Operation, path: RelPath): void {
+    const { options, output } = this.parts;
+    if (!options.replace.removeSourceFiles || output.info.REMOVE < 1 || entryType(op) === S_IFDIR || op.kind === OpKind.Delete) return;
+    if (op.kind === OpKind.Note && op.reason !== Reason.Unchanged) return;
+    this.info(`sender removed ${path}`, true);
   }
 
   /** A line of information: shown unless -q was given, and logged where rsync logs it. */

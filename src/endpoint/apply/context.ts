@@ -81,8 +81,8 @@ export interface FolderContext {
   fresh: boolean;
   setgid: boolean;
   gid: number;
-  /** It is the user's own and was made u+rwx to work in it: `leaveFolder` must be called even where nothing else is to be set. */
-  widened?: boolean;
+  /** Permissions it had before it, the user's own, was made u+rwx to work in it: then `leaveFolder` must be called even where nothing else is to be set. */
+  narrow?: number;
   /** It has a default ACL, so that new entries do not get exactly the mode asked for. Undefined: taken as yes. */
   defaultAcl?: boolean;
 }

@@ -27,7 +27,7 @@ export function enterFolder(ctx: ApplyContext, parent: FolderContext | undefined
   const type = op.expected.mode & S_IFMT;
   const stands = type === S_IFDIR; // --keep-dirlinks: a symlink to a folder was planned as that folder; `targetFolders` follows it
   let made = false;
-  let opened = false;
+  let narrow: number | undefined;
   if (!stands) {
     const up: FolderContext = parent ?? { path: parentOf(path), fd: at, fresh: false, setgid: false, gid: -1 };
     up.fd = at;
@@ -35,10 +35,11 @@ export function enterFolder(ctx: ApplyContext, parent: FolderContext | undefined
     if (error < 0) return undefined;
     made = error === MADE;
   } else if (ctx.posix.euid !== 0 && (op.expected.mode & 0o700) !== 0o700 && op.expected.uid === ctx.posix.euid && type === S_IFDIR) {
-    opened = ctx.posix.chmod(at, name, (op.expected.mode & 0o7777) | 0o700) === 0; // it may not even be readable; a failure shows on opening
+    const perms = op.expected.mode & 0o7777;
+    if (ctx.posix.chmod(at, name, perms | 0o700) === 0) narrow = perms; // it may not even be readable; a failure shows on opening
   }
   const folder = describeFolder(ctx, path, made, made ? parent?.defaultAcl : undefined);
-  if (folder !== undefined && opened) folder.widened = true;
+  if (folder !== undefined && narrow !== undefined) folder.narrow = narrow;
   return folder;
 }
 
@@ -77,7 +78,7 @@ function make(ctx: ApplyContext, parent: FolderContext, name: ByteString, standi
  * The context of a folder that stands. `made`: by this session just now (then it counts as fresh if it really is ours
  * alone). Also for sessions that come back to a folder later. Undefined after a Problem.
  */
-export function describeFolder(ctx: ApplyContext, path: RelPath, made: boolean, inheritedAcl?: boolean): FolderContext | undefined {
+export function describeFolder(ctx: ApplyContext, path: RelPath, made: boolean, inheritedAcl?: boolean, toWrite = true): FolderContext | undefined {
   const { posix } = ctx;
   const { table } = scratchOf(ctx);
   const fd = ctx.targetFolders.open(path);
@@ -94,25 +95,30 @@ export function describeFolder(ctx: ApplyContext, path: RelPath, made: boolean, 
   const uid = table.uid(TARGET);
   // What opened under the name is taken for the folder just made only if it looks like that; else nothing is assumed of it.
   const fresh = made && uid === posix.euid && (perms & 0o1777) === 0o700;
-  const widened = !fresh && posix.euid !== 0 && uid === posix.euid && (perms & 0o700) !== 0o700;
-  if (widened) posix.fchmod(fd, perms | 0o700);
+  const widens = toWrite && !fresh && posix.euid !== 0 && uid === posix.euid && (perms & 0o700) !== 0o700;
+  if (widens) posix.fchmod(fd, perms | 0o700);
   const defaultAcl = inheritedAcl ?? typeof posix.fgetXattr(fd, DEFAULT_ACL) !== 'number';
-  return { path, fd, fresh, setgid: (perms & 0o2000) !== 0, gid: table.gid(TARGET), widened, defaultAcl };
+  return { path, fd, fresh, setgid: (perms & 0o2000) !== 0, gid: table.gid(TARGET), defaultAcl, ...(widens ? { narrow: perms } : {}) };
 }
 
 /** Sets a folder's own attributes when all below it is done, and takes back what entering it has widened. */
 export function leaveFolder(ctx: ApplyContext, folder: FolderContext, op: Operation): void {
   const { posix } = ctx;
   const s = scratchOf(ctx);
+  const passed = op.mode === 0; // it was only opened for what is below: it has no attributes of its own in the plan
   const fd = ctx.targetFolders.open(folder.path);
   if (fd < 0) {
-    cannotOpen(ctx, folder.path, fd);
+    if (!passed || fd !== -Errno.ENOENT) cannotOpen(ctx, folder.path, fd); // what was deleted meanwhile needs nothing any more
     return;
   }
   folder.fd = fd;
   if (ctx.options.replace.fsync) {
     const error = posix.fsync(fd);
     if (error < 0) report(ctx, folder.path, 'target', 'write-failed', `cannot write the folder to disk: ${errnoText(error)}`, error);
+  }
+  if (passed) {
+    if (folder.narrow !== undefined) posix.fchmod(fd, folder.narrow);
+    return;
   }
   const error = posix.fstat(fd, s.table, TARGET);
   if (error < 0) {
@@ -121,7 +127,7 @@ export function leaveFolder(ctx: ApplyContext, folder: FolderContext, op: Operat
   }
   const perms = s.table.perms(TARGET);
   const e = op.expected;
-  const bits = folder.fresh || folder.widened === true || (e.mode & S_IFMT) !== S_IFDIR ? op.set | SetBits.Mode : op.set;
+  const bits = folder.fresh || folder.narrow !== undefined || (e.mode & S_IFMT) !== S_IFDIR ? op.set | SetBits.Mode : op.set;
   if (bits === 0) return;
   // Without -p a new folder keeps the setgid bit that its parent handed down.
   const handedDown = folder.fresh && !ctx.options.attributes.perms && folder.setgid ? 0o2000 : 0;

@@ -26,7 +26,7 @@ export function removeEntry(ctx: ApplyContext, folder: FolderContext, op: Operat
   }
 
   const { backup, suffix } = ctx.options.replace;
-  if (backup && mode !== INCOMPLETE_MODE && (ctx.backupRoot >= 0 || !(suffix !== '' && op.name.endsWith(suffix)))) {
+  if (backup && mode !== INCOMPLETE_MODE && op.reason !== Reason.Incomplete && (ctx.backupRoot >= 0 || !(suffix !== '' && op.name.endsWith(suffix)))) {
     switch (makeBackup(ctx, folder, op.name, 'rename')) {
       case 'failed': return false;
       case 'moved': countType(ctx.counters.deleted, mode); return true;

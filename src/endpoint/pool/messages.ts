@@ -46,7 +46,9 @@ export type ToWorker =
   | { kind: 'finish-scan' }
   | { kind: 'apply-setup'; setup: ApplySetup }
   | { kind: 'apply'; id: number; parts: ApplyPart[] }
-  | { kind: 'compare'; id: number; pairs: ComparePair[]; mounts: number[]; target: number };
+  | { kind: 'compare'; id: number; pairs: ComparePair[]; mounts: number[]; target: number }
+  /** The end: what is open is closed, and the thread is over. */
+  | { kind: 'close' };
 
 export type FromWorker =
   | { kind: 'chunk'; task: number; stream: 0 | 1; bytes: Uint8Array }

@@ -17,6 +17,7 @@ type Handler = (worker: PoolWorker, message: FromWorker) => void;
 export class WorkerPool {
   readonly workers: PoolWorker[] = [];
   private readonly threads: Worker[] = [];
+  private readonly ended = new Set<Worker>();
   private handler: Handler = () => undefined;
   private failed: ((error: Error) => void) | undefined;
   private failure: Error | undefined;
@@ -44,13 +45,21 @@ export class WorkerPool {
         this.failure = error instanceof Error ? error : new Error(String(error));
         this.failed?.(this.failure);
       });
+      thread.on('exit', () => this.ended.add(thread));
       this.threads.push(thread);
       this.workers.push(worker);
     }
   }
 
-  /** Ends all threads. */
+  /** Ends all threads. They close their handles themselves: those belong to the process and would stay open in it. */
   async close(): Promise<void> {
-    await Promise.all(this.threads.map((thread) => thread.terminate()));
+    this.handler = () => undefined;
+    this.failed = undefined;
+    await Promise.all(this.threads.map((thread, k) => {
+      if (this.ended.has(thread)) return undefined;
+      const end = new Promise<void>((resolve) => { thread.once('exit', () => resolve()); });
+      this.workers[k]?.post({ kind: 'close' });
+      return end;
+    }));
   }
 }

@@ -67,6 +67,11 @@ export function serve(): void {
       case 'compare':
         say({ kind: 'compared', id: message.id, same: compareFiles(posix, message.mounts, message.target, message.pairs, shared) });
         break;
+      case 'close':
+        walker?.close();
+        runner?.close();
+        port.close();
+        break;
     }
   });
 }

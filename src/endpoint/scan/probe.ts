@@ -2,9 +2,9 @@
  * EntryProbe: answers the planner's questions about the two entries at hand with the disk: same content,
  * same lists of attributes, link texts. One is reused for all entries; buffers are made when first needed.
  */
-import type { Posix } from '../../fs/index.js';
+import { Errno, type Posix } from '../../fs/index.js';
 import {
-  ACCESS_ACL, aclFromMode, DEFAULT_ACL, fitAclToMode, mapAcl, parseAcl, sameAcl, sameBeyondMode, sameXattrs, sortXattrs,
+  ACCESS_ACL, aclFromMode, decodeFakeAcl, DEFAULT_ACL, FAKE_ACCESS_ACL, FAKE_DEFAULT_ACL, fitAclToMode, mapAcl, parseAcl, sameAcl, sameBeyondMode, sameXattrs, sortXattrs,
   type Acl, type IdMapper, type Probe, type SessionOptions, type Xattr, type XattrPolicy,
 } from '../../plan/index.js';
 import { xattrPolicy } from '../xattrs.js';
@@ -12,6 +12,8 @@ import { EMPTY, S_IFDIR, type ByteString } from '../../tree/index.js';
 
 /** Bytes compared at a time. */
 const SLICE = 1 << 18;
+/** Bytes of a symlink's text on Linux. */
+const LONGEST_LINK = 4095;
 
 export class EntryProbe implements Probe {
   private sourceAt = -1;
@@ -75,12 +77,26 @@ export class EntryProbe implements Probe {
 
   /** Text of the source's symlink, or -errno. */
   sourceLink(): ByteString | number {
-    return this.posix.readlink(this.sourceAt, this.sourceName);
+    return this.linkText(this.sourceAt, this.sourceName, this.options.attributes.fakeSuper.source);
   }
 
   targetLink(): ByteString {
-    const text = this.posix.readlink(this.targetFolder, this.targetName);
+    const text = this.linkText(this.targetFolder, this.targetName, this.options.attributes.fakeSuper.target);
     return typeof text === 'number' ? EMPTY : text;
+  }
+
+  /** With --fake-super a symlink may be kept as a regular file that holds its text. */
+  private linkText(at: number, name: ByteString, fake: boolean): ByteString | number {
+    const { posix } = this;
+    const text = posix.readlink(at, name);
+    if (!fake || text !== -Errno.EINVAL) return text;
+    const fd = posix.open(at, name, { read: true, nonBlock: true });
+    if (fd < 0) return fd;
+    const buffer = Buffer.allocUnsafe(LONGEST_LINK + 1);
+    const got = posix.read(fd, buffer, 0, buffer.length, 0);
+    posix.close(fd);
+    if (got < 0) return got;
+    return got === 0 || got > LONGEST_LINK ? -Errno.EINVAL : (buffer.latin1Slice(0, got) as ByteString);
   }
 
   sameContent(): boolean {
@@ -113,17 +129,13 @@ export class EntryProbe implements Probe {
 
   sameAcl(mode: number): boolean {
     if (this.sourceAt < 0 || this.targetFolder < 0) return true;
-    const wanted = this.acl(this.namesAtSource(), this.sourceAt, this.sourceName, ACCESS_ACL, true);
-    const actual = this.acl(this.namesAtTarget(), this.targetFolder, this.targetName, ACCESS_ACL, false);
+    const wanted = this.acl(ACCESS_ACL, true, mode);
+    const actual = this.acl(ACCESS_ACL, false, mode);
     if (wanted !== undefined || actual !== undefined) {
       const plain = aclFromMode(mode);
       if (!sameBeyondMode(fitAclToMode(wanted ?? plain, mode), actual ?? plain)) return false;
     }
-    if (this.type !== S_IFDIR) return true;
-    return sameAcl(
-      this.acl(this.namesAtSource(), this.sourceAt, this.sourceName, DEFAULT_ACL, true),
-      this.acl(this.namesAtTarget(), this.targetFolder, this.targetName, DEFAULT_ACL, false),
-    );
+    return this.type !== S_IFDIR || sameAcl(this.acl(DEFAULT_ACL, true, mode), this.acl(DEFAULT_ACL, false, mode));
   }
 
   sameXattrs(): boolean {
@@ -147,11 +159,15 @@ export class EntryProbe implements Probe {
     return sameXattrs(sortXattrs(wanted), sortXattrs(actual));
   }
 
-  private acl(names: readonly ByteString[], at: number, entry: ByteString, attribute: ByteString, source: boolean): Acl | undefined {
-    if (!names.includes(attribute)) return undefined;
-    const value = this.value(at, entry, attribute);
+  /** A list of either side, the source's with its ids mapped. Parts that a fake-super tree leaves out come from `mode`. */
+  private acl(list: ByteString, source: boolean, mode: number): Acl | undefined {
+    const { fakeSuper } = this.options.attributes;
+    const fake = source ? fakeSuper.source : fakeSuper.target;
+    const attribute = !fake ? list : list === ACCESS_ACL ? FAKE_ACCESS_ACL : FAKE_DEFAULT_ACL;
+    if (!(source ? this.namesAtSource() : this.namesAtTarget()).includes(attribute)) return undefined;
+    const value = source ? this.value(this.sourceAt, this.sourceName, attribute) : this.value(this.targetFolder, this.targetName, attribute);
     if (typeof value === 'number') return undefined;
-    const acl = parseAcl(value);
+    const acl = fake ? decodeFakeAcl(value, mode) : parseAcl(value);
     return acl === undefined || !source ? acl : mapAcl(acl, this.ids);
   }
 

@@ -58,6 +58,7 @@ export class RemovalList {
       if (folder === undefined) continue;
       if (!removeContents(context, joinPath(path, folder), folder, stream, scopes)) {
         all = false;
+        context.problem({ code: 'not-empty', phase: 'plan', side: 'target', path: joinPath(path, folder), severity: 'warning', message: 'the folder is not empty: it is not deleted' });
         continue;
       }
       open();

@@ -88,6 +88,8 @@ export interface ScanFindings {
   incomplete: boolean;
   /** Operations that belong to a hard-link group: the session resolves the groups before the plan is final. */
   grouped: number;
+  /** How many of the created entries turn out to be links to one that exists or is made anyway; 0 until the session has resolved the groups. */
+  linkedNew: number;
   /** Regular files with content that would be deleted: what moves may be found among. */
   removableFiles: number;
   /** Bytes that new content will take, and that replaced and deleted files give back. */

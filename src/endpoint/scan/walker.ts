@@ -23,7 +23,7 @@ import { NameTwins } from './name-twins.js';
 import { PlanStream } from './plan-stream.js';
 import { countRemoval, isSideFolder, RemovalList, type RemovalContext } from './removal.js';
 import { Open, type SelectionNode } from './selection.js';
-import { countType, spaceFor, typeCounts, type FolderRun, type LostClass, type PlanSink, type ScanFindings, type ScanSetup } from './types.js';
+import { type TypeCounts, countType, spaceFor, typeCounts, type FolderRun, type LostClass, type PlanSink, type ScanFindings, type ScanSetup } from './types.js';
 
 /** How a walker and its surroundings talk while it works. */
 export interface WalkSignals {
@@ -305,7 +305,7 @@ export class Walker {
     this.scratch.write(op);
     const restore = this.scratch.take();
 
-    if (open !== Open.No && path !== '' && options.walk.oneFileSystem > 0 && owners.length > 0 && this.crossesDevice(owners[0] as number)) open = Open.No;
+    if (open !== Open.No && path !== '' && options.walk.oneFileSystem > 0 && owners.length > 0 && !this.own.sameDevice(0, this.deviceOf(owners[0] as number, path), 0)) open = Open.No;
     const handles = { source: layers.map((l) => l.fd), target };
     const scopes = path === '' ? this.filters.root(handles) : this.filters.enter(frame.scopes, name, handles);
     const folder: Folder = {
@@ -404,7 +404,11 @@ export class Walker {
       this.skipped(folder, name, r, Reason.NotRegular);
       return;
     }
-    if (options.walk.oneFileSystem > 1 && child === undefined && !this.listing.table.sameDevice(r, this.mountDevice(owners[0] as number), 0)) return;
+    if (options.walk.oneFileSystem > 1 && child?.named !== true && !this.listing.table.sameDevice(r, this.deviceOf(owners[0] as number, path), 0)) {
+      this.skipped(folder, name, r, Reason.MountPoint);
+      if (j >= 0) this.extraneous(folder, j, removes, Reason.Extraneous);
+      return;
+    }
     if (options.walk.pruneEmptyDirs && folder.scopes.target?.excludes(name, true) !== true && !this.holdsFiles(owners, path, folder.scopes, name, open, child)) {
       if (j >= 0) this.extraneous(folder, j, removes, Reason.Extraneous);
       return;
@@ -456,7 +460,10 @@ export class Walker {
     }
     const text = type === S_IFLNK ? this.linkText(link) : link;
     const obstacle = t !== undefined && t.type(tr) !== type;
-    if (obstacle && t !== undefined && t.isDir(tr)) this.clearObstacle(folder, name, path, t, tr);
+    if (obstacle && t !== undefined && t.isDir(tr) && !this.clearObstacle(folder, name, path)) {
+      this.problem({ code: 'write-failed', phase: 'plan', side: 'target', path, errno: Errno.ENOTEMPTY, severity: 'error', message: 'a folder that is not empty stands in the way' });
+      return;
+    }
     const op = this.planner.entry(name, s, r, t, tr, obstacle, text, probe);
     op.layer = this.listing.mountOf(i);
     const lacks = t === undefined || obstacle || op.reason === Reason.Incomplete;
@@ -486,8 +493,9 @@ export class Walker {
         const need = spaceFor(op.size, op.allocated);
         findings.bytesNeeded += need;
         if (op.expected.mode !== 0) {
-          findings.bytesReplaced += Math.min(op.expected.size, need);
-          findings.largestReplaced = Math.max(findings.largestReplaced, need);
+          const given = Math.min(op.expected.size, need);
+          findings.bytesReplaced += given;
+          findings.largestReplaced = Math.max(findings.largestReplaced, given);
         }
       } else if (op.kind === OpKind.Attributes) findings.attributeChanges++;
       this.noteLost(op, path);
@@ -568,7 +576,7 @@ export class Walker {
     this.findings.targetEntries++;
     if (folder.scopes.target?.excludes(name, t.isDir(r)) === true) return;
     if (t.isDir(r) && !this.deletes && !this.setup.options.delete.force && !this.isEmptyOnTarget(path)) {
-      this.problem({ code: 'not-empty', phase: 'plan', side: 'target', path, severity: 'warning', message: 'the folder is not empty; it is not deleted' });
+      this.problem({ code: 'not-empty', phase: 'plan', side: 'target', path, severity: 'warning', message: 'the folder is not empty: it is not deleted' });
       return;
     }
     countRemoval(this.findings, t, r);
@@ -610,24 +618,35 @@ export class Walker {
     this.removals.write(this.removal, folder.path, stream, folder.scopes, open);
   }
 
-  /** A folder stands where the source has something else: what is in it goes first, with --delete or --force. */
-  private clearObstacle(folder: Folder, name: ByteString, path: RelPath, t: StatTable, tr: number): void {
-    if (!this.deletes && !this.setup.options.delete.force) return; // apply reports the folder that is not empty
+  /**
+   * A folder stands where the source has something else: what is in it goes first, with --delete or --force. False where
+   * something stays in it, so that it cannot go.
+   */
+  private clearObstacle(folder: Folder, name: ByteString, path: RelPath): boolean {
+    const fd = this.target?.open(path) ?? -1;
+    if (fd < 0) return true; // whoever removes it tells why that cannot be
+    const inner = new Listing(this.posix);
+    if (inner.readFolder(fd) < 0) return true;
+    const { delete: deletion, replace } = this.setup.options;
+    if (!this.deletes && !deletion.force) return inner.length === 0;
     this.useFolder(folder);
     const list = new RemovalList();
-    const fd = this.target?.open(path) ?? -1;
-    if (fd < 0) return;
-    const inner = new Listing(this.posix);
-    if (inner.readFolder(fd) < 0) return;
+    const before = leaves(this.findings.deletes);
+    let all = true;
     const scopes = this.filters.enter(folder.scopes, name, { source: [], target: fd }, true);
     for (let k = 0; k < inner.length; k++) {
       const r = inner.record(k);
-      if (r < 0 || scopes.target?.excludes(inner.names[k] as ByteString, inner.table.isDir(r)) === true) continue;
+      if (r < 0) continue;
+      if (scopes.target?.excludes(inner.names[k] as ByteString, inner.table.isDir(r)) === true) {
+        all = false;
+        continue;
+      }
       countRemoval(this.findings, inner.table, r);
       list.add(this.planner, inner.names[k] as ByteString, inner.table, r, Reason.ObstacleInWay);
     }
-    list.write(this.removal, path, this.plan, scopes, () => this.plan.within(path));
-    void t; void tr;
+    if (!list.write(this.removal, path, this.plan, scopes, () => this.plan.within(path))) all = false;
+    // Backups stay beside what they are of: then the folder is not empty either.
+    return all && !(replace.backup && replace.backupDir === undefined && leaves(this.findings.deletes) > before);
   }
 
   // ---------------------------------------------------------------- small things
@@ -702,13 +721,20 @@ export class Walker {
     return perms;
   }
 
-  private mountDevice(mount: number): StatTable {
-    this.posix.fstat((this.setup.mounts[mount] as { fd: number }).fd, this.rootDevice, 0);
+  /** The file system that -x keeps to at a path: that of the argument it lies in (or, on the way to one, leads to). */
+  private deviceOf(mount: number, path: RelPath): StatTable {
+    let node: SelectionNode | undefined = this.setup.selection;
+    let argument = EMPTY;
+    let at = EMPTY;
+    for (const part of path === '' ? [] : (path.split('/') as ByteString[])) {
+      node = node.children?.get(part);
+      if (node === undefined) break;
+      at = joinPath(at, part);
+      if (node.named || node.implied) argument = at;
+    }
+    const fd = (this.source[mount] as FolderCache).open(argument);
+    if (fd >= 0) this.posix.fstat(fd, this.rootDevice, 0);
     return this.rootDevice;
-  }
-
-  private crossesDevice(mount: number): boolean {
-    return !this.own.sameDevice(0, this.mountDevice(mount), 0);
   }
 
   /** A link's text as it shall stand on the target. */
@@ -821,6 +847,11 @@ function leftAlone(compare: CompareOptions, obstacle: boolean): Reason | false {
   return compare.existing || compare.ignoreNonExisting ? Reason.TargetMissing : false;
 }
 
+/** Entries that are no folders. */
+function leaves(counts: TypeCounts): number {
+  return counts.files + counts.links + counts.devices + counts.specials;
+}
+
 function named(op: Operation, name: ByteString): Operation {
   op.name = name;
   return op;
@@ -829,7 +860,7 @@ function named(op: Operation, name: ByteString): Operation {
 /** Findings of a walk that has not begun. */
 export function emptyFindings(): ScanFindings {
   return {
-    entries: typeCounts(), targetEntries: 0, totalSize: 0, problems: [], incomplete: false, grouped: 0, removableFiles: 0,
+    entries: typeCounts(), targetEntries: 0, totalSize: 0, problems: [], incomplete: false, grouped: 0, linkedNew: 0, removableFiles: 0,
     bytesNeeded: 0, bytesReplaced: 0, bytesRemoved: 0, largestReplaced: 0, transferFiles: 0, transferBytes: 0, creates: typeCounts(), deletes: typeCounts(),
     attributeChanges: 0, operations: 0, lost: [],
   };

@@ -1,0 +1,87 @@
+/** Deltas from end to end in memory. */
+import { DeltaReader, DeltaSearch, DeltaWriter, Patcher, Signature, SignatureBuilder, SumCollector, type DeltaSink, type SearchOptions, type SearchedSource, type Stretch } from '../../src/delta/index.js';
+import { createKernel, ZERO_SEED, type KernelKind, type Seed } from '../../src/hash/index.js';
+
+/** One token as a test sees it. */
+export type Token = { copy: number; length: number } | { literal: Buffer } | { hole: number };
+
+/** A sink that keeps tokens; neighbouring literals are one. */
+export class Tokens implements DeltaSink {
+  readonly list: Token[] = [];
+  copy(offset: number, length: number): void { this.list.push({ copy: offset, length }); }
+  literal(bytes: Buffer): void {
+    const last = this.list.at(-1);
+    if (last !== undefined && 'literal' in last) last.literal = Buffer.concat([last.literal, bytes]);
+    else this.list.push({ literal: Buffer.from(bytes) });
+  }
+  hole(length: number): void { this.list.push({ hole: length }); }
+  get literals(): number {
+    return this.list.reduce((sum, t) => sum + ('literal' in t ? t.literal.length : 0), 0);
+  }
+  /** How many tokens of each kind: "2 copies, 1 literal of 250 bytes". */
+  get summary(): string {
+    const copies = this.list.filter((t) => 'copy' in t).length;
+    const literals = this.list.filter((t) => 'literal' in t).length;
+    return `${copies} copies, ${literals} literals of ${this.literals} bytes`;
+  }
+}
+
+export interface Setting { readonly kind?: KernelKind; readonly seed?: Seed; readonly pieces?: number; readonly search?: SearchOptions }
+
+export function sign(basis: Buffer, blockLength: number, { kind, seed = ZERO_SEED, pieces = Infinity }: Setting = {}, stretches?: readonly Stretch[]): Signature {
+  const sums = new SumCollector();
+  const builder = new SignatureBuilder(createKernel(kind === undefined ? {} : { kind }), blockLength, seed, sums.add);
+  const all = stretches ?? (basis.length > 0 ? [{ start: 0, length: basis.length }] : []);
+  for (const { start, length } of all) {
+    for (const piece of cut(basis.subarray(start, start + length), pieces)) builder.update(piece);
+    builder.endStretch();
+  }
+  builder.finish();
+  return new Signature(blockLength, basis.length, seed, all, sums.columns());
+}
+
+export function search(signature: Signature, source: Buffer, { kind, pieces = Infinity, search: options = {} }: Setting = {}): { tokens: Tokens; end: SearchedSource } {
+  const tokens = new Tokens();
+  const deltaSearch = new DeltaSearch(createKernel(kind === undefined ? {} : { kind }), signature, tokens, options);
+  for (const piece of cut(source, pieces)) deltaSearch.update(piece);
+  return { tokens, end: deltaSearch.finish() };
+}
+
+/** Tokens → bytes of a delta file. */
+export function encode(tokens: Tokens, basis: { size: number; hash: Buffer }, end: { size: number; hash: Buffer }): Buffer {
+  const parts: Buffer[] = [];
+  const writer = new DeltaWriter((bytes) => parts.push(Buffer.from(bytes)), basis);
+  replay(tokens, writer);
+  writer.finish(end.size, end.hash);
+  return Buffer.concat(parts);
+}
+
+export function replay(tokens: Tokens, sink: DeltaSink): void {
+  for (const token of tokens.list) {
+    if ('copy' in token) sink.copy(token.copy, token.length);
+    else if ('hole' in token) sink.hole(token.hole);
+    else sink.literal(token.literal);
+  }
+}
+
+/** Delta file and basis → source. Holes come out as zeros. */
+export function patch(basis: Buffer, delta: Buffer, pieces = Infinity): Buffer {
+  const out: Buffer[] = [];
+  const patcher = new Patcher(createKernel(), {
+    basisSize: basis.length,
+    mostSize: 128 << 20,
+    readBasis: (offset, into) => basis.copy(into, 0, offset),
+    write: (bytes) => out.push(Buffer.from(bytes)),
+    hole: (length) => out.push(Buffer.alloc(length)),
+  });
+  const reader = new DeltaReader(patcher);
+  for (const piece of cut(delta, pieces)) reader.push(piece);
+  const end = reader.finish();
+  patcher.finish(end.size, end.hash);
+  return Buffer.concat(out);
+}
+
+export function* cut(data: Buffer, pieces: number): Generator<Buffer> {
+  if (pieces === Infinity) yield data;
+  else for (let at = 0; at < data.length; at += pieces) yield data.subarray(at, at + pieces);
+}

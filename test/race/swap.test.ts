@@ -1,0 +1,92 @@
+/**
+ * A folder is exchanged for a symlink to a folder outside, again and again, while sessions run: nothing outside is ever read
+ * into the target, written, changed or deleted.
+ */
+import assert from 'node:assert';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, lstatSync } from 'node:fs';
+import { join } from 'node:path';
+import { sync } from '../../src/index.js';
+import { dir, file, makeTree, readTree, useTempFolder, type Tree } from '../support/index.js';
+import { LATER, THEN } from '../e2e/replace-support.js';
+
+const SECRET = 'never to be copied';
+
+function folder(version: string, mtime: bigint): Tree {
+  const names: Tree = {};
+  for (let k = 0; k < 60; k++) names[`f${k}`] = file(`${version} ${k}`.repeat(30), { mtime });
+  names['in'] = dir({ deep: file(version, { mtime }), victim: file(version, { mtime }) }, { mtime });
+  return names;
+}
+
+describe('folders exchanged for symlinks in mid-run', function () {
+  this.timeout(120_000);
+  const temp = useTempFolder('swap');
+  let swapper: ChildProcess | undefined;
+
+  /** Exchanges `path` for a symlink to `outside` and back as fast as it can. */
+  async function swap(path: string, outside: string): Promise<void> {
+    swapper = spawn('python3', ['-c', `
+import os, sys, ctypes
+libc = ctypes.CDLL(None)
+path, outside = sys.argv[1].encode(), sys.argv[2].encode()
+os.symlink(outside, path + b'.link')
+print('on', flush=True)
+while True:
+    libc.renameat2(-100, path, -100, path + b'.link', 2)  # RENAME_EXCHANGE
+`, path, outside], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(swapper.stdout as NonNullable<ChildProcess['stdout']>, 'data');
+  }
+  async function still(): Promise<void> {
+    if (swapper === undefined) return;
+    const ended = once(swapper, 'exit');
+    swapper.kill('SIGKILL');
+    await ended;
+    swapper = undefined;
+  }
+  afterEach(still);
+
+  const facts = (root: string): string => JSON.stringify([...readTree(root)].map(([path, f]) => [path, f.type, f.mode, f.uid, f.size, String(f.mtime), f.ino, f.nlink]));
+  function contents(root: string): string[] {
+    return readdirSync(root, { recursive: true, encoding: 'utf8' }).map((path) => join(root, path)).filter((path) => lstatSync(path).isFile()).map((path) => readFileSync(path, 'latin1'));
+  }
+
+  const modes = [
+    ['-aH', '--delete'], ['-a', '--delete', '--inplace'], ['-a', '--delete-before', '--delay-updates'], ['-ab', '--delete', '--threads=1'],
+    ['-a', '--delete', '--chmod=F600,D700'], ['-a', '--delete', '--partial-dir=.p', '--no-whole-file'],
+  ];
+  for (const args of modes) {
+    it(`of the target: nothing outside is touched (${args.join(' ')})`, async () => {
+      makeTree(temp.at('src'), { a: dir({ b: dir(folder('new', LATER), { mtime: LATER }) }, { mtime: LATER }), z: file('z', { mtime: LATER }) });
+      makeTree(temp.at('dst'), { a: dir({ b: dir({ ...folder('old', THEN), gone: file('gone'), old: dir({ x: file('x') }) }, { mtime: THEN }) }, { mtime: THEN }) });
+      // Outside has the same names, so that a slip would find something to hit.
+      makeTree(temp.at('outside'), { ...folder('outside', THEN), gone: file('stays'), old: dir({ x: file('stays') }) });
+      const before = facts(temp.at('outside'));
+      await swap(temp.at('dst/a/b'), temp.at('outside'));
+      for (let k = 0; k < 10; k++) {
+        const outcome = await sync({ source: `${temp.at('src')}/`, target: temp.at('dst'), args: [...args, '--exclude=b.link', '-I'] });
+        assert.ok([0, 23, 24].includes(outcome.exitCode), JSON.stringify(outcome.problems));
+        assert.strictEqual(facts(temp.at('outside')), before);
+      }
+      await still();
+      assert.deepStrictEqual(contents(temp.at('outside')).filter((text) => text.startsWith('new')), []);
+    });
+
+    it(`of the source: nothing outside is read into the target (${args.join(' ')})`, async () => {
+      makeTree(temp.at('src'), { a: dir({ b: dir(folder('new', LATER), { mtime: LATER }) }, { mtime: LATER }), z: file('z', { mtime: LATER }) });
+      makeTree(temp.at('dst'), {});
+      const outside = folder(SECRET, LATER);
+      outside['more'] = file(SECRET, { mtime: LATER });
+      makeTree(temp.at('outside'), outside);
+      const before = facts(temp.at('outside'));
+      await swap(temp.at('src/a/b'), temp.at('outside'));
+      for (let k = 0; k < 10; k++) {
+        const outcome = await sync({ source: `${temp.at('src')}/`, target: temp.at('dst'), args: [...args, '--exclude=b.link'] });
+        assert.ok([0, 23, 24].includes(outcome.exitCode), JSON.stringify(outcome.problems));
+        assert.deepStrictEqual(contents(temp.at('dst')).filter((text) => text.includes(SECRET)), []);
+      }
+      assert.strictEqual(facts(temp.at('outside')), before);
+    });
+  }
+});
