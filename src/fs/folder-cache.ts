@@ -16,6 +16,8 @@ export const FOLDERS_HELD = 16;
 export interface FolderCacheOptions {
   /** Follow symlinks on the way and at the end: only where the user asked for it. Default false. */
   follow?: boolean;
+  /** With `follow`: only as long as they stay below the root. */
+  beneath?: boolean;
   /** Symlinks that are followed all the same: folders the user named a way through. */
   followed?: ReadonlySet<RelPath>;
   /** Handles kept open, at least 24. Pins may exceed it. Default 64. */
@@ -34,6 +36,7 @@ export class FolderCache {
   private readonly folders = new Map<RelPath, Folder>(); // in order of use
   private readonly pinned = new Map<number, Folder>(); // by handle
   private readonly follow: boolean;
+  private readonly beneath: boolean;
   private readonly followed: ReadonlySet<RelPath> | undefined;
   private readonly capacity: number;
   private last: Folder | undefined;
@@ -41,6 +44,7 @@ export class FolderCache {
 
   constructor(private readonly posix: Posix, private readonly rootFd: number, options: FolderCacheOptions = {}) {
     this.follow = options.follow ?? false;
+    this.beneath = options.beneath ?? false;
     this.followed = options.followed;
     this.capacity = Math.max(options.capacity ?? 64, FOLDERS_HELD + 8);
   }
@@ -130,7 +134,12 @@ export class FolderCache {
       const slash = path.indexOf('/', start);
       const end = slash < 0 ? path.length : slash;
       const way = (slash < 0 ? path : path.slice(0, end)) as RelPath;
-      const fd = this.openPart(at, path.slice(start, end) as ByteString, this.follow || this.followed?.has(way) === true);
+      const followed = this.followed?.has(way) === true;
+      let fd = this.openPart(at, path.slice(start, end) as ByteString, followed || (this.follow && !this.beneath));
+      if ((fd === -Errno.ENOTDIR || fd === -Errno.ELOOP) && this.follow && this.beneath) {
+        const inside = this.posix.openBeneath(this.rootFd, way);
+        if (inside >= 0) fd = inside;
+      }
       if (fd < 0) return fd;
       const folder: Folder = { path: way, fd, pins: 0, returned: 0, forgotten: false };
       this.folders.set(folder.path, folder); // newest: `shrink` comes to it last

@@ -17,7 +17,7 @@ export type CallName =
   | 'fchownat' | 'fchown' | 'fchmod' | 'chmod' | 'utimensat' | 'futimens' | 'renameat'
   | 'read' | 'pread' | 'write' | 'pwrite' | 'ftruncate' | 'fallocate' | 'ioctl' | 'fsync' | 'syncfs' | 'flock' | 'fstatfs'
   | 'llistxattr' | 'lgetxattr' | 'lsetxattr' | 'lremovexattr' | 'flistxattr' | 'fgetxattr' | 'fsetxattr' | 'fremovexattr'
-  | 'getdents64' | 'statx' | 'renameat2' | 'copy_file_range' | 'fchmodat2' | 'listxattrat' | 'getxattrat';
+  | 'getdents64' | 'statx' | 'renameat2' | 'copy_file_range' | 'fchmodat2' | 'listxattrat' | 'getxattrat' | 'openat2';
 
 /** What binding gives. */
 export interface Libc {
@@ -72,13 +72,13 @@ const SIGNATURES: Record<Exclude<CallName, SyscallName>, [result: string, ...par
   fremovexattr: ['int', 'int', 'A'],
 };
 
-type SyscallName = 'getdents64' | 'statx' | 'renameat2' | 'copy_file_range' | 'fchmodat2' | 'listxattrat' | 'getxattrat';
-const SYSCALL_ARGUMENTS: Record<SyscallName, number> = { getdents64: 3, statx: 5, renameat2: 5, copy_file_range: 6, fchmodat2: 4, listxattrat: 5, getxattrat: 6 };
+type SyscallName = 'getdents64' | 'statx' | 'renameat2' | 'copy_file_range' | 'fchmodat2' | 'listxattrat' | 'getxattrat' | 'openat2';
+const SYSCALL_ARGUMENTS: Record<SyscallName, number> = { getdents64: 3, statx: 5, renameat2: 5, copy_file_range: 6, fchmodat2: 4, listxattrat: 5, getxattrat: 6, openat2: 4 };
 
 /** System call numbers, from the kernel's tables of each architecture. */
 const NUMBERS: Partial<Record<NodeJS.Architecture, Record<SyscallName, number>>> = {
-  x64: { getdents64: 217, statx: 332, renameat2: 316, copy_file_range: 326, fchmodat2: 452, listxattrat: 465, getxattrat: 464 },
-  arm64: { getdents64: 61, statx: 291, renameat2: 276, copy_file_range: 285, fchmodat2: 452, listxattrat: 465, getxattrat: 464 },
+  x64: { getdents64: 217, statx: 332, renameat2: 316, copy_file_range: 326, fchmodat2: 452, listxattrat: 465, getxattrat: 464, openat2: 437 },
+  arm64: { getdents64: 61, statx: 291, renameat2: 276, copy_file_range: 285, fchmodat2: 452, listxattrat: 465, getxattrat: 464, openat2: 437 },
 };
 
 /** What of koffi is used here. */

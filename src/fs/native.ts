@@ -31,6 +31,9 @@ const SEEK_SET = 0;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 const RENAME_NOREPLACE = 1;
+const RESOLVE_NO_MAGICLINKS = 0x02;
+const RESOLVE_BENEATH = 0x08;
+const OPEN_HOW = 24;
 const FS_IOC_GETFLAGS = 0x80086601;
 const FICLONE = 0x40049409;
 const FALLOC_FL_KEEP_SIZE = 1;
@@ -83,6 +86,16 @@ export class NativePosix implements Posix {
   openDir(at: number, name: ByteString, follow = false): number {
     const bad = this.m.putName(name);
     return bad !== 0 ? bad : this.openFolder(at, follow ? O_DIRECTORY : O_DIRECTORY | O_NOFOLLOW);
+  }
+
+  openBeneath(root: number, path: ByteString): number {
+    const bad = this.m.putText(path === '' ? ('.' as ByteString) : path, FIRST);
+    if (bad !== 0) return bad;
+    // struct open_how: u64 flags, u64 mode, u64 resolve
+    this.m.putWord(0, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    this.m.putWord(1, 0);
+    this.m.putWord(2, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+    return this.c.openat2(root, this.base + FIRST, this.base + SMALL, OPEN_HOW);
   }
 
   /** A folder that may not be read may still be passed through: then the handle is one for that (O_PATH). */

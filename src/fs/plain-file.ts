@@ -72,6 +72,7 @@ export class OutputFile {
   #at = 0;
   #hole = false; // the last thing was a hole
   #zeros: Buffer | undefined;
+  readonly #clock = new Int32Array(new SharedArrayBuffer(4));
 
   /** @throws TwintreeError 'IO'. */
   constructor(readonly path: ByteString) {
@@ -132,13 +133,30 @@ export class OutputFile {
     this.#temporary = undefined;
   }
 
+  /**
+   * Standard output was set not to wait (Node does that itself) and is full. Opened anew, a pipe waits. A socket cannot be opened anew, and
+   * Node has no poll(2): there the write is tried again every millisecond, which holds memory bounded where a queue would not.
+   */
+  #awaitRoom(): void {
+    if (this.#fd === 1) {
+      try {
+        this.#fd = fs.openSync('/dev/stdout', fs.constants.O_WRONLY);
+        return;
+      } catch (error) {
+        if (errnoOfError(error) !== -Errno.ENXIO) throw failure(error, this.path);
+      }
+    }
+    Atomics.wait(this.#clock, 0, 0, 1);
+  }
+
   #put(bytes: Buffer): void {
     for (let done = 0; done < bytes.length;) {
       try {
         done += fs.writeSync(this.#fd, bytes, done, bytes.length - done, this.#temporary === undefined ? null : this.#at + done);
       } catch (error) {
-        if (this.#fd !== 1 || errnoOfError(error) !== -Errno.EAGAIN) throw failure(error, this.path);
-        this.#fd = fs.openSync('/dev/stdout', fs.constants.O_WRONLY); // was set not to wait; opened anew, the same pipe waits
+        if (this.#fd > 2 && this.path !== '-') throw failure(error, this.path);
+        if (errnoOfError(error) !== -Errno.EAGAIN) throw failure(error, this.path);
+        this.#awaitRoom();
       }
     }
   }

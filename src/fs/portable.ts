@@ -69,6 +69,20 @@ export class PortablePosix implements Posix {
     return this.openFolder(Buffer.from(path, 'latin1'), O_DIRECTORY);
   }
 
+  /** RACE: asked and opened are two steps; a link changed in between may lead out. Node has no call that does both. */
+  openBeneath(root: number, path: ByteString): number {
+    const base = this.pathOf(root);
+    if (typeof base === 'number') return base;
+    let real = '';
+    const r = attempt(() => {
+      const home = fs.realpathSync(base, 'latin1');
+      real = fs.realpathSync(Buffer.concat([base, Buffer.from(`/${path}`, 'latin1')]), 'latin1');
+      if (real !== home && !real.startsWith(home === '/' ? '/' : `${home}/`)) real = '';
+    });
+    if (r < 0) return r;
+    return real === '' ? -Errno.EXDEV : this.openFolder(Buffer.from(real, 'latin1'), O_DIRECTORY | O_NOFOLLOW);
+  }
+
   openDir(at: number, name: ByteString, follow = false): number {
     const path = this.path(at, name);
     return typeof path === 'number' ? path : this.openFolder(path, follow ? O_DIRECTORY : O_DIRECTORY | O_NOFOLLOW);

@@ -60,6 +60,8 @@ export interface Posix {
    * opened (O_PATH): names below it work, `list` and `fsync` answer -EACCES. So does openRoot.
    */
   openDir(at: number, name: ByteString, follow?: boolean): number;
+  /** Opens a folder by a path below `root`, following symlinks as long as they stay below it (-EXDEV where one leads out). */
+  openBeneath(root: number, path: ByteString): number;
   close(fd: number): number;
   /** Fills `into` with all names of the folder (seeks to its start first). 0 or -errno. */
   list(fd: number, into: NameList): number;

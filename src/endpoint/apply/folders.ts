@@ -2,7 +2,7 @@
  * OpKind.Folder: entering a folder of the target (making it, or making it usable) and leaving it (its own attributes,
  * times last). Between the two a new folder is 0700, and a read-only one of the user's own is u+rwx.
  */
-import { baseOf, joinPath, parentOf, S_IFDIR, S_IFMT, type ByteString, type RelPath } from '../../tree/index.js';
+import { baseOf, joinPath, parentOf, S_IFDIR, S_IFLNK, S_IFMT, type ByteString, type RelPath } from '../../tree/index.js';
 import { DEFAULT_ACL, INCOMPLETE_MODE, SetBits, type Operation } from '../../plan/index.js';
 import { Errno, errnoText } from '../../fs/index.js';
 import { setAttributes, useTimes } from './attributes.js';
@@ -25,7 +25,8 @@ export function enterFolder(ctx: ApplyContext, parent: FolderContext | undefined
   }
   const name = baseOf(path);
   const type = op.expected.mode & S_IFMT;
-  const stands = type === S_IFDIR; // --keep-dirlinks: a symlink to a folder was planned as that folder; `targetFolders` follows it
+  // --keep-dirlinks: a symlink to a folder counts as that folder, `targetFolders` follows it; one to anything else is in the way.
+  const stands = type === S_IFDIR || (type === S_IFLNK && ctx.options.symlinks.keepDirlinks && ctx.targetFolders.open(path) >= 0);
   let made = false;
   let narrow: number | undefined;
   if (!stands) {

@@ -24,7 +24,7 @@ export class ApplyRunner {
     const { alias, options } = setup;
     this.context = {
       posix, options, umask: setup.umask, targetRoot: setup.targetRoot, altRoots: setup.altRoots, backupRoot: setup.backupRoot, tempRoot: setup.tempRoot,
-      targetFolders: new FolderCache(posix, setup.targetRoot, { follow: options.symlinks.keepDirlinks, followed: setup.targetFollowed }),
+      targetFolders: new FolderCache(posix, setup.targetRoot, { follow: options.symlinks.keepDirlinks, beneath: true, followed: setup.targetFollowed }),
       sourceFolder: (layer, path) => (this.sources[layer] as FolderCache).open(path),
       delayTag: setup.sessionTag,
       sessionTag: `${setup.sessionTag}${slot.toString(16).padStart(2, '0')}`,

@@ -80,6 +80,7 @@ export class Walker {
   private readonly listingFollow: ReturnType<typeof followRule>; // and what the user named a way through
   private readonly twins: NameTwins | undefined;
   private readonly rootDevice = new StatTable(1);
+  private readonly outside = new StatTable(1);
   private readonly deletes: boolean;
   private readonly lost = new Map<string, { count: number; example: ByteString }>();
   /** The last answer of `inheritedPerms`: neighbours ask for the same folder. */
@@ -103,7 +104,7 @@ export class Walker {
     this.follow = followRule(posix, options);
     this.listingFollow = withFollowed(posix, this.follow, setup.mounts);
     this.source = setup.mounts.map((m) => new FolderCache(posix, m.fd, { follow: this.follow !== undefined, ...(m.followed === undefined ? {} : { followed: m.followed }) }));
-    this.target = setup.target < 0 ? undefined : new FolderCache(posix, setup.target, { follow: options.symlinks.keepDirlinks, followed: setup.targetFollowed });
+    this.target = setup.target < 0 ? undefined : new FolderCache(posix, setup.target, { follow: options.symlinks.keepDirlinks, beneath: true, followed: setup.targetFollowed });
     this.filters = new WalkFilters(posix, options, setup.filterPlace, (file, message) => {
       this.problem({ code: 'filter-file', phase: 'scan', side: 'source', path: file, message, severity: 'error' });
       this.findings.incomplete = true;
@@ -248,6 +249,13 @@ export class Walker {
         // With --keep-dirlinks a symlink that leads nowhere says ENOENT: it is in the way all the same.
         const parent = this.target.open(parentOf(path));
         obstacle = parent >= 0 && this.posix.stat(parent, baseOf(path), this.own, 1) === 0;
+        if (obstacle && options.symlinks.keepDirlinks && this.own.isSymlink(1) && this.leadsOut(parent, baseOf(path))) {
+          this.problem({
+            code: 'escaped', phase: 'scan', side: 'target', path, severity: 'error',
+            message: 'the symlink leads out of the target and is not followed; nothing is done in it',
+          });
+          return undefined;
+        }
       } else if (target !== -Errno.ENOENT) {
         this.problem({ code: 'unreadable', phase: 'scan', side: 'target', path, errno: -target, severity: 'error', message: `the folder cannot be opened: ${errnoText(-target)}` });
         return undefined;
@@ -461,6 +469,7 @@ export class Walker {
     const text = type === S_IFLNK ? this.linkText(link) : link;
     const obstacle = t !== undefined && t.type(tr) !== type;
     if (obstacle && t !== undefined && t.isDir(tr) && !this.clearObstacle(folder, name, path)) {
+      this.problem({ code: 'not-empty', phase: 'plan', side: 'target', path, severity: 'warning', message: 'the folder is not empty: it is not deleted' });
       this.problem({ code: 'write-failed', phase: 'plan', side: 'target', path, errno: Errno.ENOTEMPTY, severity: 'error', message: 'a folder that is not empty stands in the way' });
       return;
     }
@@ -695,6 +704,11 @@ export class Walker {
     if (path === '') return -1;
     const parent = (this.source[mount] as FolderCache).open(parentOf(path));
     return parent < 0 ? parent : this.posix.stat(parent, baseOf(path), this.own, 0);
+  }
+
+  /** Whether a symlink that could not be followed below the root leads to a folder all the same. */
+  private leadsOut(parent: number, name: ByteString): boolean {
+    return this.posix.statFollow(parent, name, this.outside, 0) === 0 && this.outside.isDir(0);
   }
 
   private parentSetgid(path: RelPath): boolean {
