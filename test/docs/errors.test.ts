@@ -6,8 +6,8 @@ import { REPOSITORY } from '../support/index.js';
 
 /** Members of a union of string literals in a source file. */
 function union(source: string, name: string): string[] {
-  const body = new RegExp(`export type ${name} =([^;]*);`).exec(source)?.[1] ?? '';
-  return [...body.matchAll(/'([^']+)'/g)].map((match) => match[1] as string);
+  const body = source.split(`export type ${name} =`)[1]?.split('\n\n')[0] ?? '';
+  return [...body.replaceAll(/\/\/.*$/gm, '').matchAll(/'([^']+)'/g)].map((match) => match[1] as string);
 }
 
 /** First column of a section's table. */
