@@ -1,7 +1,7 @@
 /**
  * Bundles the command for a fast start: one CommonJS file for the program and its worker threads, in dist/bundle/, and
  * the code that V8 made of it. Loading a hundred ES modules one by one costs several times the start of Node itself.
- * The library (dist/index.js) stays as the compiler made it. koffi and yargs are packages of their own and are not bundled.
+ * The library (dist/index.js) stays as the compiler made it. Packages are not bundled.
  */
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
@@ -22,7 +22,7 @@ await build({
   platform: 'node',
   format: 'cjs',
   target: 'node20',
-  external: ['koffi', 'yargs'],
+  external: ['koffi', 'rabin-wasm', 'yargs'],
   // What CommonJS has no word for: the file's own address, by which the pool finds worker.js beside it.
   define: { 'import.meta.url': 'bundleUrl' },
   banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },

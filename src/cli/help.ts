@@ -24,6 +24,7 @@ export async function generalHelp(): Promise<string> {
   const program = base().scriptName('twintree').usage('twintree COMMAND [OPTION]...\n\nFile-level differential sync.')
     .epilogue('twintree COMMAND --help lists the options of a command. twintree --version tells the version.');
   for (const [name, summary] of Object.entries(SUMMARY)) program.command(name, summary);
+  program.command('delta', 'signatures, deltas and patches of single files, as rdiff makes them');
   return `${await program.getHelp()}\n`;
 }
 

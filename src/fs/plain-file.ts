@@ -6,6 +6,7 @@
 import fs from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path/posix';
+import { addAbortSignal } from 'node:stream';
 import { TwintreeError, fromBytes, toBytes, type ByteString } from '../tree/index.js';
 import { Errno, errnoOfError, errnoText } from './errno.js';
 import { nextData, type Extent } from './holes.js';
@@ -17,7 +18,7 @@ export class InputFile {
   readonly size: number | undefined;
   readonly seekable: boolean;
   readonly #sparse: boolean;
-  #fd: number;
+  readonly #fd: number;
 
   /** @throws TwintreeError 'IO'. */
   constructor(readonly path: ByteString) {
@@ -33,14 +34,30 @@ export class InputFile {
     }
   }
 
-  /** Reads what comes next, or from `position`; the number of bytes, 0 at the end. */
-  read(into: Buffer, position?: number): number {
-    for (;;) {
-      try {
-        return fs.readSync(this.#fd, into, 0, into.length, position ?? null);
-      } catch (error) {
-        if (!this.#waits(error)) throw failure(error, this.path);
+  /** Reads from `position`; the number of bytes, 0 at the end. For files that are `seekable`. */
+  read(into: Buffer, position: number): number {
+    try {
+      return fs.readSync(this.#fd, into, 0, into.length, position);
+    } catch (error) {
+      throw failure(error, this.path);
+    }
+  }
+
+  /**
+   * All bytes from front to back, in pieces that are used again. Waiting for standard input ends with `signal`; other pipes are waited for
+   * without a look at it.
+   */
+  async *pieces(signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      if (this.path === '-') {
+        yield* addAbortSignal(signal, process.stdin) as AsyncIterable<Buffer>;
+        return;
       }
+      const room = Buffer.allocUnsafe(256 << 10);
+      for (let n = fs.readSync(this.#fd, room); n > 0; n = fs.readSync(this.#fd, room)) yield room.subarray(0, n);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw failure(error, this.path);
     }
   }
 
@@ -54,13 +71,6 @@ export class InputFile {
 
   close(): void {
     if (this.#fd > 2) fs.closeSync(this.#fd);
-  }
-
-  /** A standard input that was set not to wait is opened anew: the same pipe then waits. */
-  #waits(error: unknown): boolean {
-    if (this.#fd !== 0 || errnoOfError(error) !== -Errno.EAGAIN) return false;
-    this.#fd = fs.openSync('/dev/stdin', fs.constants.O_RDONLY);
-    return true;
   }
 }
 

@@ -13,7 +13,7 @@ import {
 import { EMPTY, joinPath, parentOf, type Problem, type RelPath } from '../tree/index.js';
 import type { OperationResult } from './events.js';
 import type { PlanStore } from './plan-store.js';
-import type { Resolver } from './resolve.js';
+import { isDeletion, type Resolver } from './resolve.js';
 
 /** Operations, and bytes of content, that one batch holds at most. */
 const BATCH_OPERATIONS = 64;
@@ -41,6 +41,8 @@ export interface ExecuteDeps {
   operations: number;
   transferBytes: number;
   wants: 'none' | 'changes' | 'all';
+  /** What is extraneous may go: the source was read whole. */
+  deletes: boolean;
   /** The target root was made by this session. */
   rootIsNew: boolean;
   tell(op: Operation, path: RelPath, result: OperationResult): void;
@@ -483,7 +485,7 @@ export class Executor {
     const frame = this.stack[this.stack.length - 1];
     if (frame === undefined) throw new Error('a deletion before its folder');
     deps.resolver.adapt(op, frame.path);
-    if (op.kind !== OpKind.Delete) return;
+    if (op.kind !== OpKind.Delete || (!deps.deletes && isDeletion(op))) return;
     const { maxDelete } = deps.options.delete;
     if (op.reason !== Reason.Incomplete && maxDelete !== undefined && this.deleted >= maxDelete) {
       this.deletionsSkipped++;

@@ -3,7 +3,7 @@ import { emptyOperation, OpKind, OperationReader, Reason, type DeleteWhen, type 
 import { EMPTY, joinPath, type RelPath } from '../tree/index.js';
 import type { Outcome, SessionListener } from './events.js';
 import type { PlanStore } from './plan-store.js';
-import type { Resolver } from './resolve.js';
+import { isDeletion, type Resolver } from './resolve.js';
 
 /** Tells all operations in the order they would be carried out. */
 export function preview(
@@ -31,7 +31,7 @@ export function preview(
         resolver.adapt(op, folder);
         if (op.kind === OpKind.Delete) {
           if (op.reason === Reason.Incomplete) continue;
-          if (which === 1 && deletes === undefined) continue;
+          if (deletes === undefined && isDeletion(op)) continue;
           if (maxDelete !== undefined && deleted >= maxDelete) {
             outcome.deletionsSkipped++;
             continue;

@@ -200,6 +200,11 @@ export class Resolver {
   }
 }
 
+/** Whether an operation deletes because nothing of that name shall be there: what an incomplete scan forbids. Other removals only make way. */
+export function isDeletion(op: Operation): boolean {
+  return op.kind === OpKind.Delete && (op.reason === Reason.Extraneous || op.reason === Reason.ExcludedDeleted);
+}
+
 function inodeOf(op: Operation): string {
   const e = op.expected;
   return e.mode === 0 ? '' : `${e.inoHigh}:${e.inoLow}`;

@@ -354,7 +354,7 @@ class Session {
     if (rootIsNew && sources.selection.mounts.length > 0) outcome.created.dirs++;
     const executor = new Executor({
       options, store: this.store, resolver: this.resolver, runner, applySetup: setup, pool: this.pool, shared: this.shared, threads: this.threads,
-      operations: findings.operations, transferBytes: findings.transferBytes, wants: this.listener.wantsOperations ?? 'none', rootIsNew,
+      operations: findings.operations, transferBytes: findings.transferBytes, wants: this.listener.wantsOperations ?? 'none', rootIsNew, deletes: deletes || options.delete.when === undefined,
       tell: (op, path, result) => this.listener.operation?.(op, path, result),
       problem: (problem) => this.problem(problem),
       count: (counters) => this.count(counters),

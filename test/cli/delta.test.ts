@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync, writeSync, lstatSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, readdirSync, statSync, symlinkSync, watch, writeFileSync, writeSync, lstatSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { useTempFolder } from '../support/index.js';
 import { noise, spliced } from '../hash/support.js';
@@ -123,6 +123,27 @@ describe('twintree delta', () => {
       assert.match(ran.err, sentence);
     }
     assert.match(good(['--help']).out.toString(), /--block-size=SIZE/);
+  });
+
+  it('ended by a signal while it waits for a pipe, leaves nothing', async () => {
+    writeFileSync(folder.at('basis'), basis);
+    good(['signature', folder.at('basis'), folder.at('sig')]);
+    const before = readdirSync(folder.path);
+    const start = `import(${JSON.stringify(MAIN)}).then(({ main }) => main())`;
+    const child = spawn(process.execPath, ['-e', start, '--', 'twintree', 'delta', 'diff', '--no-gate', folder.at('sig'), '-', folder.at('result')], { stdio: ['pipe', 'ignore', 'ignore'] });
+    const ended = new Promise<number | null>((resolve) => { child.on('exit', resolve); });
+    const writes = new Promise<void>((resolve) => { // the temporary file tells that it is at work
+      const watcher = watch(folder.path, () => {
+        watcher.close();
+        resolve();
+      });
+    });
+    child.stdin.on('error', () => undefined); // the child goes away before it has read all
+    child.stdin.write(Buffer.concat([source, source]));
+    await writes;
+    child.kill('SIGINT');
+    assert.equal(await ended, 20);
+    assert.deepEqual(readdirSync(folder.path), before);
   });
 
   it('holds bounded memory', () => {

@@ -92,6 +92,12 @@ class Job {
     this.signal.throwIfAborted();
   }
 
+  /** All is written: unless a signal came, the result gets its name. */
+  async commit(): Promise<void> {
+    await this.took(BREATH);
+    this.output.commit();
+  }
+
   tell(text: string): void {
     if (this.options.stats) process.stderr.write(`${text}\n`);
   }
@@ -103,14 +109,14 @@ class Job {
 }
 
 /** Whoever takes a file's bytes: a builder or a search. */
-interface Taker { input(): Buffer; advance(length: number): void; hole(length: number): void }
+interface Taker { update(bytes: Uint8Array): void; input(): Buffer; advance(length: number): void; hole(length: number): void }
 
 async function feed(job: Job, file: InputFile, taker: Taker): Promise<void> {
   const { size } = file;
   if (size === undefined) {
-    for (let n = -1; n !== 0; await job.took(n)) {
-      n = file.read(taker.input());
-      if (n > 0) taker.advance(n);
+    for await (const piece of file.pieces(job.signal)) {
+      taker.update(piece);
+      await job.took(piece.length);
     }
     return;
   }
@@ -141,18 +147,13 @@ async function signature(job: Job, [basisName]: readonly ByteString[]): Promise<
   await feed(job, basis, builder);
   const signed = builder.finish();
   writer.finish(signed);
-  job.output.commit();
+  await job.commit();
   job.tell(`${signed.size} bytes in ${signed.blocks} blocks of ${blockLength}`);
 }
 
 async function diff(job: Job, [signatureName, sourceName]: readonly ByteString[]): Promise<void> {
   const reader = new SignatureReader(job.kernel);
-  const room = Buffer.allocUnsafe(1 << 20);
-  const file = job.open(signatureName as ByteString);
-  for (let n = -1; n !== 0; await job.took(n)) {
-    n = file.read(room);
-    reader.push(room.subarray(0, n));
-  }
+  for await (const piece of job.open(signatureName as ByteString).pieces(job.signal)) reader.push(piece);
   const { signature: sums, basis } = reader.finish();
   const source = job.open(sourceName as ByteString);
   let written = 0;
@@ -165,7 +166,7 @@ async function diff(job: Job, [signatureName, sourceName]: readonly ByteString[]
   const { size, hash, matched } = search.finish();
   if (hash === undefined) throw new TwintreeError('INTERNAL', 'a search without a hash');
   writer.finish(size, hash);
-  job.output.commit();
+  await job.commit();
   job.tell(`${size} bytes, of which ${matched} match; the delta has ${written}`);
 }
 
@@ -186,15 +187,13 @@ async function patch(job: Job, [basisName, deltaName]: readonly ByteString[]): P
   const reader = new DeltaReader(patcher, (made) => {
     if (made.size !== basisSize) throw new DeltaError('basis', `the delta was made for a basis of ${made.size} bytes, this one has ${basisSize}`);
   });
-  const file = job.open(deltaName as ByteString);
-  const room = Buffer.allocUnsafe(256 << 10);
-  for (let n = -1; n !== 0; await job.took(BREATH)) {
-    n = file.read(room);
-    reader.push(room.subarray(0, n));
+  for await (const piece of job.open(deltaName as ByteString).pieces(job.signal)) {
+    reader.push(piece);
+    await job.took(BREATH); // a short piece may have made much
   }
   const { size, hash } = reader.finish();
   patcher.finish(size, hash);
-  job.output.commit();
+  await job.commit();
   job.tell(`${size} bytes`);
 }
 

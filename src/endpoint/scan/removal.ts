@@ -31,6 +31,7 @@ export class RemovalList {
   private readonly ends: number[] = [];
   private readonly folders: (ByteString | undefined)[] = [];
   private readonly modes: number[] = [];
+  private readonly reasons: Reason[] = [];
 
   get empty(): boolean {
     return this.ends.length === 0;
@@ -40,6 +41,7 @@ export class RemovalList {
   add(planner: Planner, name: ByteString, t: StatTable, j: number, reason: Reason): void {
     this.writer.write(planner.removal(name, t, j, reason));
     this.ends.push(this.writer.length);
+    this.reasons.push(reason);
     // What a killed run left (its waiting folder among it) is a matter of its own: neither looked into nor counted.
     const left = reason === Reason.Incomplete;
     this.folders.push(t.isDir(j) && !left ? name : undefined);
@@ -56,7 +58,7 @@ export class RemovalList {
     for (let k = this.ends.length - 1; k >= 0; k--) {
       const folder = this.folders[k];
       if (folder === undefined) continue;
-      if (!removeContents(context, joinPath(path, folder), folder, stream, scopes)) {
+      if (!removeContents(context, joinPath(path, folder), folder, stream, scopes, this.reasons[k] as Reason)) {
         all = false;
         context.problem({ code: 'not-empty', phase: 'plan', side: 'target', path: joinPath(path, folder), severity: 'warning', message: 'the folder is not empty: it is not deleted' });
         continue;
@@ -73,6 +75,7 @@ export class RemovalList {
     this.ends.length = 0;
     this.folders.length = 0;
     this.modes.length = 0;
+    this.reasons.length = 0;
     return all;
   }
 
@@ -85,7 +88,7 @@ export class RemovalList {
 }
 
 /** Plans the removal of everything in a folder of the target. False where something stays. */
-export function removeContents(context: RemovalContext, path: RelPath, name: ByteString, stream: PlanStream, outer: Scopes): boolean {
+export function removeContents(context: RemovalContext, path: RelPath, name: ByteString, stream: PlanStream, outer: Scopes, reason: Reason): boolean {
   const fd = context.target.open(path);
   if (fd < 0) {
     context.problem(unreadable(path, -fd));
@@ -114,7 +117,7 @@ export function removeContents(context: RemovalContext, path: RelPath, name: Byt
       continue;
     }
     countRemoval(context.findings, listing.table, r);
-    list.add(context.planner, entry, listing.table, r, Reason.Extraneous);
+    list.add(context.planner, entry, listing.table, r, reason === Reason.ObstacleInWay ? reason : Reason.Extraneous);
     // Its backup stays in the folder, and so the folder stays.
     if (context.keptSuffix !== undefined && !listing.table.isDir(r) && !entry.endsWith(context.keptSuffix)) all = false;
   }
