@@ -122,6 +122,18 @@ export class StatTable {
     this.words.set(from.words.subarray(j * STAT_WORDS, (j + 1) * STAT_WORDS), i * STAT_WORDS);
   }
 
+  /** Makes record i that of a regular file of `size` bytes, keeping the rest (a device whose content is what counts). */
+  asFile(i: number, size: number): void {
+    const w = this.words;
+    const base = i * STAT_WORDS;
+    w[base + W_MODE] = S_IFREG | this.perms(i);
+    w[base + W_SIZE] = size >>> 0;
+    w[base + W_SIZE + 1] = Math.floor(size / TWO32);
+    const blocks = Math.ceil(size / 512);
+    w[base + W_BLOCKS] = blocks >>> 0;
+    w[base + W_BLOCKS + 1] = Math.floor(blocks / TWO32);
+  }
+
   /** Replaces what an entry is and whose, keeping size and times (a fake-super tree says so beside it). */
   overlay(i: number, to: { mode: number; uid: number; gid: number; rdevMajor: number; rdevMinor: number }): void {
     const w = this.words;

@@ -182,7 +182,7 @@ describe('report: itemize', () => {
 
     it('given --link-dest and --copy-dest with equal and with nearly equal files', () => {
       shell(dir.path, 'mkdir s; echo a > s/a; echo b > s/b; rsync -a s/ u; chmod 600 u/b; mkdir t t2; touch -d 2001-01-01 s u t t2');
-      const near: Step[] = [['a', OpKind.Link, { item: Item.HardLink, alt: 1, link: fromText('a') }], ['b', OpKind.File, { item: Item.Local | Item.Perms, alt: 1 }]];
+      const near: Step[] = [['a', OpKind.Link, { item: Item.HardLink, reason: Reason.AltDestSame, alt: 1, link: fromText('a') }], ['b', OpKind.File, { item: Item.Local | Item.Perms, alt: 1 }]];
       compare(['-ain', '--link-dest=../u', 's/', 't'], ITEMIZED, near);
       compare(['-aiin', '--link-dest=../u', 's/', 't'], { ...ITEMIZED, itemize: 2 }, [['', OpKind.Folder], ...near]);
       compare(['-an', '--link-dest=../u', '--info=name2', 's/', 't'], { outFormat: '%n%L', info: { ...VERY_VERBOSE.info!, FLIST: 0, STATS: 0 } }, near);

@@ -1,9 +1,9 @@
 /** Backups and alternate folders (--link-dest and its kin), beside the real rsync. */
 import assert from 'node:assert';
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { assertSameTree, describeIf, dir, fifo, file, makeTree, symlink, useTempFolder, whyNoRsync, type Tree } from '../support/index.js';
-import { check, copyTree, LATER, runHere, runPeer, sideBySide, stage, THEN, type Scene } from './replace-support.js';
+import { assertSameTree, describeIf, dir, fifo, file, symlink, useTempFolder, whyNoRsync, type Tree } from '../support/index.js';
+import { check, LATER, runHere, runPeer, stage, THEN, type Scene } from './replace-support.js';
 
 /** Names that sort oddly, types that change, things that go. */
 function source(): Tree {
@@ -45,6 +45,19 @@ describeIf('backups, beside rsync', whyNoRsync(), () => {
   ]) {
     it(args.join(' '), () => check(scene(args, BACKUP)));
   }
+
+  it('a folder that an option names stays with --delete, though it lies in the target (rsync nests it ever deeper)', async () => {
+    const at = temp.path;
+    stage(at, { src: { f: file('f', { mtime: THEN }) }, dst: { x: file('x', { mtime: THEN }), d: dir({ y: file('y', { mtime: THEN }) }), last: dir({ f: file('f', { mtime: THEN }) }), tmp: dir({}) } });
+    for (const dirs of [['--backup-dir=bak/in'], [`--backup-dir=${at}/dst/bak/in`], ['--backup-dir=bak/in', '--link-dest=last', '--temp-dir=tmp']]) {
+      const ran = await runHere(['-a', '--delete', '--exclude=tmp', '--exclude=last', ...dirs, `${at}/src/`, `${at}/dst/`]);
+      assert.strictEqual(ran.code, 0, ran.errors);
+      assert.deepStrictEqual([readdirSync(`${at}/dst/bak`), readdirSync(`${at}/dst/bak/in`).sort()], [['in'], ['d', 'x']]);
+    }
+    const ran = await runHere(['-a', '--delete', '--backup-dir=bak/in', '--link-dest=last', '--temp-dir=tmp', `${at}/src/`, `${at}/dst/`]);
+    assert.deepStrictEqual([ran.code, ran.lines], [0, []], ran.errors);
+    assert.deepStrictEqual(readdirSync(`${at}/dst`).sort(), ['bak', 'f', 'last', 'tmp']);
+  });
 
   it('a second backup takes the place of the first, a name with the suffix is backed up like any other', () => check({
     folders: {
@@ -190,4 +203,3 @@ describeIf('alternate folders, beside rsync', whyNoRsync(), () => {
     assertSameTree(`${at}/src`, `${at}/dst`, { root: false });
   });
 });
-void existsSync; void lstatSync; void mkdirSync; void readFileSync; void symlinkSync; void makeTree; void copyTree; void sideBySide;

@@ -1,9 +1,9 @@
 /** How content gets its place: every option for it beside the real rsync. */
 import assert from 'node:assert';
-import { existsSync, lstatSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeIf, dir, file, makeTree, sparse, symlink, useTempFolder, whyNoRsync, type Tree } from '../support/index.js';
-import { check, LATER, runHere, sideBySide, stage, THEN, type Scene } from './replace-support.js';
+import { describeIf, dir, file, sparse, symlink, useTempFolder, whyNoRsync, type Tree } from '../support/index.js';
+import { check, LATER, runHere, sideBySide, THEN, type Scene } from './replace-support.js';
 
 const KB = 1024;
 const MB = 1024 * KB;
@@ -67,13 +67,17 @@ describeIf('replacing content, beside rsync', whyNoRsync(), () => {
 
   for (const [where, inside] of [['beside the target', false], ['inside the target', true]] as const) {
     it(`--temp-dir ${where}`, () => check(scene(['-a', `--temp-dir=${inside ? 'tmp' : '@/tmp'}`], {
-      prepare: (at) => { mkdirSync(join(at, inside ? 'dst/tmp' : 'tmp')); }, ignore: ['dir-mtime'], 
+      prepare: (at) => { mkdirSync(join(at, inside ? 'dst/tmp' : 'tmp')); }, ignore: ['dir-mtime'],
     })));
   }
-  it('--temp-dir that does not exist is an error in both', async () => {
+  it('--temp-dir that does not exist is an error', async () => {
     const here = temp.path;
     await assert.rejects(runHere(['-a', '--temp-dir=/nonexistent/x', here, here]), /--temp-dir/);
   });
+
+  for (const args of [['-a', '-O', '--delay-updates'], ['-rl', '--delay-updates'], ['-a', '-O', '--delay-updates', '--delete', '--threads=1']]) {
+    it(`${args.join(' ')}: updates get into place also where folders keep no times`, () => check(scene(args, { restless: args[0] === '-rl', ignore: args[0] === '-rl' ? ['mtime', 'dir-mtime', 'link-mtime'] : ['dir-mtime'] })));
+  }
 
   it('--remove-source-files removes what is in place, and nothing else', () => check(scene(['-a', '--remove-source-files'], { ignore: ['dir-mtime'], restless: true })));
   it('--remove-source-files with --delay-updates', () => check(scene(['-a', '--remove-source-files', '--delay-updates'], { ignore: ['dir-mtime'], restless: true })));
@@ -88,4 +92,3 @@ describeIf('replacing content, beside rsync', whyNoRsync(), () => {
     }
   });
 });
-void existsSync; void lstatSync; void readFileSync; void makeTree; void stage;

@@ -1,13 +1,13 @@
 /** Replacing on real file systems: clones, holes, folders of options on another file system, devices. */
 import assert from 'node:assert';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statfsSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sync } from '../../src/index.js';
 import {
   assertSameTree, describeIf, describeOn, dir, file, makeTree, mountFs, rsync, sparse, useTempFolder, whyNoMount, whyNoRsync, type Mount,
 } from '../support/index.js';
-import { assertNoLeftovers, check, copyTree, LATER, runHere, sideBySide, stage, THEN } from './replace-support.js';
+import { assertNoLeftovers, copyTree, LATER, runHere, stage, THEN } from './replace-support.js';
 
 const KB = 1024;
 const MB = 1024 * KB;
@@ -86,7 +86,8 @@ describeIf('clones', whyNoFilefrag, () => {
       assertSameTree(fs.at('src'), fs.at('dst'), { root: false });
     });
 
-    it('a copy for which there is no room is made where it takes none', async () => {
+    // Not on btrfs: what it calls free on a small disk is a guess.
+    if (fs.kind === 'xfs') it('a copy for which there is no room is made where it takes none', async () => {
       makeTree(fs.at('src'), { big: file({ size: 100 * MB, seed: 1 }, { mtime: LATER }) });
       const { bavail, bsize } = statfsSync(fs.path);
       const filler = spawnSync('fallocate', ['-l', String(Math.max(1, bavail * bsize - 60 * MB)), fs.at('filler')], { encoding: 'utf8' });
@@ -204,6 +205,18 @@ describeIf('devices', process.getuid?.() === 0 && existsSync('/dev/loop-control'
     assert.ok(readFileSync(copy).equals(data));
   });
 
+  it('--copy-devices with -a and a second run: as rsync, a file, and nothing more to do; a character device is an empty one', async () => {
+    writeFileSync(loop, Buffer.alloc(2 * MB, 'device '));
+    for (const source of [loop, '/dev/zero']) {
+      const name = source.slice(5);
+      const peer = rsync(['-ai', '--copy-devices', source, `${temp.at('r')}/`]);
+      const mine = await runHere(['-ai', '--copy-devices', source, `${temp.at('t')}/`]);
+      assert.deepStrictEqual([mine.code, mine.lines.filter((line) => line.startsWith('>'))], [peer.code, peer.stdout.split('\n').filter((line) => line.startsWith('>'))], mine.errors);
+      assert.ok(readFileSync(temp.at('t', name)).equals(readFileSync(temp.at('r', name))));
+      assert.deepStrictEqual((await runHere(['-ai', '--copy-devices', source, `${temp.at('t')}/`])).lines, []);
+    }
+  });
+
   it('--write-devices writes a file into a device, and nothing else of it changes', async () => {
     const data = Buffer.alloc(MB + 777, 'image ');
     writeFileSync(temp.at('data'), data);
@@ -219,4 +232,3 @@ describeIf('devices', process.getuid?.() === 0 && existsSync('/dev/loop-control'
     assert.deepStrictEqual([after.ino, after.mode, after.rdev], [before.ino, before.mode, before.rdev]);
   });
 });
-void copyFileSync; void check; void sideBySide;

@@ -51,7 +51,7 @@ function linesOf(text: string): string[] {
   return text.split('\n').filter((line) => line !== '').sort();
 }
 
-/** Lines of `-i` as rsync would print them where the two agree on what is done but not on how it is told. */
+/** Turns rsync's lines into those expected of twintree, where the two agree on what is done but not on how it is told. */
 export type Told = (lines: string[]) => string[];
 
 /** A scene: folders by name (below `@`), and how the runs are compared. */

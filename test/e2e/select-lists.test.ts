@@ -1,8 +1,8 @@
 /** What is chosen, beside rsync: --files-from in all its forms, and file systems inside the source (-x). */
 import assert from 'node:assert';
 import { spawnSync } from 'node:child_process';
-import { describeIf, dir, file, symlink, time, undoAtExit, useTempFolder, whyNoMount, whyNoRsync, makeTree, type Tree } from '../support/index.js';
-import { asRsync, differences, make, old, ours, theirs, type RsyncCase } from './select-support.js';
+import { describeIf, dir, file, symlink, undoAtExit, useTempFolder, whyNoMount, whyNoRsync, makeTree, type Tree } from '../support/index.js';
+import { asRsync, differences, make, OLD, old, ours, theirs, type RsyncCase } from './select-support.js';
 
 describeIf('--files-from, beside rsync', whyNoRsync(), () => {
   const folder = useTempFolder('list');
@@ -78,7 +78,7 @@ describeIf('one file system (-x), beside rsync', whyNoRsync() ?? whyNoMount('tmp
       const done = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=755', 'none', path], { encoding: 'utf8' });
       assert.strictEqual(done.status, 0, done.stderr);
       mounted.push(undoAtExit(() => { spawnSync('umount', [path]); }));
-      makeTree(path, old({ in: 'in', sub: dir({ q: 'q' }) }), { mtime: time(1_551_675_967) });
+      makeTree(path, old({ in: 'in', sub: dir({ q: 'q' }) }), { mtime: OLD });
     }
   }
 

@@ -91,7 +91,7 @@ export class Bench {
       altRoots: (more.altRoots ?? []).map((p) => this.root(p)),
       backupRoot: more.backupDir === undefined ? -1 : this.root(more.backupDir),
       tempRoot: more.tempDir === undefined ? -1 : this.root(more.tempDir),
-      targetFolders: new FolderCache(posix, targetRoot, { follow: this.options.symlinks.keepDirlinks }),
+      targetFolders: new FolderCache(posix, targetRoot, { follow: this.options.symlinks.keepDirlinks, beneath: true }),
       sourceFolder: (_layer, path) => this.sourceFolders.open(path),
       sessionTag: more.tag ?? (process.pid * 4096 + sessions++ * 16 + threadId).toString(16),
       marksIncomplete: more.marksIncomplete ?? true,

@@ -12,7 +12,7 @@ const MB = 1 << 20;
 
 function many(folders: number, files: number, version: string, mtime: bigint): Tree {
   return Object.fromEntries(Array.from({ length: folders }, (_, d) => [`d${d}`, dir(
-    Object.fromEntries(Array.from({ length: files }, (_, k) => [`f${k}`, file(`${version} ${d} ${k}`.repeat(1 + (k % 7)), { mtime })])), { mtime },
+    Object.fromEntries(Array.from({ length: files }, (_none, k) => [`f${k}`, file(`${version} ${d} ${k}`.repeat(1 + (k % 7)), { mtime })])), { mtime },
   )]));
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, unlinkSync } from 'node:fs';
 import { sync } from '../../src/index.js';
 import { assertSameTree, describeIf, dir, file, makeTree, mountFs, PLAIN_UID, symlink, twintree, useTempFolder, whyNoMount, whyNoOtherUser, type Mount, type Tree } from '../support/index.js';
 import { assertNoLeftovers, LATER, THEN } from '../e2e/replace-support.js';
@@ -138,4 +138,3 @@ describe('-H on a tree that never stands still', function () {
     assert.strictEqual(again.totals.operations, 0, 'nothing is left to do');
   });
 });
-void renameSync; void writeFileSync;

@@ -112,10 +112,10 @@ describeIf('I/O errors', whyNoInjection(), () => {
   ] as const) {
     it(`${what}: that file's Problem and exit code 23, the old one stays, the rest is done`, () => {
       const ran = bad(name, [...rules]);
-      const file = name.slice(4);
+      const short = name.slice(4);
       assert.strictEqual(ran.code, 23, ran.stderr);
-      assert.match(ran.stderr, new RegExp(`${file}: .*EIO`));
-      assert.strictEqual(readFileSync(temp.at('dst', file), 'utf8'), 'old');
+      assert.match(ran.stderr, new RegExp(`${short}: .*EIO`));
+      assert.strictEqual(readFileSync(temp.at('dst', short), 'utf8'), 'old');
       assert.strictEqual(readFileSync(temp.at('dst/z'), 'utf8'), 'z');
       assertNoLeftovers(temp.at('dst'));
       assert.strictEqual(twintree(['sync', '-a', '--delete', `${temp.at('src')}/`, temp.at('dst')]).code, 0);

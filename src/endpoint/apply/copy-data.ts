@@ -32,7 +32,7 @@ export interface CopyTask {
   oldSize: number;
   /** Whether the file may be cloned whole (nothing of the target file matters). */
   mayClone: boolean;
-  /** Read until the end whatever `size` says (devices). */
+  /** Read until the end whatever `size` says (block devices). */
   toEnd: boolean;
   /** The target is a device: its length stays as it is. */
   fixedLength: boolean;
@@ -218,10 +218,28 @@ export function copyDiffering(ctx: ApplyContext, task: CopyTask, basis: number, 
   const s = scratchOf(ctx);
   const mine = s.large;
   const old = s.other;
+  const { sparse } = ctx.options.replace;
+  const holes = sparse || looksSparse(s);
+  const over: CopyTask = { ...task, oldSize: unequalOnly ? basisSize : 0 };
   let at = 0;
+  let dataEnd = 0; // of the source's run of data at hand
   while (at < task.size) {
     if (ctx.aborted()) { s.reached = at; return ABORTED; }
-    const length = readFull(ctx, task.from, mine, Math.min(SLICE, task.size - at), at);
+    if (at >= dataEnd) {
+      dataEnd = task.size;
+      const data = holes ? ctx.posix.seekData(task.from, at) : at;
+      const from = data === -Errno.ENXIO ? task.size : data > at ? Math.min(data, task.size) : at;
+      if (from > at) {
+        const error = leaveHole(ctx, s, over, at, from);
+        if (error < 0) return error;
+        ctx.addBytes(from - at);
+        at = from;
+        if (at === task.size) break;
+      }
+      const hole = holes ? ctx.posix.seekHole(task.from, at) : -1;
+      if (hole > at) dataEnd = Math.min(hole, task.size);
+    }
+    const length = readFull(ctx, task.from, mine, Math.min(SLICE, dataEnd - at), at);
     if (length < 0) return sourceError(s, length);
     if (length === 0) break;
     const had = at < basisSize ? readFull(ctx, basis, old, Math.min(length, basisSize - at), at) : 0;
@@ -231,7 +249,9 @@ export function copyDiffering(ctx: ApplyContext, task: CopyTask, basis: number, 
       const equal = end <= had && mine.compare(old, b, end, b, end) === 0;
       if (equal) ctx.counters.matchedBytes += end - b;
       if (equal && unequalOnly) continue;
-      const error = !equal && unequalOnly && end <= had
+      const error = sparse && !equal
+        ? writeSkippingZeros(ctx, s, over, mine.subarray(b, end), end - b, at + b)
+        : !equal && unequalOnly && end <= had
         ? writePages(ctx, s, task.to, mine, old, b, end, at)
         : writeAll(ctx, s, task.to, mine, b, end - b, at + b);
       if (error < 0) return error;

@@ -102,7 +102,7 @@ function fill(ctx: ApplyContext, folder: FolderContext, op: Operation, source: n
     if (start < 0) return ended(ctx, s, folder, op, start);
   }
   for (let attempt = 1; ; attempt++) {
-    const task: CopyTask = { from: source, to: fd, start, size: s.size, oldSize, mayClone: false, toEnd: !s.table.isFile(BEFORE), fixedLength: device };
+    const task: CopyTask = { from: source, to: fd, start, size: s.size, oldSize, mayClone: false, toEnd: s.table.type(BEFORE) === S_IFBLK, fixedLength: device };
     const covered = wholeFile === false && start === 0 && !device && !task.toEnd
       ? copyDiffering(ctx, task, fd, oldSize, true)
       : copyContent(ctx, task);

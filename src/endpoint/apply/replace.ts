@@ -5,7 +5,7 @@
  * attributes, close (and rename) on the target; no allocation and nothing else. A small source is read whole before
  * anything is created, so that reading it again costs nothing on the target.
  */
-import { S_IFMT, S_IFREG } from '../../tree/index.js';
+import { S_IFBLK, S_IFMT, S_IFREG } from '../../tree/index.js';
 import { Item, type Operation } from '../../plan/index.js';
 import type { OpenFlags } from '../../fs/index.js';
 import type { ApplyContext, FolderContext } from './context.js';
@@ -80,7 +80,7 @@ function buildLarge(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Op
     start = 0;
     if (!openStage(ctx, folder, op)) return 'failed';
   }
-  const task: CopyTask = { from: source, to: s.stage.fd, start, size: s.size, oldSize: start, mayClone: true, toEnd: !s.table.isFile(BEFORE), fixedLength: false };
+  const task: CopyTask = { from: source, to: s.stage.fd, start, size: s.size, oldSize: start, mayClone: true, toEnd: s.table.type(BEFORE) === S_IFBLK, fixedLength: false };
   for (let attempt = 1; ; attempt++) {
     task.size = s.size;
     const basis = attempt === 1 && start === 0 ? openBasis(ctx, s, folder, op) : -1;

@@ -6,7 +6,7 @@
  * first mount that has a name wins, and a folder wins over anything else (as rsync merges its arguments).
  * One Listing is reused for every folder.
  */
-import { EMPTY, isName, joinPath, StatTable, S_IFDIR, type ByteString, type RelPath } from '../../tree/index.js';
+import { EMPTY, isName, joinPath, StatTable, S_IFBLK, S_IFCHR, S_IFDIR, type ByteString, type RelPath } from '../../tree/index.js';
 import { Errno, type NameList, type Posix } from '../../fs/index.js';
 import { overlayFakeStat } from './fake-stat.js';
 import type { SelectionNode } from './selection.js';
@@ -36,6 +36,9 @@ export class Listing {
 
   /** One file that is copied under another name: its name here and its name at the source. */
   alias: { name: ByteString; source: ByteString } | undefined;
+
+  /** --copy-devices: devices are files with the device's content. */
+  copyDevices = false;
 
   /** The side is a fake-super tree. */
   fake = false;
@@ -156,6 +159,12 @@ export class Listing {
         if (this.errors[r] === 0 && (this.table.isFile(r) || this.table.isDir(r))) overlayFakeStat(this.posix, this.handleOf(i), this.names[i] as ByteString, this.table, r);
       }
     }
+    if (this.copyDevices) {
+      for (let i = from; i < to; i++) {
+        const type = this.errors[i - from] === 0 ? this.table.type(i - from) : 0;
+        if (type === S_IFBLK || type === S_IFCHR) this.table.asFile(i - from, type === S_IFBLK ? this.deviceSize(i) : 0);
+      }
+    }
     if (this.follow !== undefined) {
       for (let i = from; i < to; i++) {
         const r = i - from;
@@ -165,6 +174,16 @@ export class Listing {
         }
       }
     }
+  }
+
+  /** Bytes that a block device holds; 0 where it cannot be asked (a character device is never opened for that). */
+  private deviceSize(i: number): number {
+    const name = this.names[i] as ByteString;
+    const fd = this.posix.open(this.handleOf(i), this.alias?.name === name ? this.alias.source : name, { read: true, nonBlock: true });
+    if (fd < 0) return 0; // the transfer meets the same error and reports it
+    const size = this.posix.seekHole(fd, 0); // a device has no holes but at its end
+    this.posix.close(fd);
+    return Math.max(0, size);
   }
 
   /** Reads entry i of several layers: the first that has it, or the first in which it is a folder. */

@@ -40,9 +40,13 @@ export interface ScanSetup {
   alias: { name: ByteString; source: ByteString } | undefined;
 }
 
+/** Largest file that a file system may keep without allocating anything for it. */
+const INLINE = 64 << 10;
+
 /** Bytes that a file's content takes on the target, as far as its source tells. */
 export function spaceFor(size: number, allocated: number): number {
-  return Math.min(Math.ceil(size / 4096) * 4096, allocated > 0 || size === 0 ? allocated : size);
+  // A small file may be held in its inode; a large one of which nothing is allocated is one hole.
+  return Math.min(Math.ceil(size / 4096) * 4096, allocated > 0 || size > INLINE ? allocated : size);
 }
 
 /** Consecutive folders of one parent, yet to be walked: the unit that workers take over from each other. */

@@ -113,6 +113,7 @@ export class Walker {
     this.alts = new AltDests(posix, options, setup.altRoots);
     this.listing = new Listing(posix);
     this.listing.alias = setup.alias;
+    this.listing.copyDevices = options.attributes.copyDevices;
     this.listing.fake = options.attributes.fakeSuper.source;
     this.targetListing.fake = options.attributes.fakeSuper.target;
     this.plan = new PlanStream((bytes) => sink.chunk(0, bytes));
