@@ -28,6 +28,7 @@ const O_NOATIME = 0o1000000;
 const O_PATH = 0o10000000;
 const { O_DIRECTORY, O_NOFOLLOW, O_NOCTTY, O_RDONLY } = constants;
 const SEEK_SET = 0;
+const SEEK_END = 2;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 const RENAME_NOREPLACE = 1;
@@ -347,6 +348,10 @@ export class NativePosix implements Posix {
 
   seekHole(fd: number, offset: number): number {
     return this.c.lseek(fd, offset, SEEK_HOLE);
+  }
+
+  seekEnd(fd: number): number {
+    return this.c.lseek(fd, 0, SEEK_END);
   }
 
   punchHole(fd: number, offset: number, length: number): number {

@@ -260,6 +260,7 @@ export class PortablePosix implements Posix {
   clone(): number { return -Errno.EOPNOTSUPP; }
   seekData(): number { return -Errno.ENOSYS; }
   seekHole(): number { return -Errno.ENOSYS; }
+  seekEnd(): number { return -Errno.ENOSYS; }
   punchHole(): number { return -Errno.EOPNOTSUPP; }
 
   fsync(fd: number): number {

@@ -108,6 +108,8 @@ export interface Posix {
   /** SEEK_DATA / SEEK_HOLE from `offset`; -ENXIO past the last data. */
   seekData(fd: number, offset: number): number;
   seekHole(fd: number, offset: number): number;
+  /** Bytes up to the end (SEEK_END), which tells the size of a block device; -ENOSYS where it cannot be asked. */
+  seekEnd(fd: number): number;
   punchHole(fd: number, offset: number, length: number): number;
   fsync(fd: number): number;
   syncfs(fd: number): number;

@@ -92,7 +92,8 @@ class Session {
 
   constructor(private readonly request: SyncRequest, private readonly listener: SessionListener) {
     const { options } = request;
-    this.options = options;
+    // A list shows the source's own permissions, whatever a copy would make of them.
+    this.options = request.target === undefined ? { ...options, attributes: { ...options.attributes, perms: true, chmod: undefined } } : options;
     this.resolver.keepsTimes = options.attributes.times;
     const { threads, stopAt } = options;
     this.threads = threads ?? Math.min(availableParallelism(), MAX_THREADS);

@@ -26,11 +26,12 @@ export async function sync(args: readonly string[], command: 'sync' | 'verify' =
   const parse = command === 'sync' ? parseSync : parseVerify;
   const parsed = parse(args.map(fromText), processContext());
   if (parsed.kind !== 'run') throw new Error('that is no run');
-  const { sources, target, options, output } = parsed;
+  const { sources, options, output } = parsed;
+  const target = output.listOnly ? undefined : parsed.target;
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   const writer = (to: Buffer[]): { write(chunk: Uint8Array | string): void } => ({ write: (chunk) => void to.push(Buffer.from(chunk as Uint8Array)) });
-  const report = createReport(output, options, { out: writer(out), err: writer(err), isTTY: false }, { sources, target: target ?? fromText(''), pid: 1 });
+  const report = createReport(output, options, { out: writer(out), err: writer(err), isTTY: false }, { sources, target: parsed.target ?? fromText(''), pid: 1 });
   const run = command === 'sync' ? runSync : verifyTrees;
   const outcome = await run({ sources, target, options: { ...options, guard: { ...options.guard, root: false } } }, report);
   report.finish(outcome);

@@ -45,8 +45,8 @@ describeIf('deleting, beside rsync', whyNoRsync(), () => {
     it('before everything with --delete-before', async () => {
       const work = make(folder, 'w', { s: dir(source()), d: dir(extraneous()) });
       const told = await ours(['-ai', '--no-detect-moves', '--delete-before', 's/', 'd'], work);
-      assert.deepStrictEqual(told.lines.slice(0, 9), deletions(told.lines));
-      assert.strictEqual(deletions(told.lines).length, 9);
+      assert.deepStrictEqual(told.lines.slice(0, 10), deletions(told.lines));
+      assert.strictEqual(deletions(told.lines).length, 10);
     });
     like('nothing without -r or -d', '-i --delete s/f1 d', extraneous);
     like('only one of them', '-ai --delete-before --delete-after s/ d', extraneous);

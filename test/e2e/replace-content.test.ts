@@ -75,7 +75,7 @@ describeIf('replacing content, beside rsync', whyNoRsync(), () => {
     await assert.rejects(runHere(['-a', '--temp-dir=/nonexistent/x', here, here]), /--temp-dir/);
   });
 
-  for (const args of [['-a', '-O', '--delay-updates'], ['-rl', '--delay-updates'], ['-a', '-O', '--delay-updates', '--delete', '--threads=1']]) {
+  for (const args of [['-a', '-O', '--delay-updates'], ['-rl', '--delay-updates'], ['-a', '-O', '--delay-updates', '--delete']]) {
     it(`${args.join(' ')}: updates get into place also where folders keep no times`, () => check(scene(args, { restless: args[0] === '-rl', ignore: args[0] === '-rl' ? ['mtime', 'dir-mtime', 'link-mtime'] : ['dir-mtime'] })));
   }
 

@@ -68,7 +68,7 @@ describeIf('--files-from, beside rsync', whyNoRsync(), () => {
 describeIf('one file system (-x), beside rsync', whyNoRsync() ?? whyNoMount('tmpfs'), () => {
   const mounted: (() => void)[] = [];
   afterEach('unmount', () => { // before the temporary folder is removed: hooks run in this order
-    for (const unmount of mounted.splice(0).reverse()) unmount();
+    for (const unmount of mounted.splice(0).toReversed()) unmount();
   });
   const folder = useTempFolder('mounts');
 

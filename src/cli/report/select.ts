@@ -74,6 +74,6 @@ export function needsNotes(info: InfoLevels, itemizing: number, options: Session
   const { links, devices, specials } = options.attributes;
   return (
     info.SKIP >= 1 || info.NAME >= 2 || info.MOUNT >= 1 || itemizing >= 2 ||
-    (info.NONREG >= 1 && !(links && devices && specials)) || (info.SYMSAFE >= 1 && options.symlinks.safeLinks)
+    (info.REMOVE >= 1 && options.replace.removeSourceFiles) || (info.NONREG >= 1 && !(links && devices && specials)) || (info.SYMSAFE >= 1 && options.symlinks.safeLinks)
   );
 }

@@ -181,7 +181,7 @@ export class Listing {
     const name = this.names[i] as ByteString;
     const fd = this.posix.open(this.handleOf(i), this.alias?.name === name ? this.alias.source : name, { read: true, nonBlock: true });
     if (fd < 0) return 0; // the transfer meets the same error and reports it
-    const size = this.posix.seekHole(fd, 0); // a device has no holes but at its end
+    const size = this.posix.seekEnd(fd);
     this.posix.close(fd);
     return Math.max(0, size);
   }

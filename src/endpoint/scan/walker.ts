@@ -279,16 +279,16 @@ export class Walker {
       op.set = present ? 0 : SetBits.Mode;
       op.mode = S_IFDIR | (present ? this.own.perms(1) : 0o777 & ~this.setup.facts.umask);
     } else {
-      const leaves = !present && leftAlone(options.compare, obstacle);
-      if (leaves !== false) {
+      const skips = !present && leftAlone(options.compare, obstacle);
+      if (skips !== false) {
         if (this.setup.notes) {
           this.plan.within(parentOf(path));
-          this.plan.write(named(this.planner.note(path, this.own, 0, leaves), name));
+          this.plan.write(named(this.planner.note(path, this.own, 0, skips), name));
         }
         return undefined;
       }
       countType(this.findings.entries, S_IFDIR);
-      if (present) this.findings.targetEntries++;
+      if (present && path !== '') this.findings.targetEntries++; // the root is never deleted: it is no part of a share
       probe.folders(attributesFrom === -2 ? -1 : attributesFrom, target);
       op = this.planner.folder(path, this.own, 0, present || obstacle ? this.own : undefined, 1, obstacle, probe);
       op.layer = owners[0] as number;
@@ -413,7 +413,7 @@ export class Walker {
       this.skipped(folder, name, r, Reason.NotRegular);
       return;
     }
-    if (options.walk.oneFileSystem > 1 && child?.named !== true && !this.listing.table.sameDevice(r, this.deviceOf(owners[0] as number, path), 0)) {
+    if (options.walk.oneFileSystem > 1 && options.walk.recursive && child?.named !== true && !this.listing.table.sameDevice(r, this.deviceOf(owners[0] as number, path), 0)) {
       this.skipped(folder, name, r, Reason.MountPoint);
       if (j >= 0) this.extraneous(folder, j, removes, Reason.Extraneous);
       return;
