@@ -135,8 +135,8 @@ export class FolderCache {
       const end = slash < 0 ? path.length : slash;
       const way = (slash < 0 ? path : path.slice(0, end)) as RelPath;
       const followed = this.followed?.has(way) === true;
-      let fd = this.openPart(at, path.slice(start, end) as ByteString, followed || (this.follow && !this.beneath));
-      if ((fd === -Errno.ENOTDIR || fd === -Errno.ELOOP) && this.follow && this.beneath) {
+      let fd = this.openPart(at, path.slice(start, end) as ByteString, (followed || this.follow) && !this.beneath);
+      if ((fd === -Errno.ENOTDIR || fd === -Errno.ELOOP) && (followed || this.follow) && this.beneath) {
         const inside = this.posix.openBeneath(this.rootFd, way);
         if (inside >= 0) fd = inside;
       }
