@@ -1,6 +1,6 @@
 /** What is chosen, beside rsync: arguments and targets, several sources, -r, -d, -R, -m, sizes, ages. */
 import assert from 'node:assert';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { describeIf, dir, file, symlink, time, useTempFolder, whyNoRsync, fifo, type Tree } from '../support/index.js';
 import { asRsync, make, ours, type RsyncCase } from './select-support.js';
 
@@ -155,6 +155,12 @@ describeIf('selecting, beside rsync', whyNoRsync(), () => {
       like('without them, where they stand', `-aiR --no-implied-dirs${more} s/./a/b d`, () => ({ ...full(), s: dir({ a: dir({ b: dir({ f3: '3' }) }, { mode: 0o700 }) }) }));
       like('without them, through the symlink that the target has', `-aiR --no-implied-dirs${more} s/./a/b d`, () => ({ d: dir({ real: dir(), a: symlink('real') }) }));
     }
+    it('without the folders on the way, a symlink of the target that leads out of it is not gone through: it makes way', async () => {
+      const work = make(folder, 'w', { s: dir(small()), real: dir(), d: dir({ a: symlink('../real') }) });
+      assert.strictEqual((await ours(['-aR', '--no-implied-dirs', 's/./a/b', 'd'], work)).code, 0);
+      assert.deepStrictEqual(readdirSync(`${work}/real`), []);
+      assert(existsSync(`${work}/d/a/b/f3`));
+    });
     like('with .. is refused', '-aiR s/a/../e d');
     like('with .. before /./', '-aiR s/a/.././e d');
     like('with -d', '-dtiR s/a d');
