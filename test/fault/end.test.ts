@@ -59,7 +59,7 @@ describe('ended before its time', function () {
   for (const args of [['-a', '--delete'], ['-a', '--delete', '--threads=1'], ['-a', '--delete', '--delay-updates'], ['-ab'], ['-a', '--delete-before'], ['-aH', '--no-whole-file']]) {
     it(`AbortSignal at many moments (${args.join(' ')})`, async () => {
       let ended = 0;
-      for (const moment of [0, 1, 2, 10, 100, 400, 1000]) {
+      for (const moment of [0, 1, 10, 100, 1000]) {
         const controller = new AbortController();
         let seen = 0;
         const outcome = await sync({
@@ -116,8 +116,8 @@ describe('many sessions in one process', function () {
   }).filter((to) => to.startsWith(temp.path));
   const threads = (): number => readdirSync('/proc/self/task').length;
 
-  it('leave no handle and no thread behind, well or badly ended', async function () {
-    if (!existsSync('/proc/self/fd')) this.skip(); // needs Linux
+  const title = 'leave no handle and no thread behind, well or badly ended';
+  (existsSync('/proc/self/fd') ? it : it.skip)(existsSync('/proc/self/fd') ? title : `${title} (skipped: needs /proc)`, async () => {
     makeTree(temp.at('source'), { ...many(8, 50, 'x', THEN), big: file({ size: 12 * MB, seed: 1 }, { mtime: THEN }) });
     mkdirSync(temp.at('alt'));
     mkdirSync(temp.at('tmp'));
@@ -132,7 +132,7 @@ describe('many sessions in one process', function () {
         case 2: await sync({ source, target, args: ['-aI', '--temp-dir=../tmp'] }); break;
         case 3: await assert.rejects(sync({ source: temp.at('nothing'), target: temp.at('file/x') }), TwintreeError); break;
         case 4: await assert.rejects(sync({ source, target, args: ['-a', '--delete', '--temp-dir=/nonexistent'] }), TwintreeError); break;
-        case 5: await sync({ source, target, args: ['-ac', '--link-dest=../alt', '--partial-dir=/tmp', '--copy-dest=../alt'].slice(0, 3) }); break;
+        case 5: await sync({ source, target, args: ['-ac', '--link-dest=../alt', `--partial-dir=${temp.at('tmp')}`] }); break;
         case 6: {
           rmSync(target, { recursive: true });
           const outcome = await sync({ source, target, args: ['-a', '--delay-updates'], signal: controller.signal, listener: { wantsOperations: 'changes', operation: () => controller.abort() } });
@@ -152,7 +152,7 @@ describe('many sessions in one process', function () {
     }
     const threadsBefore = threads();
     const open = readdirSync('/proc/self/fd').length;
-    for (let k = 0; k < 45; k++) await once(k);
+    for (let k = 0; k < 36; k++) await once(k);
     assert.ok(readdirSync('/proc/self/fd').length <= open + 2, `${readdirSync('/proc/self/fd').length} handles, ${open} before`);
     assert.ok(threads() <= threadsBefore + 1, `${threads()} threads, ${threadsBefore} before`);
   });

@@ -30,8 +30,7 @@ describe('a hard-link group whose leader fails', () => {
   });
 
   for (const args of [['-aH'], ['-aH', '--delay-updates'], ['-aH', '--inplace'], ['-abH']]) {
-    it(`given symlinks, devices or FIFOs as groups, does the same (${args.join(' ')})`, async function () {
-      if (process.getuid?.() !== 0) this.skip(); // hard links to others' symlinks may be refused
+    it(`given symlinks as a group, and obstacles, makes and links what it can (${args.join(' ')})`, async () => {
       const link = symlink('x', { mtime: LATER });
       const one = file('one', { mtime: LATER });
       makeTree(temp.at('src'), { a: link, b: link, c: link, f: one, g: one });

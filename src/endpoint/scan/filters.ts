@@ -30,11 +30,13 @@ export class WalkFilters {
   private readonly source: FilterSet;
   private readonly target: FilterSet;
   private readonly readsFiles: boolean;
+  private readonly gitignore: boolean;
 
   constructor(private readonly posix: Posix, options: SessionOptions, private readonly place: FilterPlace, onProblem: (file: RelPath, message: string) => void) {
     const common = { deleteExcluded: options.delete.excluded, gitignore: options.walk.gitignore, nul: options.walk.nulRules === true, onProblem };
     this.source = new FilterSet(options.filters, { side: 'source', ...common });
     this.target = new FilterSet(options.filters, { side: 'target', ...common });
+    this.gitignore = options.walk.gitignore;
     this.active = !this.source.empty || !this.target.empty;
     this.readsFiles = this.source.usesDirFiles || this.target.usesDirFiles;
   }
@@ -45,7 +47,7 @@ export class WalkFilters {
     const { contents, source, target } = this.place;
     return {
       source: this.source.root(contents ? this.reader(handles.source) : undefined, placeAt(source)),
-      target: this.target.root(contents ? this.reader([handles.target]) : undefined, placeAt(target)),
+      target: this.target.root(contents ? this.targetReader(handles) : undefined, placeAt(target)),
     };
   }
 
@@ -54,8 +56,19 @@ export class WalkFilters {
     if (scopes.source === undefined && scopes.target === undefined) return NO_SCOPES;
     return {
       source: scopes.source?.enter(name, this.reader(handles.source)),
-      target: scopes.target?.enter(name, this.reader([handles.target]), dying),
+      target: scopes.target?.enter(name, this.targetReader(handles), dying),
     };
+  }
+
+  /**
+   * Reader for the target's side. A .gitignore that is about to be copied counts there already: else a first run with --delete
+   * would take away what only the source's file names.
+   */
+  private targetReader(handles: FolderHandles): FileReader {
+    const own = this.reader([handles.target]);
+    if (!this.gitignore || handles.source.length === 0) return own;
+    const copied = this.reader(handles.source);
+    return (name) => (name === '.gitignore' ? (copied(name) ?? own(name)) : own(name));
   }
 
   private reader(handles: readonly number[]): FileReader {

@@ -161,7 +161,7 @@ export const FILTERS: readonly OptionSpec[] = [
   },
   {
     name: 'gitignore', negatable: true, ours: true, section: filters, standing: works, commands: ALL,
-    help: 'leave out what the .gitignore files of the source leave out, after all other rules',
+    help: 'leave out what the .gitignore files of the source leave out, after all other rules; --delete spares it',
     set: (d) => { d.session.walk.gitignore = true; }, clear: (d) => { d.session.walk.gitignore = false; },
   },
 ];
