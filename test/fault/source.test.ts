@@ -1,6 +1,6 @@
 /** Sources and targets that misbehave: vanishing, always changing, unreadable, with I/O errors. One path's failure stays its own. */
 import assert from 'node:assert';
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { sync } from '../../src/index.js';
@@ -145,56 +145,6 @@ describeIf('I/O errors', whyNoInjection(), () => {
       assertNoLeftovers(temp.at('dst'));
     });
   }
-});
-
-describeIf('a disk that fails under the source', spawnSync('dmsetup', ['version']).status === 0 ? undefined : 'needs dmsetup and root', () => {
-  const temp = useTempFolder('dm');
-  it('gives EIO for the file on the bad sectors only', async function () {
-    // ext4 on a device whose middle fails: a file that lies there cannot be read.
-    const name = `twintree-test-${process.pid}`;
-    const image = temp.at('image');
-    writeFileSync(image, '');
-    const must = (command: string, ...args: string[]): string => {
-      const done = runCommand(command, args);
-      assert.strictEqual(done.code, 0, done.stderr);
-      return done.stdout.trim();
-    };
-    must('truncate', '-s', '32M', image);
-    must('mkfs.ext4', '-q', '-F', image);
-    const loop = must('losetup', '-f', '--show', image);
-    const sectors = Number(must('blockdev', '--getsz', loop));
-    mkdirSync(temp.at('disk'));
-    const table = (lines: string[]): void => {
-      const done = runCommand('dmsetup', [existsSync(`/dev/mapper/${name}`) ? 'reload' : 'create', '--noudevsync', name], { input: `${lines.join('\n')}\n` });
-      assert.strictEqual(done.code, 0, done.stderr);
-    };
-    try {
-      table([`0 ${sectors} linear ${loop} 0`]);
-      must('dmsetup', 'mknodes', name);
-      must('mount', `/dev/mapper/${name}`, temp.at('disk'));
-      makeTree(temp.at('disk/tree'), { bad: file({ size: 2 * MB, seed: 1 }, { mtime: LATER }), good: file({ size: MB, seed: 2 }, { mtime: LATER }) });
-      must('sync', '-f', temp.at('disk'));
-      const map = must('filefrag', '-v', '-b512', temp.at('disk/tree/bad'));
-      const extent = /^\s*0:\s+0\.\.\s*\d+:\s+(\d+)\.\./m.exec(map);
-      assert.ok(extent !== null, map);
-      const at = Number(extent[1]) + 64;
-      table([`0 ${at} linear ${loop} 0`, `${at} 8 error`, `${at + 8} ${sectors - at - 8} linear ${loop} ${at + 8}`]);
-      must('dmsetup', 'suspend', '--noudevsync', name);
-      must('dmsetup', 'resume', '--noudevsync', name);
-      writeFileSync('/proc/sys/vm/drop_caches', '3');
-      makeTree(temp.at('dst'), { bad: file('old', { mtime: THEN }), extra: file('x') });
-      const outcome = await sync({ source: `${temp.at('disk/tree')}/`, target: temp.at('dst'), args: ['-a', '--delete'] });
-      assert.strictEqual(outcome.exitCode, 23, JSON.stringify(outcome.problems));
-      assert.deepStrictEqual(outcome.problems.map((p) => [p.path, p.code, p.side, p.errno]), [['bad', 'unreadable', 'source', 5]]);
-      assert.ok(readFileSync(temp.at('dst/bad')).equals(Buffer.from('old')), 'the old file stays');
-      assert.ok(readFileSync(temp.at('dst/good')).equals(readFileSync(temp.at('disk/tree/good'))));
-      assertNoLeftovers(temp.at('dst'));
-    } finally {
-      runCommand('umount', [temp.at('disk')]);
-      runCommand('dmsetup', ['remove', '--noudevsync', '-f', name]);
-      runCommand('losetup', ['-d', loop]);
-    }
-  });
 });
 
 describeIf('as a plain user', whyNoOtherUser(), () => {
