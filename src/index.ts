@@ -41,6 +41,7 @@ export interface SyncOptions {
 
 /**
  * Makes the target equal to the source. Resolves with the outcome, also where single paths failed (`exitCode` 23, 24 …).
+ * While it runs, the process has umask 0: modes are set exactly; files that the host program makes meanwhile want a mode of their own.
  * @throws TwintreeError where the run had to stop: bad options, an unusable target, a guard that refused, a lock.
  */
 export async function sync(what: SyncOptions): Promise<Outcome> {
