@@ -3,10 +3,9 @@
  * library's users are listeners; nothing here knows how it is shown.
  */
 import type { Operation } from '../plan/index.js';
-import type { ByteString, Problem, RelPath } from '../tree/index.js';
+import type { ByteString, Problem, RelPath, TypeCounts } from '../tree/index.js';
 
-/** Counts by type of entry, as rsync's --stats breaks them down. */
-export interface TypeCounts { files: number; dirs: number; links: number; devices: number; specials: number }
+export type { TypeCounts } from '../tree/index.js';
 
 /** What the finished plan holds: known before the first byte, so progress has a true total. */
 export interface PlanTotals {

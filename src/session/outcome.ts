@@ -1,5 +1,5 @@
 /** Empty totals and outcomes. */
-import { typeCounts } from '../endpoint/index.js';
+import { typeCounts } from '../tree/index.js';
 import type { Outcome, PlanTotals } from './events.js';
 
 /** Totals of an empty plan. */

@@ -9,7 +9,7 @@ import { Errno, loadPosix, portableReason, probeTarget, type Posix, type TargetT
 import { ApplyRunner, forEachNode, idMapper, SharedState, WorkerPool, type ApplyCounters, type ApplySetup, type LostClass, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
 import type { IdMapper, SessionOptions } from '../plan/index.js';
 import { pairName, RootGuard, stateFolder, type GuardedRoot } from '../state/index.js';
-import { displayName, EMPTY, fromText, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
+import { addCounts, displayName, EMPTY, fromText, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
 import type { Outcome, PlanTotals, Progress, SessionListener } from './events.js';
 import { Executor } from './execute.js';
 import { guardDeletions, guardInodes, guardSpace, lostNotices } from './guards.js';
@@ -381,10 +381,8 @@ class Session {
 
   private count(c: ApplyCounters): void {
     const o = this.outcome;
-    for (const key of ['files', 'dirs', 'links', 'devices', 'specials'] as const) {
-      o.created[key] += c.created[key];
-      o.deleted[key] += c.deleted[key];
-    }
+    addCounts(o.created, c.created);
+    addCounts(o.deleted, c.deleted);
     o.transferredFiles += c.transferredFiles;
     o.literalBytes += c.literalBytes;
     o.matchedBytes += c.matchedBytes;

@@ -3,3 +3,4 @@ export * from './bytes.js';
 export * from './relpath.js';
 export * from './stat-table.js';
 export * from './problem.js';
+export * from './type-counts.js';

@@ -2,13 +2,10 @@
  * What carrying out a plan is given, and what it counts. One ApplyContext belongs to one thread: its calls
  * are synchronous and use the scratch space in it one after the other.
  */
-import type { ByteString, Problem, RelPath } from '../../tree/index.js';
+import { typeCounts, type ByteString, type Problem, type RelPath, type TypeCounts } from '../../tree/index.js';
 import type { IdMapper, SessionOptions, XattrPolicy } from '../../plan/index.js';
 import type { FolderCache, Posix } from '../../fs/index.js';
 import type { Scratch } from './scratch.js';
-
-/** Counts by type of entry. */
-export interface ApplyTypeCounts { files: number; dirs: number; links: number; devices: number; specials: number }
 
 /** What was really done, by one context. All start at 0. */
 export interface ApplyCounters {
@@ -20,8 +17,8 @@ export interface ApplyCounters {
   transferredFiles: number;
   /** Their sizes, holes included. */
   transferredSize: number;
-  created: ApplyTypeCounts;
-  deleted: ApplyTypeCounts;
+  created: TypeCounts;
+  deleted: TypeCounts;
   linked: number; // hard links made
   moved: number;
   /** Operations of kind Attributes carried out. */
@@ -87,14 +84,10 @@ export interface FolderContext {
   defaultAcl?: boolean;
 }
 
-function none(): ApplyTypeCounts {
-  return { files: 0, dirs: 0, links: 0, devices: 0, specials: 0 };
-}
-
 /** Counters, all 0. */
 export function newCounters(): ApplyCounters {
   return {
-    literalBytes: 0, matchedBytes: 0, transferredFiles: 0, transferredSize: 0, created: none(), deleted: none(),
+    literalBytes: 0, matchedBytes: 0, transferredFiles: 0, transferredSize: 0, created: typeCounts(), deleted: typeCounts(),
     linked: 0, moved: 0, attributesSet: 0, attributesLost: 0,
   };
 }

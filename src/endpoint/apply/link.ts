@@ -3,11 +3,10 @@
  * --link-dest folder). Made under a temporary name and renamed where something stands. A file that cannot be linked is
  * copied rather than left out.
  */
-import { baseOf, joinPath, parentOf, S_IFLNK, S_IFMT, S_IFREG, type ByteString } from '../../tree/index.js';
+import { countType, baseOf, joinPath, parentOf, S_IFLNK, S_IFMT, S_IFREG, type ByteString } from '../../tree/index.js';
 import { Item, type Operation } from '../../plan/index.js';
 import { Errno, errnoText } from '../../fs/index.js';
 import type { ApplyContext, FolderContext } from './context.js';
-import { countType } from './count.js';
 import { delayFolder } from './delay-folder.js';
 import { makeSpecial } from './nodes.js';
 import { replaceFile } from './replace.js';

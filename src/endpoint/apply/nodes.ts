@@ -3,12 +3,11 @@
  * else under a temporary one and renamed, so that the old entry stays until then. With --fake-super on the
  * target they are regular files that an attribute says the truth about.
  */
-import { joinPath, S_IFLNK, S_IFMT, type ByteString } from '../../tree/index.js';
+import { countType, joinPath, S_IFLNK, S_IFMT, type ByteString } from '../../tree/index.js';
 import { Item, SetBits, type Operation } from '../../plan/index.js';
 import { Errno, type OpenFlags } from '../../fs/index.js';
 import { setAttributes, useTimes } from './attributes.js';
 import type { ApplyContext, FolderContext } from './context.js';
-import { countType } from './count.js';
 import { report, targetFailed } from './report.js';
 import { scratchOf } from './scratch.js';
 import { removeSource } from './source.js';

@@ -2,12 +2,11 @@
  * OpKind.Delete: one name goes, through a backup where that was asked for. Folders are empty by then: their contents
  * have operations of their own. What has gone already is as good as removed.
  */
-import { joinPath, S_IFDIR, S_IFMT, type ByteString } from '../../tree/index.js';
+import { countType, joinPath, S_IFDIR, S_IFMT, type ByteString } from '../../tree/index.js';
 import { INCOMPLETE_MODE, Reason, type Operation } from '../../plan/index.js';
 import { Errno, errnoText } from '../../fs/index.js';
 import { makeBackup } from './backup.js';
 import type { ApplyContext, FolderContext } from './context.js';
-import { countType } from './count.js';
 import { clearWaiting } from './delay.js';
 import { report } from './report.js';
 import { scratchOf, TARGET } from './scratch.js';

@@ -5,11 +5,11 @@
  */
 import type { FolderCache, Posix } from '../../fs/index.js';
 import { OperationWriter, Reason, type Planner } from '../../plan/index.js';
-import { EMPTY, joinPath, type ByteString, type Problem, type RelPath, type StatTable } from '../../tree/index.js';
+import { countType, EMPTY, joinPath, type ByteString, type Problem, type RelPath, type StatTable } from '../../tree/index.js';
 import { Listing } from './listing.js';
 import type { PlanStream } from './plan-stream.js';
 import { WalkFilters, type Scopes } from './filters.js';
-import { countType, type ScanFindings } from './types.js';
+import { type ScanFindings } from './types.js';
 
 /** What removals need of the walk. */
 export interface RemovalContext {

@@ -1,6 +1,6 @@
 /** What a scan is given and what it gives: plain data that crosses thread borders. */
 import type { SessionOptions } from '../../plan/index.js';
-import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
+import type { ByteString, Problem, RelPath, TypeCounts } from '../../tree/index.js';
 import type { FilterPlace } from './filters.js';
 import type { SelectionNode } from './selection.js';
 
@@ -61,25 +61,6 @@ export interface FolderRun {
   onTarget: boolean[];
   /** Per name: how far it is opened (Open). */
   open: number[];
-}
-
-/** Counts by type of entry. */
-export interface TypeCounts { files: number; dirs: number; links: number; devices: number; specials: number }
-
-/** All zero. */
-export function typeCounts(): TypeCounts {
-  return { files: 0, dirs: 0, links: 0, devices: 0, specials: 0 };
-}
-
-/** Counts one entry of the type in `mode`. */
-export function countType(counts: TypeCounts, mode: number): void {
-  switch (mode & S_IFMT) {
-    case S_IFREG: counts.files++; break;
-    case S_IFDIR: counts.dirs++; break;
-    case S_IFLNK: counts.links++; break;
-    case S_IFBLK: case S_IFCHR: counts.devices++; break;
-    default: counts.specials++; break;
-  }
 }
 
 /** What a walk counted and found beside the plan itself. */

@@ -10,7 +10,7 @@ import {
   type CompareOptions, DEFAULT_ACL, Item, mungeLink, OpKind, OperationWriter, parseAcl, permsOfAcl, Planner, Reason, SetBits, typeIsWanted, unmungeLink, unsafeSymlink, type IdMapper, type Operation, type SessionOptions,
 } from '../../plan/index.js';
 import {
-  EMPTY, joinPath, parentOf, baseOf, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK, StatTable, type ByteString, type Problem, type RelPath,
+  addCounts, countType, EMPTY, joinPath, parentOf, baseOf, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK, StatTable, type ByteString, type Problem, type RelPath, typeCounts, type TypeCounts,
 } from '../../tree/index.js';
 import { DELAY_FOLDER, isTempName } from '../apply/index.js';
 import { EntryProbe } from './probe.js';
@@ -23,7 +23,7 @@ import { NameTwins } from './name-twins.js';
 import { PlanStream } from './plan-stream.js';
 import { countRemoval, isSideFolder, RemovalList, type RemovalContext } from './removal.js';
 import { Open, type SelectionNode } from './selection.js';
-import { type TypeCounts, countType, spaceFor, typeCounts, type FolderRun, type LostClass, type PlanSink, type ScanFindings, type ScanSetup } from './types.js';
+import { spaceFor, type FolderRun, type LostClass, type PlanSink, type ScanFindings, type ScanSetup } from './types.js';
 
 /** How a walker and its surroundings talk while it works. */
 export interface WalkSignals {
@@ -200,7 +200,6 @@ export class Walker {
     if (folder === undefined) return;
     this.signals.scanned(1);
     if (folder.open !== Open.No || folder.node?.children !== undefined) this.merge(folder);
-    this.headerIfItself(folder);
     if (folder.children.names.length > 0) {
       this.stack.push({ run: folder.children, at: 0, end: folder.children.names.length, holes: [], scopes: folder.scopes });
     }
@@ -390,7 +389,7 @@ export class Walker {
       }
     }
     if (isDir) this.childFolder(folder, i, r, j, name, child, removes);
-    else this.leaf(folder, i, r, j, name, type, removes);
+    else this.leaf(folder, i, r, j, name, type);
   }
 
   private childFolder(folder: Folder, i: number, r: number, j: number, name: ByteString, child: SelectionNode | undefined, removes: boolean): void {
@@ -437,7 +436,7 @@ export class Walker {
     c.open.push(open);
   }
 
-  private leaf(folder: Folder, i: number, r: number, j: number, name: ByteString, type: number, removes: boolean): void {
+  private leaf(folder: Folder, i: number, r: number, j: number, name: ByteString, type: number): void {
     const { options } = this.setup;
     const s = this.listing.table;
     const findings = this.findings;
@@ -485,12 +484,11 @@ export class Walker {
       op.group = s.identity(r);
       findings.grouped++;
     }
-    this.writeEntry(folder, op, path, removes);
+    this.writeEntry(folder, op, path);
   }
 
   /** Writes what the planner decided for a leaf, and counts it. */
-  private writeEntry(folder: Folder, op: Operation, path: RelPath, removes: boolean): void {
-    void removes;
+  private writeEntry(folder: Folder, op: Operation, path: RelPath): void {
     const findings = this.findings;
     if (op.kind === OpKind.Note) {
       if (!this.setup.notes && op.group === '') return;
@@ -669,11 +667,6 @@ export class Walker {
     }
     folder.headerWritten = true;
     this.plan.folder(folder.path, folder.header);
-  }
-
-  private headerIfItself(folder: Folder): void {
-    if (folder.headerWritten) return;
-    folder.headerWritten = true; // nothing in it changes, neither does it
   }
 
   private nodeAt(path: RelPath): SelectionNode | undefined {
@@ -883,11 +876,9 @@ export function emptyFindings(): ScanFindings {
 
 /** Adds the findings of another walker. */
 export function addFindings(into: ScanFindings, more: ScanFindings): void {
-  for (const key of ['files', 'dirs', 'links', 'devices', 'specials'] as const) {
-    into.entries[key] += more.entries[key];
-    into.creates[key] += more.creates[key];
-    into.deletes[key] += more.deletes[key];
-  }
+  addCounts(into.entries, more.entries);
+  addCounts(into.creates, more.creates);
+  addCounts(into.deletes, more.deletes);
   into.targetEntries += more.targetEntries;
   into.totalSize += more.totalSize;
   into.problems.push(...more.problems);
