@@ -1,3 +1,16 @@
-/** What the bundle offers: the command, and the worker threads' side. */
+/** What the bundle offers: the command, and what its worker threads do. */
+import { workerData } from 'node:worker_threads';
+import { runLink } from '../dist/endpoint/remote/link-thread.js';
+import { serve as servePool } from '../dist/endpoint/pool/serve.js';
+import { serveSupply } from '../dist/endpoint/supply/supply-thread.js';
+
 export { main } from '../dist/cli/main.js';
-export { serve } from '../dist/endpoint/pool/serve.js';
+
+/** Runs the part that this thread was started for. */
+export function serve() {
+  switch (workerData.run) {
+    case 'link': return runLink();
+    case 'supply': return serveSupply();
+    default: return servePool();
+  }
+}

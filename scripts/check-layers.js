@@ -19,12 +19,14 @@ const PURE = new Set(['tree', 'filter', 'hash', 'delta', 'plan', 'wire', 'schedu
 const ANY_MODULE = new Set(['fs', 'transport']);
 
 /** Node's modules that do no I/O on a tree and that any room may use which is not pure. */
-const HARMLESS = new Set(['path', 'url', 'util', 'events', 'os', 'crypto', 'buffer', 'perf_hooks', 'timers', 'timers/promises']);
+const HARMLESS = new Set(['path', 'path/posix', 'url', 'util', 'events', 'os', 'crypto', 'buffer', 'perf_hooks', 'timers', 'timers/promises']);
 /** Further modules of single rooms. */
 const MORE = {
-  endpoint: ['worker_threads'], session: ['worker_threads'], mirror: ['worker_threads'],
+  endpoint: ['worker_threads', 'zlib'], session: ['worker_threads'], mirror: ['worker_threads'],
   cli: ['process', 'stream', 'tty', 'readline', 'module'],
 };
+/** Modules of Node that only compute (bytes in, bytes out), and the pure rooms that need them: wire/ checks frames with crc32 and compresses them. */
+const COMPUTING = { wire: ['zlib'] };
 /** Packages and the rooms that may import them. */
 const PACKAGES = {
   koffi: ['fs'], yargs: ['cli'], 'xxhash-wasm': ['hash'], 'rabin-wasm': ['delta'], chokidar: ['mirror'], 'tar-stream': ['archive'],
@@ -84,6 +86,7 @@ function checkImport(path, room, specifier, how, say) {
   const builtin = specifier.startsWith('node:') ? specifier.slice(5) : undefined;
   if (builtin !== undefined) {
     if (ANY_MODULE.has(room)) return undefined;
+    if ((COMPUTING[room] ?? []).includes(builtin)) return undefined;
     if (PURE.has(room)) return say(`${room}/ is pure and imports nothing of Node, but imports node:${builtin}`);
     if (!HARMLESS.has(builtin) && !(MORE[room] ?? []).includes(builtin)) return say(`${room}/ may not import node:${builtin}; only fs/ and transport/ touch disks, networks and processes`);
     return undefined;

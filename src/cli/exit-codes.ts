@@ -37,8 +37,8 @@ export const EXIT_TEXT: Readonly<Record<number, string>> = {
   [EXIT.usage]: 'syntax or usage error, or an option that is refused by name',
   [EXIT.protocol]: 'protocol incompatibility',
   [EXIT.fileSelect]: 'errors selecting input or output files and folders',
-  [EXIT.unsupported]: 'requested action not supported (remote endpoints, batches)',
-  [EXIT.startClient]: 'error starting the client-server protocol',
+  [EXIT.unsupported]: 'requested action not supported',
+  [EXIT.startClient]: 'no connection to the other side, or none that can be trusted',
   [EXIT.logFile]: 'the log file cannot be opened or written',
   [EXIT.socket]: 'error in socket I/O',
   [EXIT.fileIo]: 'error in file I/O',
@@ -69,6 +69,11 @@ export function exitCodeOf(code: ErrorCode): number {
     case 'NO_SPACE': case 'IO': return EXIT.fileIo;
     case 'ABORTED': return EXIT.signal;
     case 'TIMEOUT': return EXIT.timeout;
+    case 'CONNECT': return EXIT.startClient;
+    case 'CONNECT_TIMEOUT': return EXIT.connectTimeout;
+    case 'NOT_TWINTREE': case 'VERSION': return EXIT.protocol;
+    case 'WIRE': case 'CONNECTION_LOST': case 'PLAN_FILE': return EXIT.stream;
+    case 'FENCED': return EXIT.locked;
     case 'INTERNAL': return EXIT.diagnostics;
   }
 }

@@ -6,11 +6,15 @@ import { SECTIONS, negatedNames, optionsOf, type OptionSpec, type TableCommand }
 
 const SUMMARY: Readonly<Record<TableCommand, string>> = {
   sync: 'make DST equal to SRC',
+  plan: 'keep in a file what sync would do',
+  apply: 'carry out a plan that was kept',
   verify: 'compare DST with SRC and tell every difference',
   explain: 'tell which filter rule decides for a path',
 };
 const USAGE: Readonly<Record<TableCommand, string>> = {
   sync: 'twintree sync [OPTION]... SRC... DST\n\nMakes DST equal to SRC. SRC/ is the content of the folder, SRC the folder itself. Without DST the source is listed.',
+  plan: 'twintree plan [OPTION]... SRC... DST -o FILE\n\nMakes the plan that twintree sync would carry out, shows it as sync -n does, and keeps it in FILE. Changes nothing else.',
+  apply: 'twintree apply [OPTION]... FILE\n\nCarries out the plan in FILE, exactly. What is no longer as the plan saw it is told and left alone (exit code 24).',
   verify: 'twintree verify [OPTION]... SRC... DST\n\nCompares content, attributes and extra names; changes nothing. Exit code 0: equal, 23: they differ. As -ac unless told otherwise (--no-c, --no-o, ...).',
   explain: 'twintree explain [OPTION]... SRC PATH...\n\nTells for each PATH (below SRC, or with SRC in front) which filter rule decides on each side, and where that rule stands.',
 };
@@ -25,6 +29,8 @@ export async function generalHelp(): Promise<string> {
     .epilogue('twintree COMMAND --help lists the options of a command. twintree --version tells the version.');
   for (const [name, summary] of Object.entries(SUMMARY)) program.command(name, summary);
   program.command('delta', 'signatures, deltas and patches of single files, as rdiff makes them');
+  program.command('serve', 'serve folders to other hosts, as a daemon or bound by ssh');
+  program.command('cert', 'make certificates and tokens for serve and twintree://');
   return `${await program.getHelp()}\n`;
 }
 
@@ -41,6 +47,17 @@ export async function commandHelp(command: TableCommand): Promise<string> {
   program.epilogue('docs/options.md says more about each. Exit codes are in docs/exit-codes.md.');
   const text = await program.getHelp();
   return `${text.replace(/--(?=[0-9](?![-\w]))/g, '-')}\n`; // yargs takes a digit for a long name
+}
+
+/** An option of a command without a table. */
+export interface HelpRow { name: string; argument?: string; help: string }
+
+/** Help of a command that has no option table. */
+export async function smallHelp(usage: string, rows: readonly HelpRow[], more: string): Promise<string> {
+  const program = base().usage(usage);
+  for (const row of rows) program.option(row.name, { describe: row.argument === undefined ? row.help : `${row.argument}: ${row.help}`, requiresArg: false });
+  program.epilogue(more);
+  return `${await program.getHelp()}\n`;
 }
 
 function shownName(spec: OptionSpec): string {

@@ -11,26 +11,45 @@ export interface CommandModule { run(args: readonly ByteString[]): Promise<numbe
 /** The commands and how each is loaded: only the one that is asked for. */
 const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   sync: () => import('./commands/sync.js'),
+  plan: () => import('./commands/plan.js'),
+  apply: () => import('./commands/apply.js'),
   verify: () => import('./commands/verify.js'),
   explain: () => import('./commands/explain.js'),
   delta: () => import('./commands/delta.js'),
+  serve: () => import('./commands/serve.js'),
+  cert: () => import('./commands/cert.js'),
 };
 
 /** Runs the command line of this process. Sets `process.exitCode`; never throws. */
 export async function main(): Promise<void> {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  const args = process.argv.slice(2);
+  // Where stdout is the connection to another host, it is the link's alone.
+  if (!speaksProtocol(args)) process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error; // a reader that went away (`| head`) ends the output quietly
   });
   process.on('uncaughtException', (error) => { process.exit(report(error)); });
   try {
-    process.exitCode = await dispatch(process.argv.slice(2));
+    process.exitCode = await dispatch(args);
   } catch (error) {
     process.exitCode = report(error);
   }
 }
 
+/** `--server`, also behind `sync` (a wrapper that stands in for rsync's command), and `serve --stdio`. */
+function speaksProtocol(args: readonly string[]): boolean {
+  return isServerCall(args) || (args[0] === 'serve' && args.includes('--stdio'));
+}
+
+function isServerCall(args: readonly string[]): boolean {
+  return args[0] === '--server' || (args[0] === 'sync' && args[1] === '--server');
+}
+
 async function dispatch(args: readonly string[]): Promise<number> {
   const [name] = args;
+  if (isServerCall(args)) {
+    const [{ run }, { rawArguments }] = await Promise.all([import('./commands/server.js'), import('../fs/index.js')]);
+    return run(rawArguments());
+  }
   const load = name === undefined || !Object.hasOwn(COMMANDS, name) ? undefined : COMMANDS[name];
   if (load !== undefined) {
     const [command, { rawArguments }] = await Promise.all([load(), import('../fs/index.js')]);

@@ -1,5 +1,8 @@
 /** Who reads or writes one tree: scanning, carrying out, and the threads that do it. */
+export * from './source/index.js';
 export * from './scan/index.js';
 export * from './apply/index.js';
 export * from './pool/index.js';
-export { idMapper } from './ids.js';
+export * from './remote/index.js';
+export * from './supply/index.js';
+export { idMapper, type SourceNames } from './ids.js';

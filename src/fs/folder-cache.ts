@@ -10,6 +10,9 @@ import type { ByteString, RelPath } from '../tree/index.js';
 import { Errno } from './errno.js';
 import type { Posix } from './posix.js';
 
+/** What the cache asks of the tree. */
+export type FolderOpener = Pick<Posix, 'openDir' | 'openBeneath' | 'close'>;
+
 /** A handle stays open without a pin for at least this many further calls of `open`. */
 export const FOLDERS_HELD = 16;
 
@@ -42,7 +45,7 @@ export class FolderCache {
   private last: Folder | undefined;
   private serial = FOLDERS_HELD; // so that serial 0 is never among the last ones
 
-  constructor(private readonly posix: Posix, private readonly rootFd: number, options: FolderCacheOptions = {}) {
+  constructor(private readonly posix: FolderOpener, private readonly rootFd: number, options: FolderCacheOptions = {}) {
     this.follow = options.follow ?? false;
     this.beneath = options.beneath ?? false;
     this.followed = options.followed;

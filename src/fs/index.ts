@@ -1,7 +1,9 @@
 /** The only room that touches a disk: POSIX calls, folder handles, holes, names of ids, what a target can hold. */
 export * from './posix.js';
+export { accountOf, type Account } from './account.js';
 export * from './errno.js';
-export { loadPosix, portableReason } from './load.js';
+export { confineProcess, loadOwnPosix, loadPosix, portableReason, readRuleFile, reloadPosix } from './load.js';
+export { ConfinedPosix, type Confinement } from './confined.js';
 export { NativePosix } from './native.js';
 export { PortablePosix } from './portable.js';
 export * from './folder-cache.js';

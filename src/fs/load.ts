@@ -1,19 +1,63 @@
 /**
  * load: which implementation of `Posix` this thread uses. The native one where its FFI package loads and
  * answers, else the portable one; `TWINTREE_NO_FFI=1` asks for the portable one. Nothing is loaded on import.
+ * A process that was bound to a folder has calls that stay below it, in every thread.
  */
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { StatTable, type ByteString } from '../tree/index.js';
+import { ConfinedPosix, type Confinement } from './confined.js';
+import { Errno } from './errno.js';
 import { libcIsKnown } from './libc.js';
 import { NativePosix } from './native.js';
 import { PortablePosix } from './portable.js';
 import type { Posix } from './posix.js';
+import { readFileAt } from './read-file.js';
+import { readWholeFile } from './temp.js';
 
 let loaded: Posix | undefined;
+let own: Posix | undefined;
 let failure: string | undefined;
 
-/** This thread's `Posix`; the same object at each call. */
+/** Under this name the threads of a process that is bound to a folder find it. */
+const BOUND = 'twintree.confinement';
+
+/** This thread's `Posix`; the same object at each call. Where the process is bound to a folder, it stays below it. */
 export function loadPosix(): Posix {
-  return (loaded ??= choose());
+  return (loaded ??= confined(loadOwnPosix()));
+}
+
+/** The calls for the program's own files (state, temporary files): never bound to a folder. No path from another host may reach them. */
+export function loadOwnPosix(): Posix {
+  return (own ??= choose());
+}
+
+/** Forgets what was loaded in this thread: the process is another user's now. */
+export function reloadPosix(): void {
+  loaded = undefined;
+  own = undefined;
+}
+
+/** Binds this process, with all threads that it starts from now on, to a folder, for good. */
+export function confineProcess(confinement: Confinement): void {
+  if (getEnvironmentData(BOUND) !== undefined) throw new Error('a process is bound to one folder only');
+  setEnvironmentData(BOUND, confinement as unknown as Parameters<typeof setEnvironmentData>[1]);
+  loaded = undefined;
+}
+
+/** Content of a rule file by its absolute path, or a negated errno. Where the process is bound to a folder, that one is `/`. */
+export function readRuleFile(path: ByteString): Buffer | number {
+  if (getEnvironmentData(BOUND) === undefined) return readWholeFile(path);
+  const posix = loadPosix();
+  const root = posix.openRoot('/' as ByteString);
+  if (root < 0) return root;
+  const content = readFileAt(posix, root, path.replace(/^\/+/, '') as ByteString);
+  posix.close(root);
+  return content ?? -Errno.ENOENT;
+}
+
+function confined(posix: Posix): Posix {
+  const confinement = getEnvironmentData(BOUND) as unknown as Confinement | undefined;
+  return confinement === undefined ? posix : new ConfinedPosix(posix, confinement, new StatTable(1));
 }
 
 /** Why the portable implementation was taken, for a notice; undefined where the native one serves. */

@@ -1,5 +1,6 @@
 /**
- * native: `Posix` on the C library itself (see `libc.ts`): every call, exact to the nanosecond, on Linux.
+ * native: `Posix` on the C library itself (see `libc.ts`): every call, exact to the nanosecond, on Linux. Calls that
+ * need a handle and no name are in `native-files.ts`.
  *
  * Names are written NUL-ended into one scratch buffer (`native-memory.ts`) and statx(2) writes into the records
  * of a `StatTable` directly, so a call allocates nothing. An instance belongs to one thread; handles belong to
@@ -11,9 +12,10 @@ import type { ByteString, StatTable } from '../tree/index.js';
 import { S_IFLNK, StatTable as Table } from '../tree/index.js';
 import { Errno } from './errno.js';
 import { bindLibc, type Libc } from './libc.js';
-import { BULK, BULK_BYTES, FIRST, NativeMemory, RECORD, SECOND, SMALL } from './native-memory.js';
+import { NativeFiles } from './native-files.js';
+import { BULK, BULK_BYTES, FIRST, RECORD, SECOND, SMALL } from './native-memory.js';
 import { NativeXattrs } from './native-xattrs.js';
-import type { FsInfo, Lack, NameList, OpenFlags, Posix } from './posix.js';
+import type { Lack, NameList, OpenFlags, Posix } from './posix.js';
 import { openBits, renameByLink } from './shared.js';
 
 // The same on every Linux architecture; O_DIRECTORY and O_NOFOLLOW are not, Node knows them.
@@ -28,48 +30,31 @@ const O_NOATIME = 0o1000000;
 const O_PATH = 0o10000000;
 const { O_DIRECTORY, O_NOFOLLOW, O_NOCTTY, O_RDONLY } = constants;
 const SEEK_SET = 0;
-const SEEK_END = 2;
-const SEEK_DATA = 3;
-const SEEK_HOLE = 4;
 const RENAME_NOREPLACE = 1;
 const RESOLVE_NO_MAGICLINKS = 0x02;
 const RESOLVE_BENEATH = 0x08;
 const OPEN_HOW = 24;
-const FS_IOC_GETFLAGS = 0x80086601;
-const FICLONE = 0x40049409;
-const FALLOC_FL_KEEP_SIZE = 1;
-const FALLOC_FL_PUNCH_HOLE = 2;
-const LOCK_SH = 1;
-const LOCK_EX = 2;
-const LOCK_NB = 4;
-const LOCK_UN = 8;
-const ST_RDONLY = 1;
 
 const DOT = '.' as ByteString;
 /** Names of one `statMany` chunk; with names of 255 bytes a chunk fills half of BULK. */
 const CHUNK = 256;
 
-export class NativePosix implements Posix {
+export class NativePosix extends NativeFiles implements Posix {
   readonly kind = 'native';
   readonly lacks: ReadonlySet<Lack> = new Set<Lack>();
   readonly euid: number;
   readonly egid: number;
   readonly groups: ReadonlySet<number>;
 
-  private readonly c: Libc['calls'];
-  private readonly m: NativeMemory;
-  private readonly base: number;
   private readonly xattrs: NativeXattrs;
   private readonly own = new Table(1);
   private chmodNoFollow = true; // until the kernel says that it has no fchmodat2 (before 6.6)
 
   constructor(private readonly libc: Libc = bindLibc()) {
-    this.c = libc.calls;
+    super(libc);
     this.euid = process.geteuid?.() ?? 0;
     this.egid = process.getegid?.() ?? 0;
     this.groups = new Set(process.getgroups?.() ?? []);
-    this.m = new NativeMemory(libc.addressOf);
-    this.base = this.m.base;
     this.xattrs = new NativeXattrs(libc, this.m);
   }
 
@@ -314,83 +299,9 @@ export class NativePosix implements Posix {
     return fd === -Errno.EPERM && flags.noAtime === true ? this.openAt(at, bits, mode) : fd;
   }
 
-  read(fd: number, buffer: Buffer, offset: number, length: number, position: number): number {
-    const p = this.m.range(buffer, offset, length);
-    return position < 0 ? this.c.read(fd, p, length) : this.c.pread(fd, p, length, position);
-  }
-
-  write(fd: number, buffer: Buffer, offset: number, length: number, position: number): number {
-    const p = this.m.range(buffer, offset, length);
-    return position < 0 ? this.c.write(fd, p, length) : this.c.pwrite(fd, p, length, position);
-  }
-
-  truncate(fd: number, size: number): number {
-    return this.c.ftruncate(fd, size);
-  }
-
-  allocate(fd: number, offset: number, length: number): number {
-    return this.c.fallocate(fd, 0, offset, length); // not posix_fallocate, which writes zeros where the file system cannot
-  }
-
-  copyRange(fromFd: number, fromOffset: number, toFd: number, toOffset: number, length: number): number {
-    this.m.putWord(0, fromOffset);
-    this.m.putWord(1, toOffset);
-    return this.c.copy_file_range(fromFd, this.base + SMALL, toFd, this.base + SMALL + 8, length, 0);
-  }
-
-  clone(fromFd: number, toFd: number): number {
-    return this.c.ioctl(toFd, FICLONE, fromFd);
-  }
-
-  seekData(fd: number, offset: number): number {
-    return this.c.lseek(fd, offset, SEEK_DATA);
-  }
-
-  seekHole(fd: number, offset: number): number {
-    return this.c.lseek(fd, offset, SEEK_HOLE);
-  }
-
-  seekEnd(fd: number): number {
-    return this.c.lseek(fd, 0, SEEK_END);
-  }
-
-  punchHole(fd: number, offset: number, length: number): number {
-    return this.c.fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, offset, length);
-  }
-
   fsync(fd: number): number {
     const r = this.c.fsync(fd);
     return r < 0 ? this.unreadable(fd, r) : r;
-  }
-
-  syncfs(fd: number): number {
-    return this.c.syncfs(fd);
-  }
-
-  flock(fd: number, how: 'exclusive' | 'shared' | 'unlock'): number {
-    switch (how) {
-      case 'exclusive': return this.c.flock(fd, LOCK_EX | LOCK_NB);
-      case 'shared': return this.c.flock(fd, LOCK_SH | LOCK_NB);
-      case 'unlock': return this.c.flock(fd, LOCK_UN);
-    }
-  }
-
-  inodeFlags(fd: number): number {
-    const r = this.c.ioctl(fd, FS_IOC_GETFLAGS, this.base + SMALL);
-    return r < 0 ? r : this.m.lowWord(0);
-  }
-
-  statfs(fd: number): FsInfo | number {
-    const r = this.c.fstatfs(fd, this.base + SMALL);
-    if (r < 0) return r;
-    // struct statfs on 64-bit Linux: eleven words (the seventh is the id) from f_type to f_flags.
-    const { m } = this;
-    return {
-      type: m.lowWord(0),
-      blockSize: m.word(9) || m.word(1), // f_frsize is the unit of the counts; old file systems leave it 0
-      blocks: m.word(2), freeBlocks: m.word(3), availableBlocks: m.word(4), files: m.word(5), freeFiles: m.word(6),
-      nameMax: m.word(8), readOnly: (m.word(10) & ST_RDONLY) !== 0,
-    };
   }
 
   // Extended attributes. A handle that only passes through takes no f* call: by its dot then.

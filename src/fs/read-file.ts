@@ -6,7 +6,7 @@ import type { Posix } from './posix.js';
 export const MAX_FILE_IN_TREE = 16 << 20;
 
 /** Content of a file in an open folder (a symlink is followed, as any program would); undefined where it cannot be read. */
-export function readFileAt(posix: Posix, at: number, name: ByteString): Buffer | undefined {
+export function readFileAt(posix: Pick<Posix, 'open' | 'read' | 'close'>, at: number, name: ByteString): Buffer | undefined {
   const fd = posix.open(at, name, { read: true, follow: true, nonBlock: true });
   if (fd < 0) return undefined;
   try {

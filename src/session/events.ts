@@ -36,8 +36,8 @@ export interface Progress {
   elapsedMs: number;
 }
 
-/** What became of one operation. */
-export type OperationResult = 'planned' | 'done' | 'failed';
+/** What became of one operation. 'skipped': an earlier run of the same kept plan had done it. */
+export type OperationResult = 'planned' | 'done' | 'failed' | 'skipped';
 
 /** Listener; every method is optional, none may throw. */
 export interface SessionListener {

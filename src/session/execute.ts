@@ -69,6 +69,7 @@ interface Batch {
   bytes: number;
   state: 'waiting' | 'sent' | 'done';
   failed: Set<number>;
+  skipped: readonly number[];
   /** Ordinals of operations that lead a hard-link group. */
   leaders: Map<number, string>;
   /** Folders that are left when this batch and all before it are done. */
@@ -176,7 +177,7 @@ export class Executor {
     this.stack.push(frame);
     if (parent !== undefined && parent.context === undefined) return; // told for the parent already
     if (own.item === 0 && own.set === 0) {
-      frame.context = this.openContext(path);
+      frame.context = deps.runner.context.exact?.absent(deps.runner.context, path) ?? this.openContext(path);
       if (deps.wants === 'all' && own.reason === Reason.Unchanged && own.mode !== 0) this.tellFolder(frame);
       return;
     }
@@ -245,7 +246,7 @@ export class Executor {
 
   private openBatch(frame: Frame): Batch {
     if (this.batch === undefined) {
-      this.batch = { kind: 'batch', parts: [], operations: 0, records: 0, bytes: 0, state: 'waiting', failed: new Set(), leaders: new Map(), leaves: [] };
+      this.batch = { kind: 'batch', parts: [], operations: 0, records: 0, bytes: 0, state: 'waiting', failed: new Set(), skipped: [], leaders: new Map(), leaves: [] };
     }
     if (this.partFrame !== frame) {
       this.closePart();
@@ -353,6 +354,7 @@ export class Executor {
   private settle(batch: Batch, result: ReturnType<ApplyRunner['run']>): void {
     batch.state = 'done';
     batch.failed = new Set(result.failed);
+    batch.skipped = result.skipped ?? [];
     this.deps.count(result.counters);
     for (const problem of result.problems) this.deps.problem(problem);
     for (const [ordinal, group] of batch.leaders) if (batch.failed.has(ordinal)) this.failedGroups.add(group);
@@ -422,7 +424,7 @@ export class Executor {
     for (const part of batch.parts) {
       for (const reader = new OperationReader(part.bytes); !reader.done; ordinal++) {
         reader.next(op);
-        this.tell(op, op.kind === OpKind.Folder ? op.name : joinPath(part.path, op.name), batch.failed.has(ordinal) ? 'failed' : 'done');
+        this.tell(op, op.kind === OpKind.Folder ? op.name : joinPath(part.path, op.name), batch.failed.has(ordinal) ? 'failed' : batch.skipped.includes(ordinal) ? 'skipped' : 'done');
       }
     }
   }
@@ -437,13 +439,15 @@ export class Executor {
     const { deps } = this;
     const path = joinPath(folder.path, op.name);
     let done: boolean;
+    let skipped = false;
     let told = op;
     if (deps.shared.aborted) done = false;
     else if (this.failedGroups.has(natural.group)) {
       // The leader could not be made: this name takes its place, and the rest are linked to it.
       told = natural;
       done = natural.kind === OpKind.Note || execute(deps.runner.context, folder, natural);
-      if (done) {
+      skipped = !done && (deps.runner.context.exact?.takeDone() ?? false);
+      if (done || skipped) {
         deps.resolver.replaceLeader(natural.group, path);
         this.failedGroups.delete(natural.group);
       }
@@ -451,11 +455,12 @@ export class Executor {
       const leader = deps.resolver.leaderOf(natural.group) ?? op.link;
       if (op.alt === 0) op.link = leader;
       done = execute(deps.runner.context, folder, op);
-      if (!done && leader === path) this.failedGroups.add(natural.group);
+      skipped = !done && (deps.runner.context.exact?.takeDone() ?? false);
+      if (!done && !skipped && leader === path) this.failedGroups.add(natural.group);
     }
     this.takeProblems();
     deps.finished(1, 0);
-    this.tell(told, path, done ? 'done' : 'failed');
+    this.tell(told, path, done ? 'done' : skipped ? 'skipped' : 'failed');
   }
 
   private leave(frame: Frame): void {
@@ -495,9 +500,10 @@ export class Executor {
     if (frame.context === undefined) return;
     this.closeBatch();
     const done = removeEntry(deps.runner.context, frame.context, op);
+    const skipped = !done && (deps.runner.context.exact?.takeDone() ?? false);
     if (done && op.reason !== Reason.Incomplete) this.deleted++;
     this.takeProblems();
-    if (op.reason !== Reason.Incomplete) this.items.push({ kind: 'told', op: copyOperation(op), path: joinPath(frame.path, op.name), result: done ? 'done' : 'failed' });
+    if (op.reason !== Reason.Incomplete) this.items.push({ kind: 'told', op: copyOperation(op), path: joinPath(frame.path, op.name), result: done ? 'done' : skipped ? 'skipped' : 'failed' });
     this.release();
   }
 

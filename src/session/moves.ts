@@ -1,5 +1,5 @@
 /** Proves candidates for moves equal by comparing contents, in workers where there is much to read. */
-import { compareFiles, type ComparePair, type PoolWorker, type ScanSetup, type SharedState, type WorkerPool } from '../endpoint/index.js';
+import { compareFiles, type ComparePair, type PoolWorker, type ScanSetup, type SharedState, type SourceFs, type WorkerPool } from '../endpoint/index.js';
 import type { Posix } from '../fs/index.js';
 import type { MoveCandidate } from './resolve.js';
 
@@ -11,12 +11,13 @@ const CHUNK_BYTES = 32 << 20;
 
 /** One answer per candidate. */
 export async function proveMoves(
-  posix: Posix, setup: ScanSetup, pool: WorkerPool, shared: SharedState, threads: number, candidates: readonly MoveCandidate[],
+  posix: Posix, source: SourceFs, setup: ScanSetup, pool: WorkerPool, shared: SharedState, threads: number, candidates: readonly MoveCandidate[],
 ): Promise<boolean[]> {
   const mounts = setup.mounts.map((m) => m.fd);
   const pairs = candidates.map((c) => c.pair);
   const total = pairs.reduce((sum, pair) => sum + pair.size, 0);
-  if (total <= INLINE_BYTES && pairs.length <= CHUNK_PAIRS) return compareFiles(posix, mounts, setup.target, pairs, shared);
+  // Where the source is on another host, workers wait for its hashes.
+  if (source.remote === undefined && total <= INLINE_BYTES && pairs.length <= CHUNK_PAIRS) return compareFiles(posix, source, mounts, setup.target, pairs, shared);
 
   const chunks: { at: number; pairs: ComparePair[] }[] = [];
   let bytes = 0;

@@ -37,6 +37,7 @@ export class Resolver {
   private readonly leaders = new Map<string, Leader>();
   private readonly movedTo = new Map<RelPath, RelPath>();
   private readonly movedFrom = new Set<RelPath>();
+  private readonly movedInodes = new Map<RelPath, { inoLow: number; inoHigh: number }>();
 
   /**
    * Chooses the leader of each hard-link group: the first name whose file is equal already, else the first name. Returns what
@@ -128,6 +129,18 @@ export class Resolver {
     this.movedFrom.add(candidate.from);
   }
 
+  /** A move of a kept plan, with the inode of the old file: the operation's `expected` gets it, beside a mode of 0. */
+  moveKept(from: RelPath, to: RelPath, inode: { inoLow: number; inoHigh: number }): void {
+    this.movedTo.set(to, from);
+    this.movedFrom.add(from);
+    this.movedInodes.set(from, inode);
+  }
+
+  /** New name and old one of every move. */
+  get movePairs(): Iterable<readonly [to: RelPath, from: RelPath]> {
+    return this.movedTo;
+  }
+
   get moves(): number {
     return this.movedTo.size;
   }
@@ -147,6 +160,11 @@ export class Resolver {
       op.reason = Reason.Moved;
       op.item = Item.New | Item.Local;
       op.link = from;
+      const inode = this.movedInodes.get(from);
+      if (inode !== undefined) {
+        op.expected.inoLow = inode.inoLow;
+        op.expected.inoHigh = inode.inoHigh;
+      }
     } else if (op.kind === OpKind.Delete && this.movedFrom.size > 0 && this.movedFrom.has(joinPath(folder, op.name))) {
       op.kind = OpKind.Note;
       op.reason = Reason.Moved;

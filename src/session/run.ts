@@ -5,8 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { Errno, loadPosix, portableReason, probeTarget, type Posix, type TargetTraits } from '../fs/index.js';
-import { ApplyRunner, forEachNode, idMapper, SharedState, WorkerPool, type ApplyCounters, type ApplySetup, type LostClass, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
+import { loadOwnPosix, loadPosix, portableReason, probeTarget, type Posix, type TargetTraits } from '../fs/index.js';
+import { ApplyRunner, forEachNode, idMapper, localSource, RemoteSource, SharedState, WorkerPool, type ApplyCounters, type ApplySetup, type Link, type LostClass, type RemoteSetup, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
 import type { IdMapper, SessionOptions } from '../plan/index.js';
 import { pairName, RootGuard, stateFolder, type GuardedRoot } from '../state/index.js';
 import { addCounts, displayName, EMPTY, fromText, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
@@ -17,9 +17,12 @@ import { proveMoves } from './moves.js';
 import { newOutcome } from './outcome.js';
 import { PlanStore } from './plan-store.js';
 import { preview } from './preview.js';
+import type { FinishedPlan } from './recorded/seal.js';
+import type { SealedPlan } from './recorded/sealed-plan.js';
 import { Resolver, type MoveCandidate } from './resolve.js';
 import { scan } from './scan.js';
-import { openSources, type Sources } from './sources.js';
+import { absolute, openSources, type Sources } from './sources.js';
+import { TargetLock } from './target-lock.js';
 import { findTarget, foldersToMake, inheritedByRoot, makeTarget, openAltDests, openNearest, openSideFolder, sideFolders, type Target } from './target.js';
 
 /** What a sync is asked. */
@@ -28,6 +31,24 @@ export interface SyncRequest {
   /** Undefined lists the sources only (with dryRun). */
   target: ByteString | undefined;
   options: SessionOptions;
+  /** The sources are at the other end of a connection, which has opened them already. */
+  from?: RemoteSide;
+  /** The system calls for roots: confined to one folder where this is a serving side bound to it. */
+  posix?: Posix;
+  /** The client's run that this session belongs to, hexadecimal: its next session may take the target over. */
+  lineage?: string;
+  /** A plan that was kept in a file is carried out: it takes the place of the scan. The session closes its store. */
+  kept?: SealedPlan;
+  /** Given the plan when it is complete and resolved, to be kept. */
+  keep?(plan: FinishedPlan): void;
+}
+
+/** The supplying end of a connection. */
+export interface RemoteSide {
+  readonly link: Link;
+  readonly sources: Sources;
+  /** Key of the sums in this session. */
+  readonly seed: { readonly low: number; readonly high: number };
 }
 
 /** Problems kept in the outcome; more are counted only. */
@@ -36,6 +57,8 @@ const MAX_PROBLEMS = 10_000;
 const MAX_THREADS = 4;
 /** How often a new file is compared with another of the files it may have been, where several have its size and time. */
 const MOVE_ROUNDS = 4;
+/** Milliseconds by which a file system's clock may be behind: it ticks with the kernel's timer. */
+const CLOCK_STEP = 20;
 /** Milliseconds between two progress events. */
 const PROGRESS_EVERY = 100;
 
@@ -71,14 +94,17 @@ function giveUmask(): void {
 }
 
 class Session {
-  private readonly posix: Posix = loadPosix();
+  private readonly posix: Posix;
   private readonly shared = new SharedState();
   private readonly pool = new WorkerPool(this.shared);
-  private readonly store = new PlanStore(this.posix);
+  private readonly store: PlanStore;
   private readonly resolver = new Resolver();
   private readonly started = performance.now();
+  private readonly startedAt = Date.now(); // by the clock that file systems stamp with
   private readonly outcome = newOutcome();
   private readonly options: SessionOptions;
+  /** The source as the main thread sees it, where it is not on this host. */
+  private remote: RemoteSource | undefined;
   private readonly threads: number;
   private readonly handles: number[] = [];
   private progressAt = 0;
@@ -87,11 +113,20 @@ class Session {
   private doneFiles = 0;
   private stopTimer: NodeJS.Timeout | undefined;
   private ticker: NodeJS.Timeout | undefined;
+  private readonly targetLock: TargetLock;
+  private fenced = false; // a newer session took the target over
   private stoppedByTime = false;
+  private already = 0; // operations of a kept plan that an earlier run of it had done
   private sourceMoved = false; // something vanished or kept changing while it was read
 
   constructor(private readonly request: SyncRequest, private readonly listener: SessionListener) {
     const { options } = request;
+    this.posix = request.posix ?? loadPosix();
+    this.store = request.kept?.store ?? new PlanStore(loadOwnPosix());
+    this.targetLock = new TargetLock(loadOwnPosix(), request.lineage, () => {
+      this.fenced = true;
+      this.abort();
+    });
     // A list shows the source's own permissions, whatever a copy would make of them.
     this.options = request.target === undefined ? { ...options, attributes: { ...options.attributes, perms: true, chmod: undefined } } : options;
     this.resolver.keepsTimes = options.attributes.times;
@@ -114,23 +149,46 @@ class Session {
     // While workers are at one large file, nothing else would wake the main thread to tell how far they are.
     if (this.listener.progress !== undefined) this.ticker = setInterval(() => this.tick(), PROGRESS_EVERY);
     this.tellLacks();
-    const sources = openSources(posix, request.sources, options);
-    for (const mount of sources.mounts) this.handles.push(mount.fd);
+    const { from, kept } = request;
+    const sources = kept?.openSources(posix) ?? from?.sources ?? openSources(posix, request.sources, options);
+    if (from === undefined) for (const mount of sources.mounts) this.handles.push(mount.fd);
+    else this.useRemote(from);
     for (const problem of sources.problems) this.problem(problem);
     for (const path of sources.skipped) this.listener.notice?.('skipping-directory', `skipping directory ${displayName(path)}`);
-    const target: Target = request.target === undefined ? { path: '' as ByteString, fd: -1, alias: undefined } : findTarget(posix, request.target, sources, request.sources.length, options.replace.mkpath);
+    const target: Target = kept !== undefined ? kept.openTarget(posix) : request.target === undefined ? { path: '' as ByteString, fd: -1, alias: undefined } : findTarget(posix, request.target, sources, request.sources.length, options.replace.mkpath);
     if (target.fd >= 0) this.handles.push(target.fd);
     if (sources.selection.children === undefined && sources.selection.mounts.length === 0) return this.finish(sources.missing > 0 ? 23 : 0);
-    if (target.fd >= 0) this.lock(target);
+    if (target.fd >= 0) await this.lock(target);
     const guard = options.guard.root ? this.rootGuard(sources, target) : undefined;
     guard?.check();
 
-    const altRoots = openAltDests(posix, target, options, (code, message) => this.listener.notice?.(code, message));
+    const altRoots = kept?.openAltRoots(posix) ?? openAltDests(posix, target, options, (code, message) => this.listener.notice?.(code, message));
     this.handles.push(...altRoots);
+    const findings = kept?.resolve(this.resolver) ?? await this.plan(sources, target, altRoots, umask);
+    const totals = this.totals(findings, target);
+    outcome.totals = totals;
+    this.guard(findings, sources, target);
+    for (const { code, message } of lostNotices(findings)) this.listener.notice?.(code, message);
+    this.listener.plan?.(totals);
+    request.keep?.({ posix, request, sources, target, targetFollowed: this.targetFollowed(sources), umask, findings, store: this.store, resolver: this.resolver, problems: outcome.problemCount + outcome.warningCount });
+
+    const deletes = options.delete.when !== undefined && !this.shared.aborted && this.mayDelete(findings, sources);
+    if (options.dryRun) {
+      preview(this.store, this.resolver, this.listener, deletes || options.delete.when === undefined ? (options.delete.when ?? 'after') : undefined, options.delete.maxDelete, outcome, () => this.shared.aborted);
+      this.guardDeletions(findings, sources);
+      return this.finish();
+    }
+    await this.apply(sources, target, altRoots, kept?.head.umask ?? umask, findings, deletes);
+    if (this.already > 0) this.listener.notice?.('already-done', `${this.already} operations of the plan had been done before`);
+    guard?.remember();
+    return this.finish();
+  }
+
+  /** Scans both trees and resolves what only the whole plan decides. */
+  private async plan(sources: Sources, target: Target, altRoots: number[], umask: number): Promise<ScanFindings> {
     const setup = this.scanSetup(sources, target, altRoots, umask);
     const findings = await this.scan(setup);
-    outcome.scanMs = performance.now() - this.started;
-
+    this.outcome.scanMs = performance.now() - this.started;
     this.phase = 'plan';
     if (findings.grouped > 0) {
       const saved = this.resolver.findLeaders(this.store);
@@ -140,28 +198,17 @@ class Session {
       findings.linkedNew = saved.created;
     }
     if (sources.missing === 0) await this.findMoves(findings, setup);
-    const totals = this.totals(findings, target);
-    outcome.totals = totals;
-    this.guard(findings, sources, target);
-    for (const { code, message } of lostNotices(findings)) this.listener.notice?.(code, message);
-    this.listener.plan?.(totals);
-
-    const deletes = options.delete.when !== undefined && !this.shared.aborted && this.mayDelete(findings, sources);
-    if (options.dryRun) {
-      preview(this.store, this.resolver, this.listener, deletes || options.delete.when === undefined ? (options.delete.when ?? 'after') : undefined, options.delete.maxDelete, outcome, () => this.shared.aborted);
-      this.guardDeletions(findings, sources);
-      return this.finish();
-    }
-    await this.apply(sources, target, altRoots, umask, findings, deletes);
-    guard?.remember();
-    return this.finish();
+    return findings;
   }
 
   async close(): Promise<void> {
     clearTimeout(this.stopTimer);
     clearInterval(this.ticker);
-    this.shared.abort(); // where an error ended the session, its threads may still be at work
+    this.targetLock.close();
+    this.shared.abort(); // where an error ended the session, its threads may still be at work, or wait for the other host
+    this.request.from?.link.abort();
     await this.pool.close();
+    this.remote?.end();
     this.store.close();
     for (const fd of this.handles) this.posix.close(fd);
   }
@@ -174,22 +221,24 @@ class Session {
     this.listener.notice?.('portable', `system calls are reached through Node.js alone${reason === undefined ? '' : ` (${reason})`}; not kept: ${[...this.posix.lacks].join(', ')}`);
   }
 
-  /** One session writes to a target at a time; the kernel gives the lock back whatever happens to us. */
-  private lock(target: Target): void {
-    if (!this.options.lock || this.options.dryRun) return;
-    const got = this.posix.flock(target.fd, 'exclusive');
-    if (got === -Errno.EWOULDBLOCK) {
-      throw new TwintreeError('LOCKED', 'another session is working on this target', { path: target.path, advice: 'Wait for it, or use --no-lock where you know that both may work at once.' });
-    }
+  private useRemote({ link, sources, seed }: RemoteSide): void {
+    const a = this.options.attributes;
+    const setup: RemoteSetup = { seed, mounts: sources.mounts.length, attributes: a.acls || a.xattrs || a.fakeSuper.source };
+    this.remote = new RemoteSource(link.channel(), link.channel(), setup);
+    this.pool.useLink(link, setup);
+  }
+
+  private async lock(target: Target): Promise<void> {
+    if (this.options.lock && !this.options.dryRun) await this.targetLock.take(target);
   }
 
   /** --guard-root over the roots of both sides. The target is looked at when it is there. */
   private rootGuard(sources: Sources, target: Target): { check(): void; remember(): void } {
     const name = pairName([...this.request.sources, target.path].map((p) => fromText(resolve(displayName(p)))));
-    const guard = new RootGuard(this.posix, stateFolder(process.env, this.posix.euid), name);
+    const guard = new RootGuard(loadOwnPosix(), stateFolder(process.env, this.posix.euid), name);
     const roots = (): GuardedRoot[] => [
-      ...sources.mounts.map((m) => ({ side: 'source' as const, path: m.path, fd: m.fd })),
-      ...(target.fd < 0 ? [] : [{ side: 'target' as const, path: target.path, fd: target.fd }]),
+      ...sources.mounts.map((m) => ({ side: 'source' as const, path: m.path, fd: m.fd, fs: this.remote ?? this.posix })),
+      ...(target.fd < 0 ? [] : [{ side: 'target' as const, path: target.path, fd: target.fd, fs: this.posix }]),
     ];
     return { check: () => guard.check(roots()), remember: () => guard.remember(roots()) };
   }
@@ -240,14 +289,14 @@ class Session {
 
   private async scan(setup: ScanSetup): Promise<ScanFindings> {
     const findings = await scan({
-      posix: this.posix, setup, shared: this.shared, pool: this.pool, threads: this.threads, ids: this.ids(), store: this.store, tick: () => this.tick(),
+      posix: this.posix, ...(this.remote === undefined ? {} : { source: this.remote }), setup, shared: this.shared, pool: this.pool, threads: this.threads, ids: this.ids(), store: this.store, tick: () => this.tick(),
     });
     for (const problem of findings.problems) this.problem(problem);
     return findings;
   }
 
   private ids(): IdMapper {
-    const ids = idMapper(this.options);
+    const ids = idMapper(this.options, this.remote);
     for (const name of ids.unknownNames) this.listener.notice?.('unknown-name', `no user or group "${displayName(name as ByteString)}" on the target: its rule is not used`);
     return ids;
   }
@@ -259,7 +308,7 @@ class Session {
     for (let round = 0; round < MOVE_ROUNDS; round++) {
       const candidates = this.resolver.findMoves(this.store, refuted);
       if (candidates.length === 0) return;
-      const same = await proveMoves(this.posix, setup, this.pool, this.shared, this.threads, candidates);
+      const same = await proveMoves(this.posix, this.remote ?? localSource(this.posix), setup, this.pool, this.shared, this.threads, candidates);
       const failed = candidates.filter((_, k) => same[k] !== true);
       candidates.forEach((candidate, k) => {
         if (same[k] !== true) return;
@@ -312,7 +361,7 @@ class Session {
   private sharesBlocks(sources: Sources, target: number): boolean {
     const { posix } = this;
     const { sparse, preallocate } = this.options.replace;
-    if (sparse || preallocate) return false;
+    if (sparse || preallocate || this.remote !== undefined) return false;
     const table = new StatTable(2);
     if (posix.fstat(target, table, 0) < 0) return false;
     if (!sources.mounts.every((mount) => posix.fstat(mount.fd, table, 1) === 0 && table.sameDevice(0, table, 1))) return false;
@@ -340,7 +389,7 @@ class Session {
     if (rootIsNew) {
       makeTarget(posix, target, replace.mkpath, umask);
       this.handles.push(target.fd);
-      this.lock(target);
+      await this.lock(target);
     }
     const backupRoot = openSideFolder(posix, target, replace.backup ? replace.backupDir : undefined, '--backup-dir', true, umask);
     if (backupRoot >= 0) this.handles.push(backupRoot);
@@ -349,8 +398,9 @@ class Session {
     const setup: ApplySetup = {
       options, umask, targetRoot: target.fd, altRoots, backupRoot, tempRoot, mounts: sources.mounts, targetFollowed: this.targetFollowed(sources), alias: target.alias,
       sessionTag: randomBytes(6).toString('hex'), marksIncomplete: probeTarget(posix, target.fd).stickyFiles === true,
+      ...(this.request.kept === undefined ? {} : { exactSince: this.startedAt - CLOCK_STEP }),
     };
-    const runner = new ApplyRunner(posix, setup, this.shared, 0);
+    const runner = new ApplyRunner(posix, setup, this.shared, 0, this.remote);
     this.phase = 'apply';
     if (rootIsNew && sources.selection.mounts.length > 0) outcome.created.dirs++;
     const executor = new Executor({
@@ -390,13 +440,14 @@ class Session {
     o.linked += c.linked;
     o.moved += c.moved;
     o.attributesSet += c.attributesSet;
+    this.already += c.already;
   }
 
   private problem(problem: Problem): void {
     const { outcome } = this;
     if (problem.severity === 'warning') outcome.warningCount++;
     else outcome.problemCount++;
-    if (problem.code === 'vanished' || problem.code === 'changed') this.sourceMoved = true;
+    if (problem.code === 'vanished' || problem.code === 'changed' || problem.code === 'drifted') this.sourceMoved = true;
     if (outcome.problems.length < MAX_PROBLEMS) outcome.problems.push(problem);
     this.listener.problem?.(problem);
   }
@@ -420,6 +471,7 @@ class Session {
 
   private finish(exitCode?: number): Outcome {
     const { outcome } = this;
+    if (this.fenced) throw new TwintreeError('FENCED', 'a newer session of the same client works on this target now');
     this.phase = 'done';
     outcome.elapsedMs = performance.now() - this.started;
     outcome.aborted = this.shared.aborted;
@@ -435,13 +487,6 @@ class Session {
     if (outcome.deletionsSkipped > 0) return 25;
     return this.sourceMoved ? 24 : 0;
   }
-}
-
-/** A path as bytes, made absolute. */
-function absolute(path: ByteString): ByteString {
-  if (path.startsWith('/')) return path;
-  const here = fromText(process.cwd());
-  return (path === '' || path === '.' ? here : `${here}/${path}`) as ByteString;
 }
 
 /** Classes that were asked for and that the target's file system, or this way to it, does not hold. Only what is sure is said. */

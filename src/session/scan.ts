@@ -4,7 +4,7 @@
  */
 import type { Posix } from '../fs/index.js';
 import {
-  addFindings, rootRun, Walker, type FolderRun, type FromWorker, type PoolWorker, type ScanFindings, type ScanSetup, type SharedState, type WorkerPool,
+  addFindings, localSource, rootRun, Walker, type SourceFs, type FolderRun, type FromWorker, type PoolWorker, type ScanFindings, type ScanSetup, type SharedState, type WorkerPool,
 } from '../endpoint/index.js';
 import type { IdMapper } from '../plan/index.js';
 import type { PlanStore } from './plan-store.js';
@@ -17,6 +17,8 @@ const SLICE = 8;
 /** What a scan runs on. */
 export interface ScanDeps {
   posix: Posix;
+  /** The source, where it is not on this host: then one worker walks and the main thread does not. */
+  source?: SourceFs;
   setup: ScanSetup;
   shared: SharedState;
   pool: WorkerPool;
@@ -36,6 +38,7 @@ export async function scan(deps: ScanDeps): Promise<ScanFindings> {
 class ScanRun {
   private readonly queue: { task: number; run: FolderRun }[] = [];
   private readonly idle: PoolWorker[] = [];
+  private readonly recruited: PoolWorker[] = [];
   private readonly walker: Walker;
   private task = 0;
   private walking = false;
@@ -49,7 +52,7 @@ class ScanRun {
   constructor(private readonly deps: ScanDeps) {
     const { posix, setup, shared, ids, store } = deps;
     this.walker = new Walker(
-      posix, setup,
+      posix, deps.source ?? localSource(posix), setup,
       { chunk: (stream, bytes) => store.chunk(this.task, stream, bytes), hole: (hole) => store.hole(this.task, hole) },
       { aborted: () => shared.aborted, scanned: (n) => shared.addScanned(n), hungry: () => shared.hungry > 0 },
       ids, 0,
@@ -62,15 +65,17 @@ class ScanRun {
       this.failure = error;
       this.wake?.();
     });
-    // Comparing contents would keep the main thread from hearing signals: that is for workers.
-    const mainWalks = deps.setup.options.compare.mode !== 'checksum';
+    // Comparing contents, or waiting for another host, would keep the main thread from hearing signals: that is for workers. What
+    // another host sends ahead comes in the order of one walk: one walker takes it.
+    const remote = deps.source !== undefined && deps.source.remote !== undefined;
+    const mainWalks = !remote && deps.setup.options.compare.mode !== 'checksum';
     const root = rootRun(deps.setup);
     if (mainWalks) {
       this.begin(0, root);
       if (this.walker.step(performance.now() + ALONE)) this.walking = false;
       if (this.walking && deps.threads > 1) this.recruit(deps.threads - 1);
     } else {
-      this.recruit(Math.max(1, deps.threads));
+      this.recruit(remote ? 1 : Math.max(1, deps.threads));
       this.assign(0, root);
     }
     for (;;) {
@@ -116,7 +121,8 @@ class ScanRun {
   private recruit(count: number): void {
     const { pool, setup, shared } = this.deps;
     pool.grow(count);
-    for (const worker of pool.workers) {
+    for (const worker of pool.workers.slice(0, count)) {
+      this.recruited.push(worker);
       worker.post({ kind: 'scan', setup });
       this.idle.push(worker);
       shared.addHungry(1);
@@ -153,17 +159,17 @@ class ScanRun {
         this.collected.push(message.findings);
         this.findingsDue--;
         break;
-      case 'applied': case 'compared':
+      case 'applied': case 'compared': case 'failed':
         throw new Error(`a ${message.kind} answer during the scan`);
     }
     this.wake?.();
   }
 
   private async finish(): Promise<ScanFindings> {
-    const { pool, shared } = this.deps;
+    const { shared } = this.deps;
     shared.addHungry(-shared.hungry);
-    this.findingsDue = pool.workers.length;
-    for (const worker of pool.workers) worker.post({ kind: 'finish-scan' });
+    this.findingsDue = this.recruited.length;
+    for (const worker of this.recruited) worker.post({ kind: 'finish-scan' });
     while (this.findingsDue > 0) {
       if (this.failure !== undefined) throw this.failure;
       await new Promise<void>((resolve) => { this.wake = resolve; });

@@ -5,7 +5,7 @@
 import { Errno, errnoText, FolderCache, type Posix } from '../fs/index.js';
 import { Open, selectContents, selectionNode, selectPath, type Mount, type SelectionNode } from '../endpoint/index.js';
 import type { SessionOptions } from '../plan/index.js';
-import { baseOf, cleanPath, EMPTY, parentOf, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
+import { baseOf, cleanPath, EMPTY, fromText, parentOf, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
 
 /** What the arguments came to. */
 export interface Sources {
@@ -234,4 +234,11 @@ function insideRoot(path: string): RelPath {
 /** Whether a source argument stands for the content of a folder. */
 export function meansContents(source: ByteString): boolean {
   return source.endsWith('/') || source === '.' || source === '..' || source.endsWith('/.') || source.endsWith('/..');
+}
+
+/** A path as bytes, made absolute. */
+export function absolute(path: ByteString): ByteString {
+  if (path.startsWith('/')) return path;
+  const here = fromText(process.cwd());
+  return (path === '' || path === '.' ? here : `${here}/${path}`) as ByteString;
 }

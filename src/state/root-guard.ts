@@ -8,8 +8,8 @@
 import { errnoText, makeFolders, readWholeFile, writeWholeFile, type NameList, type Posix } from '../fs/index.js';
 import { StatTable, TwintreeError, type ByteString } from '../tree/index.js';
 
-/** One root to be looked at. */
-export interface GuardedRoot { side: 'source' | 'target'; path: ByteString; fd: number }
+/** One root to be looked at, through the file system that its handle belongs to. */
+export interface GuardedRoot { side: 'source' | 'target'; path: ByteString; fd: number; fs: Pick<Posix, 'fstat' | 'list'> }
 
 interface Remembered { identity: string; empty: boolean }
 
@@ -57,7 +57,7 @@ export class RootGuard {
   private look(root: GuardedRoot): Remembered {
     const table = new StatTable(1);
     const list: NameList = { names: [], types: [] };
-    const error = Math.min(this.posix.fstat(root.fd, table, 0), this.posix.list(root.fd, list));
+    const error = Math.min(root.fs.fstat(root.fd, table, 0), root.fs.list(root.fd, list));
     if (error < 0) throw new TwintreeError('IO', `the ${root.side} cannot be read: ${errnoText(-error)}`, { path: root.path });
     const born = table.hasBtime(0) ? `b${table.btimeSec(0)}.${table.btimeNsec(0)}` : `d${table.devMajor(0)}:${table.devMinor(0)}`;
     return { identity: `i${table.inoHigh(0)}:${table.inoLow(0)}-${born}`, empty: list.names.length === 0 };

@@ -24,6 +24,8 @@ export type ProblemCode =
   | 'escaped' // a folder on the way was exchanged for a symlink or left the root
   | 'differs' // verify: content or attributes differ
   | 'filter-file' // a filter file in a folder could not be read or parsed
+  | 'corrupt' // what arrived is not what was sent, also when sent again
+  | 'drifted' // apply: it is no longer what the plan saw
   | 'limit'; // stopped by a limit (--max-delete, --max-alloc, a name list)
 
 /** One path's failure. */
@@ -45,7 +47,16 @@ export interface Problem {
 /** Stable codes of errors that stop a run. */
 export type ErrorCode =
   | 'USAGE' | 'UNSUPPORTED' | 'SOURCE_MISSING' | 'TARGET_UNUSABLE' | 'FILTER_SYNTAX' | 'FILE_LIST'
-  | 'REFUSED' | 'LOCKED' | 'NO_SPACE' | 'ROOT_CHANGED' | 'ABORTED' | 'TIMEOUT' | 'IO' | 'INTERNAL';
+  | 'REFUSED' | 'LOCKED' | 'NO_SPACE' | 'ROOT_CHANGED' | 'ABORTED' | 'TIMEOUT' | 'IO' | 'INTERNAL'
+  // Between hosts:
+  | 'CONNECT' // no connection, or none that can be trusted
+  | 'CONNECT_TIMEOUT'
+  | 'NOT_TWINTREE' // something else answered
+  | 'VERSION' // no common version of the protocol
+  | 'WIRE' // bytes that break the protocol
+  | 'CONNECTION_LOST'
+  | 'FENCED' // a newer session took this target over
+  | 'PLAN_FILE'; // a sealed plan or batch that is damaged, of another version, or not what it says
 
 /** Stops a whole run: a sentence, a stable code, the path and what to do. */
 export class TwintreeError extends Error {

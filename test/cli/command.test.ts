@@ -1,29 +1,32 @@
 /** The command as a process: what it prints, where, and its exit codes. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync, type SpawnSyncReturns } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { tempFolder, type TempFolder } from '../support/index.js';
 
 const MAIN = new URL('../../src/cli/main.js', import.meta.url).href;
 const SHARED = new URL('../../src/cli/commands/shared.js', import.meta.url).href;
-const scratch = mkdtempSync(join(tmpdir(), 'twintree-entry-'));
-const ENTRY = join(scratch, 'twintree.mjs');
+const scratch = tempFolder('entry');
+const ENTRY = scratch.at('twintree.mjs');
 writeFileSync(ENTRY, `import { main } from ${JSON.stringify(MAIN)};\nawait main();\n`);
-after(() => rmSync(scratch, { recursive: true }));
+after(() => scratch.remove());
 
 function twintree(args: readonly string[], options: { env?: Record<string, string> } = {}): SpawnSyncReturns<string> {
   return spawnSync(process.execPath, [ENTRY, ...args], { encoding: 'utf8', cwd: tmpdir(), env: { ...process.env, ...options.env } });
 }
 
 describe('the command', () => {
+  let home: TempFolder;
   let dir = '';
   before(() => {
-    dir = mkdtempSync(join(tmpdir(), 'twintree-command-'));
+    home = tempFolder('command');
+    dir = home.path;
     mkdirSync(join(dir, 'src'));
     writeFileSync(join(dir, 'src/file'), 'content');
   });
-  after(() => rmSync(dir, { recursive: true }));
+  after(() => home.remove());
 
   it('tells its version and help on stdout', () => {
     assert.match(twintree(['--version']).stdout, /^twintree \d+\.\d+\.\d+\n$/);
@@ -57,12 +60,6 @@ describe('the command', () => {
       assert.doesNotMatch(stderr, /\n {4}at /);
     }
     assert.equal(twintree([]).status, 1);
-  });
-
-  it('what is remote is exit code 4', () => {
-    const { status, stderr } = twintree(['sync', '-a', 'src', 'host:dst']);
-    assert.equal(status, 4);
-    assert.match(stderr, /host:dst: remote endpoints are not in this version \(UNSUPPORTED, exit code 4\)/);
   });
 
   it('shows a stack only where it is asked for', () => {

@@ -1,17 +1,19 @@
 /** explain: which rule decides, on each side, where it stands, and when it is a folder above that decides. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { asJson, asText } from '../../src/cli/commands/explain.js';
 import { explainPaths, type Explanation } from '../../src/session/index.js';
 import { EMPTY, fromBytes, fromText } from '../../src/tree/index.js';
+import { tempFolder, type TempFolder } from '../support/index.js';
 import { explain } from './support.js';
 
 describe('explain', () => {
+  let home: TempFolder;
   let dir = '';
   before(() => {
-    dir = mkdtempSync(join(tmpdir(), 'twintree-explain-'));
+    home = tempFolder('explain');
+    dir = home.path;
     mkdirSync(join(dir, 'src/build/deep'), { recursive: true });
     mkdirSync(join(dir, 'src/doc'));
     writeFileSync(join(dir, 'src/build/deep/a.o'), '');
@@ -19,7 +21,7 @@ describe('explain', () => {
     writeFileSync(join(dir, 'src/doc/.rsync-filter'), '# comment\n- *.tmp\n');
     writeFileSync(join(dir, 'src/doc/.gitignore'), 'ignored\n');
   });
-  after(() => rmSync(dir, { recursive: true }));
+  after(() => home.remove());
 
   const run = (options: string[], source: string, ...paths: string[]): Explanation[] => {
     const parsed = explain([...options, `${dir}/${source}`, ...paths]);

@@ -1,12 +1,12 @@
 /** The real rsync is the judge of which command lines are valid, and of what -h, -n and --list-only mean. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { parseSync } from '../../src/cli/options/index.js';
 import { TwintreeError } from '../../src/tree/index.js';
+import { tempFolder, type TempFolder } from '../support/index.js';
 import { bytes, context } from './support.js';
 
 /** Options whose validity depends on each other or on their values. Those refused here on purpose are not among them. */
@@ -22,17 +22,17 @@ const PIECES = [
 ];
 
 describe('valid command lines, as rsync sees them (skipped where there is no rsync)', () => {
+  let home: TempFolder | undefined;
   let dir = '';
   before(function () {
     if (spawnSync('rsync', ['--version']).error !== undefined) return this.skip();
-    dir = mkdtempSync(join(tmpdir(), 'twintree-cli-'));
+    home = tempFolder('cli');
+    dir = home.path;
     mkdirSync(join(dir, 'src'));
     mkdirSync(join(dir, 'dst'));
     writeFileSync(join(dir, 'src', 'file'), 'x');
   });
-  after(() => {
-    if (dir !== '') rmSync(dir, { recursive: true });
-  });
+  after(() => home?.remove());
 
   const rsyncRefuses = (args: string[]): boolean => {
     const run = spawnSync('rsync', ['--dry-run', ...args, 'src/', 'dst/'], { cwd: dir, encoding: 'latin1', env: { ...process.env, RSYNC_PARTIAL_DIR: '' } });

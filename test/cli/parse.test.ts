@@ -115,15 +115,43 @@ describe('sources and target', () => {
     assert.deepEqual(sync(['--old-args', '', 'b']).sources, ['.']);
   });
 
-  for (const remote of ['host:path', 'user@host:path', 'host::module', 'rsync://host/module', 'ssh://host/path', 'twintree://host/root', '[::1]:path', ':path']) {
-    it(`refuses ${remote} as source and as target with exit code 4`, () => {
-      for (const args of [[remote, 'dst'], ['src', remote], [remote]]) {
-        const { code, exitCode, message } = refusal(args);
-        assert.deepEqual([code, exitCode], ['UNSUPPORTED', 4]);
-        assert.match(message, /remote endpoints are not in this version/);
-      }
-    });
-  }
+  it('knows which way the data goes, and the paths on their hosts', () => {
+    const shown = (args: string[]): unknown[] => {
+      const { direction, host, sources, target } = sync(args);
+      return [direction, host?.kind, host?.host, sources, target];
+    };
+    assert.deepEqual(shown(['a', 'b']), ['local', undefined, undefined, ['a'], 'b']);
+    assert.deepEqual(shown(['a', 'c', 'me@host:b']), ['push', 'ssh', 'host', ['a', 'c'], 'b']);
+    assert.deepEqual(shown(['host:/a', 'b']), ['pull', 'ssh', 'host', ['/a'], 'b']);
+    assert.deepEqual(shown(['host:a', ':c', 'host:d/', 'b']), ['pull', 'ssh', 'host', ['a', 'c', 'd/'], 'b']);
+    assert.deepEqual(shown(['host:a']), ['pull', 'ssh', 'host', ['a'], undefined]);
+    assert.deepEqual(shown(['ssh://me@host:2222/a', 'b']), ['pull', 'ssh', 'host', ['/a'], 'b']);
+    assert.deepEqual(shown(['[::1]:a', 'b']), ['pull', 'ssh', '::1', ['a'], 'b']);
+    assert.deepEqual(shown(['a', 'twintree://host/root/b']), ['push', 'daemon', 'host', ['a'], '/b']);
+  });
+
+  it('refuses what is on two hosts, and what only rsync could reach', () => {
+    for (const args of [['host:a', 'other:b'], ['host:a', 'other:b', 'c'], ['host:a', 'b', 'c'], ['a', ':b'], [':a', 'b'], ['host:a', 'twintree://host/r', 'c']]) {
+      assert.ok(['USAGE', 'UNSUPPORTED'].includes(refusal(args).code), args.join(' '));
+    }
+    for (const remote of ['host::module', 'rsync://host/module']) {
+      assert.equal(refusal([remote, 'dst']).code, 'UNSUPPORTED', remote);
+      assert.equal(refusal(['src', remote]).code, 'UNSUPPORTED', remote);
+    }
+  });
+
+  it('--fake-super and --munge-links are about this side, -M about the other', () => {
+    const both = (args: string[]): unknown[] => {
+      const { attributes, symlinks } = sync(args).options;
+      return [attributes.fakeSuper.source, attributes.fakeSuper.target, symlinks.unmungeLinks === true, symlinks.mungeLinks];
+    };
+    assert.deepEqual(both(['--fake-super', '--munge-links', 'a', 'b']), [true, true, true, false]);
+    assert.deepEqual(both(['--fake-super', '--munge-links', 'a', 'h:b']), [true, false, true, false]);
+    assert.deepEqual(both(['--fake-super', '--munge-links', 'h:a', 'b']), [false, true, false, true]);
+    assert.deepEqual(both(['-M--fake-super', '-M--munge-links', 'a', 'h:b']), [false, true, false, true]);
+    assert.deepEqual(both(['-M--fake-super', '-M--munge-links', 'h:a', 'b']), [true, false, true, false]);
+    assert.deepEqual(both(['--fake-super', '-M--super', 'a', 'b']), [true, false, false, false]);
+  });
 
   it('takes a colon after a slash as part of a local name', () => {
     assert.deepEqual(sync(['./a:b', '/c:d/e']).sources, ['./a:b']);

@@ -5,13 +5,10 @@
  * In arguments and folder names `@` stands for the scene's own folder; `@/src/` and `@/dst/` are the usual roots.
  */
 import assert from 'node:assert';
-import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { parseSync, processContext } from '../../src/cli/index.js';
-import { createReport, type Writer } from '../../src/cli/report/index.js';
-import { runSync, type Outcome } from '../../src/session/index.js';
-import { fromText } from '../../src/tree/index.js';
-import { assertSameTree, dir, makeTree, rsync, tempFolder, time, type Aspect, type Tree } from '../support/index.js';
+import type { Outcome } from '../../src/session/index.js';
+import { assertSameTree, dir, makeTree, rsync, runSmall, tempFolder, time, type Aspect, type Tree } from '../support/index.js';
+import { linesOf, sync } from './attributes-support.js';
 
 /** A time that no file gets by itself. */
 export const THEN = time(1_600_000_000, 123_456_789);
@@ -29,26 +26,14 @@ export interface Ran {
 
 /** Runs twintree's command line in this process, as `twintree sync ARGS…` would. */
 export async function runHere(args: readonly string[]): Promise<Ran> {
-  const parsed = parseSync(args.map(fromText), processContext());
-  assert.ok(parsed.kind === 'run', 'the options ask for a run');
-  const { sources, options, output, target } = parsed;
-  const out: Buffer[] = [];
-  const err: Buffer[] = [];
-  const into = (list: Buffer[]): Writer => ({ write: (chunk) => { list.push(Buffer.from(chunk)); } });
-  const report = createReport(output, options, { out: into(out), err: into(err), isTTY: false }, { sources, target: target ?? fromText(''), pid: process.pid });
-  const outcome = await runSync({ sources, target, options }, report);
-  report.finish(outcome);
-  return { code: outcome.exitCode, lines: linesOf(Buffer.concat(out).toString('latin1')), errors: Buffer.concat(err).toString('latin1'), outcome };
+  const { code, lines, stderr, outcome } = await sync(args);
+  return { code, lines: lines.sort(), errors: stderr, outcome };
 }
 
 /** rsync with the same arguments. */
 export function runPeer(args: readonly string[]): Ran {
   const done = rsync(args);
-  return { code: done.code ?? -1, lines: linesOf(done.stdout), errors: done.stderr };
-}
-
-function linesOf(text: string): string[] {
-  return text.split('\n').filter((line) => line !== '').sort();
+  return { code: done.code ?? -1, lines: linesOf(done.stdout).sort(), errors: done.stderr };
 }
 
 /** Turns rsync's lines into those expected of twintree, where the two agree on what is done but not on how it is told. */
@@ -94,7 +79,7 @@ export function stage(at: string, folders: Record<string, Tree>): void {
 
 /** An exact copy of a tree: times, links, holes, owners, ACLs and attributes. */
 export function copyTree(from: string, to: string): void {
-  const done = spawnSync('cp', ['-a', '--sparse=always', '--', from, to], { encoding: 'utf8' });
+  const done = runSmall('cp', '-a', '--sparse=always', '--', from, to);
   assert.strictEqual(done.status, 0, done.stderr);
 }
 

@@ -7,10 +7,9 @@
  * Times are years ago unless a test sets them, so that a time of this hour is one that a run has set.
  */
 import assert from 'node:assert';
-import { spawnSync } from 'node:child_process';
 import { lstatSync, readdirSync } from 'node:fs';
 import { describeError } from '../../src/cli/errors.js';
-import { compareTrees, makeTree, rsync, tempFolder, time, TreeNode, file, type Difference, type TempFolder, type Tree } from '../support/index.js';
+import { compareTrees, makeTree, rsync, time, file, type Difference, type TempFolder, type Tree } from '../support/index.js';
 import { linesOf, sync } from './attributes-support.js';
 
 /** Mtime of everything that a test gives no time of its own. */
@@ -56,40 +55,11 @@ export function old(tree: Tree): Tree {
   return out;
 }
 
-/** Work folders made before, by what is in them: many tests begin with the same one, and a copy is cheaper. */
-const templates = new Map<string, string>();
-let shelf: TempFolder | undefined;
-
-function template(given: Tree): string {
-  const ids = new Map<object, number>(); // two names of one node are two hard links
-  const key = JSON.stringify(given, (_name, value: unknown) => {
-    if (typeof value === 'bigint') return `${value}n`;
-    if (!(value instanceof TreeNode)) return value;
-    const id = ids.get(value) ?? ids.size;
-    ids.set(value, id);
-    return { id, ...value };
-  });
-  let path = templates.get(key);
-  if (path === undefined) {
-    shelf ??= tempFolder('templates');
-    path = shelf.at(`${templates.size}`);
-    makeTree(path, given);
-    templates.set(key, path);
-  }
-  return path;
-}
-
 /** Makes the work folder `name`. */
 export function make(folder: TempFolder, name: string, given: Tree): string {
   const path = folder.at(name);
-  copies(template(old(given)), path);
+  makeTree(path, old(given), { mtime: OLD });
   return path;
-}
-
-/** More of them just like it. */
-function copies(path: string, ...as: string[]): void {
-  const done = spawnSync('bash', ['-c', 'for to in "${@:2}"; do cp -a "$1" "$to" || exit 1; done', 'copies', path, ...as], { encoding: 'utf8' });
-  assert.strictEqual(done.status, 0, done.stderr);
 }
 
 /** What tells whether anything below a folder was touched at all: inodes with their times of change. */
@@ -146,8 +116,7 @@ export function differences(a: string, b: string): Difference[] {
 
 /** Compares as told above. Returns what twintree told, and where it worked. */
 export async function asRsync(folder: TempFolder, { given, args, ...by }: RsyncCase): Promise<{ told: Told; work: string; peer: string }> {
-  const [peer, work, dry] = [folder.at('peer'), folder.at('work'), folder.at('dry')];
-  copies(template(old(given)), peer, work, dry);
+  const [peer, work, dry] = [make(folder, 'peer', given), make(folder, 'work', given), make(folder, 'dry', given)];
   const untouched = fingerprints(dry);
   const own = by.moves === true ? args : ['--no-detect-moves', ...args];
 

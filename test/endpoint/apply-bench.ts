@@ -8,6 +8,8 @@ import {
 } from '../../src/tree/index.js';
 import { copyOperation, emptyOperation, IdMapper, Item, OpKind, Planner, Reason, type Operation, type Probe, type SessionOptions } from '../../src/plan/index.js';
 import { FolderCache, loadPosix, type NameList, type Posix } from '../../src/fs/index.js';
+import { localSource } from '../../src/endpoint/source/local.js';
+import type { SourceFs } from '../../src/endpoint/source/types.js';
 import {
   closeContext, describeFolder, enterFolder, execute, finishDelayed, isTempName, leaveFolder, newCounters, removeEntry, removeSource, type ApplyContext,
   type FolderContext,
@@ -43,6 +45,7 @@ export function tampered(changes: Partial<Posix>, base: Posix = loadPosix()): Po
 }
 
 export interface BenchOptions {
+  source?: SourceFs;
   options?: SessionOptions;
   posix?: Posix;
   marksIncomplete?: boolean;
@@ -87,7 +90,7 @@ export class Bench {
     this.sourceFolders = new FolderCache(posix, this.sourceRoot);
     const targetRoot = this.root(target);
     this.ctx = {
-      posix, options: this.options, umask: this.umask, targetRoot,
+      posix, source: more.source ?? localSource(posix), options: this.options, umask: this.umask, targetRoot,
       altRoots: (more.altRoots ?? []).map((p) => this.root(p)),
       backupRoot: more.backupDir === undefined ? -1 : this.root(more.backupDir),
       tempRoot: more.tempDir === undefined ? -1 : this.root(more.tempDir),

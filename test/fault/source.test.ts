@@ -69,8 +69,8 @@ describe('sources that change meanwhile', () => {
         writeFileSync(temp.at('src/log'), start);
         writeFileSync(temp.at('src/calm'), 'calm');
         writer = spawn(process.execPath, ['-e', `
-          const fs = require('node:fs'); const fd = fs.openSync(process.argv[1], 'a'); let k = 200000;
-          const go = () => { for (let i = 0; i < 50; i++) fs.writeSync(fd, String(k++).padStart(15, '0') + '\\n'); setImmediate(go); };
+          const fs = require('node:fs'); const fd = fs.openSync(process.argv[1], 'a'); let k = 200000; const parent = process.ppid;
+          const go = () => { for (let i = 0; i < 50; i++) fs.writeSync(fd, String(k++).padStart(15, '0') + '\\n'); if (process.ppid === parent) setImmediate(go); };
           go(); process.stdout.write('on');`, temp.at('src/log')], { stdio: ['ignore', 'pipe', 'inherit'] });
         await once(writer.stdout as NonNullable<ChildProcess['stdout']>, 'data');
         for (let k = 0; k < 4; k++) {

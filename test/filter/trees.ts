@@ -1,9 +1,9 @@
 /** Trees on disk for the filter tests, and the walks that a session makes over them, reduced to names. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { FileReader, FilterRule, FilterScope, RuleOrigin } from '../../src/filter/index.js';
 import { parseFilterRule } from '../../src/filter/index.js';
+import { tempFolder, type TempFolder } from '../support/index.js';
 import { fromBytes, fromText, toBytes, type ByteString } from '../../src/tree/index.js';
 
 export const HERE: RuleOrigin = { source: '--filter', line: 0 };
@@ -16,12 +16,19 @@ export function rulesOf(...texts: string[]): FilterRule[] {
   return texts.flatMap((text) => parseFilterRule(b(text), HERE));
 }
 
+const folders = new Map<string, TempFolder>();
+
+/** A temporary folder by its real path, as rules on absolute paths need it. */
 export function makeTemp(): string {
-  return realpathSync(mkdtempSync(join(tmpdir(), 'twintree-filter-')));
+  const folder = tempFolder('filter');
+  const path = realpathSync(folder.path);
+  folders.set(path, folder);
+  return path;
 }
 
 export function removeTemp(path: string): void {
-  rmSync(path, { recursive: true, force: true });
+  folders.get(path)?.remove();
+  folders.delete(path);
 }
 
 /** Writes files (`path` → content); a path that ends with a slash is a folder. */

@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { Errno, loadPosix, NativePosix, type Posix } from '../../src/fs/index.js';
 import { bindLibc } from '../../src/fs/libc.js';
 import { StatTable } from '../../src/tree/index.js';
-import { describeIf, REPOSITORY, runCommand, useTempFolder, whyNoInjection, whyNoOtherUser, PLAIN_UID, bindMount, plainFolder } from '../support/index.js';
+import { describeIf, REPOSITORY, runCommand, tempFolder, useTempFolder, whyNoInjection, whyNoOtherUser, PLAIN_UID, bindMount, plainFolder, type TempFolder } from '../support/index.js';
 import { b, openHandles } from './support.js';
 
 const { ENOENT, EINVAL, ENOSYS, EEXIST, ELOOP, EPERM, EACCES, ERANGE, EROFS } = Errno;
@@ -176,15 +176,15 @@ function reachableChild(): string {
   const readable = runCommand('test', ['-r', CHILD], { uid: PLAIN_UID }).code === 0;
   if (readable) return CHILD;
   if (bound === undefined) {
-    bound = fs.mkdtempSync('/tmp/twintree-bound-');
-    fs.chmodSync(bound, 0o755);
-    releaseBound = bindMount(REPOSITORY, bound);
+    bound = tempFolder('bound');
+    fs.chmodSync(bound.path, 0o755);
+    releaseBound = bindMount(REPOSITORY, bound.path);
   }
-  return CHILD.replace(REPOSITORY.replace(/\/$/, ''), bound);
+  return CHILD.replace(REPOSITORY.replace(/\/$/, ''), bound.path);
 }
-let bound: string | undefined;
+let bound: TempFolder | undefined;
 let releaseBound: (() => void) | undefined;
 after('remove the bind mount', () => {
   releaseBound?.();
-  if (bound !== undefined) fs.rmdirSync(bound);
+  bound?.remove();
 });

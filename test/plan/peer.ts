@@ -1,8 +1,6 @@
 /** The real rsync beside us, for tests that ask what it does; and a temporary folder that goes with the test. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { useTempFolder } from '../support/index.js';
 
 const version = /version (\d+)\.(\d+)/.exec(spawnSync('rsync', ['--version'], { encoding: 'utf8' }).stdout ?? '');
 
@@ -27,12 +25,6 @@ export function leftOpen(mode: number): boolean {
 }
 
 /** Registers hooks that make a folder before each test and remove it after. */
-export function withFolder(): { path: string } {
-  const folder = { path: '' };
-  beforeEach(() => { folder.path = mkdtempSync(join(tmpdir(), 'twintree-plan-')); });
-  afterEach(() => {
-    run('chmod', ['-R', 'u+rwx', folder.path]);
-    rmSync(folder.path, { recursive: true, force: true });
-  });
-  return folder;
+export function withFolder(): { readonly path: string } {
+  return useTempFolder('plan');
 }

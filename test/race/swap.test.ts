@@ -31,6 +31,7 @@ describe('folders exchanged for symlinks in mid-run', function () {
     swapper = spawn('python3', ['-c', `
 import os, sys, ctypes
 libc = ctypes.CDLL(None)
+libc.prctl(1, 9)  # PR_SET_PDEATHSIG: not without the test
 path, outside = sys.argv[1].encode(), sys.argv[2].encode()
 os.symlink(outside, path + b'.link')
 print('on', flush=True)

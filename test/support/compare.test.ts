@@ -77,6 +77,13 @@ describe('test support: comparing trees', () => {
     assert.deepStrictEqual(compareTrees(tmp.at('a'), tmp.at('b'), { ignore: ['dir-mtime'], sparse: true }).map((d) => d.what), ['allocation']);
   });
 
+  it('moves no access time, of files and folders', () => {
+    const long = time(1000);
+    for (const name of ['x', 'y']) makeTree(tmp.at(name), { f: file('content', { mtime: time(2000), atime: long }), d: dir({ g: file('more', { mtime: time(2000), atime: long }) }, { mtime: time(2000), atime: long }) }, { mtime: time(2000), atime: long });
+    for (let k = 0; k < 2; k++) assert.deepStrictEqual(compareTrees(tmp.at('x'), tmp.at('y'), { atime: true }), []);
+    for (let k = 0; k < 2; k++) assert.deepStrictEqual([...readTree(tmp.at('x')).values()].map((entry) => entry.atime), [long, long, long, long]);
+  });
+
   it('goes deeper than a path can be long', () => {
     makeTree(tmp.at('deep-a'), deep(20, 'd'.repeat(250), { leaf: 'one' }));
     makeTree(tmp.at('deep-b'), deep(20, 'd'.repeat(250), { leaf: 'two' }));

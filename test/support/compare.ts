@@ -5,9 +5,8 @@
  * Everything is compared unless it is named in `ignore`; paths and values are byte strings, one unit per byte.
  */
 import assert from 'node:assert';
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
-import { REPOSITORY } from './temp.js';
+import { resolve } from 'node:path';
+import { ask, bytePath } from './helper.js';
 
 /** What can differ. `missing`: only in the first tree; `extra`: only in the second. */
 export type Aspect =
@@ -70,7 +69,7 @@ export function compareTrees(a: string, b: string, options: CompareTreesOptions 
 
 /** As `compareTrees`, with how much was compared, so that a test can know that it saw the whole tree. */
 export function compareTreesCounted(a: string, b: string, options: CompareTreesOptions = {}): Result {
-  return ask({ a: bytePath(a), b: bytePath(b), ...options }) as Result;
+  return ask('compare', { a: bytePath(resolve(a)), b: bytePath(resolve(b)), ...options }) as Result;
 }
 
 /** Fails with a readable list where the trees differ. */
@@ -84,23 +83,11 @@ export function assertSameTree(a: string, b: string, options: CompareTreesOption
 
 /** Every entry of a tree by path; '' is the root. */
 export function readTree(root: string): Map<string, EntryFacts> {
-  const rows = ask({ dump: bytePath(root) }) as (Omit<EntryFacts, 'mtime' | 'atime'> & { mtime: string; atime: string })[];
+  const rows = ask('list', { dump: bytePath(resolve(root)) }) as (Omit<EntryFacts, 'mtime' | 'atime'> & { mtime: string; atime: string })[];
   return new Map(rows.map((row) => [row.path, { ...row, mtime: BigInt(row.mtime), atime: BigInt(row.atime) }]));
 }
 
 /** The names of a tree's entries (without the root), sorted in byte order. */
 export function treePaths(root: string): string[] {
   return [...readTree(root).keys()].filter((path) => path !== '');
-}
-
-function bytePath(path: string): string {
-  return Buffer.from(path, 'utf8').toString('latin1');
-}
-
-function ask(job: object): unknown {
-  const done = spawnSync('python3', ['-IS', join(REPOSITORY, 'test/support/compare-trees.py')], {
-    input: JSON.stringify(job), encoding: 'utf8', maxBuffer: 1 << 30,
-  });
-  if (done.status !== 0) throw new Error(done.stderr || String(done.error));
-  return JSON.parse(done.stdout);
 }

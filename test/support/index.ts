@@ -1,4 +1,5 @@
 /** What tests stand on: temporary folders, trees, the independent comparer, file systems, child processes. Imports nothing of src/. */
+export { runSmall } from './helper.js';
 export * from './temp.js';
 export * from './trees.js';
 export * from './random-trees.js';

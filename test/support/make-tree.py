@@ -1,15 +1,11 @@
-#!/usr/bin/env python3
-"""Builds a file tree from a description (JSON on stdin), for tests.
+"""Builds a file tree from a description, for tests. Loaded by helper.py.
 
-Works below folder handles, so names are any bytes and paths may be longer than PATH_MAX. Prints nothing;
-exits 1 with the failing path on stderr. The description is made by trees.ts: strings are one unit per byte.
+Works below folder handles, so names are any bytes and paths may be longer than PATH_MAX. Raises with the failing
+path. The description is made by trees.ts: strings are one unit per byte.
 """
-import json
 import os
-import resource
 import stat
 import struct
-import sys
 
 TYPES = {"fifo": stat.S_IFIFO, "socket": stat.S_IFSOCK, "block": stat.S_IFBLK, "char": stat.S_IFCHR}
 ACL_TAGS = {"u": (0x01, 0x02), "g": (0x04, 0x08), "m": (0x10, 0x10), "o": (0x20, 0x20)}
@@ -138,14 +134,26 @@ class Builder:
         return at
 
 
-def main():
-    sys.setrecursionlimit(20000)
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # one handle a level of the tree
-    job = json.loads(sys.stdin.buffer.read())
-    path = raw(job["root"])
-    os.makedirs(path, exist_ok=True)
-    root = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+class Unmade(Exception):
+    """The path that could not be made, and why."""
+
+
+def make(job):
+    """Builds the tree `tree` in the folder `root`, under the umask `umask`."""
+    before = os.umask(job["umask"])
+    try:
+        path = raw(job["root"])
+        os.makedirs(path, exist_ok=True)
+        root = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            build(root, job)
+        finally:
+            os.close(root)
+    finally:
+        os.umask(before)
+
+
+def build(root, job):
     builder = Builder()
     try:
         for name, node in job["tree"]["children"].items():
@@ -156,8 +164,4 @@ def main():
         if job["setRoot"]:
             builder.attributes(root, b".", job["tree"])
     except OSError as error:
-        sys.stderr.write("make-tree: %r: %s\n" % (builder.path, error))
-        sys.exit(1)
-
-
-main()
+        raise Unmade("%r: %s" % (builder.path, error)) from error

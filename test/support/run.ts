@@ -6,7 +6,7 @@
  * what is in dist/: build first (`npm test` does).
  */
 import { spawn, spawnSync, type ChildProcess, type SpawnOptions } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, watch } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, watch } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { REPOSITORY, tempFolder } from './temp.js';
 import { bindMount } from './mounts.js';
@@ -58,22 +58,15 @@ interface Call {
   spawn: SpawnOptions;
 }
 
-let home: string | undefined;
-
 /** A folder for the state of children, one for the test process; every user may write there. */
-function stateHome(): string {
-  if (home === undefined) {
-    const folder = tempFolder('state');
-    home = folder.at('home');
-    mkdirSync(home);
-    if (process.getuid?.() === 0) spawnSync('chmod', ['1777', home]);
-  }
-  return home;
-}
+const home = tempFolder('state').at('home');
+mkdirSync(home);
+chmodSync(home, 0o1777);
+// Sessions in this process leave the user's own state alone as well.
+process.env['TWINTREE_STATE_DIR'] = join(home, 'twintree-here');
 
 function environment(options: RunOptions): NodeJS.ProcessEnv {
-  const state = stateHome();
-  const env: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C.UTF-8', TZ: 'UTC', HOME: state, XDG_STATE_HOME: join(state, 'state'), XDG_CACHE_HOME: join(state, 'cache'), XDG_CONFIG_HOME: join(state, 'config'), TWINTREE_STATE_DIR: join(state, `twintree-${options.uid ?? 'own'}`) };
+  const env: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C.UTF-8', TZ: 'UTC', HOME: home, XDG_STATE_HOME: join(home, 'state'), XDG_CACHE_HOME: join(home, 'cache'), XDG_CONFIG_HOME: join(home, 'config'), TWINTREE_STATE_DIR: join(home, `twintree-${options.uid ?? 'own'}`) };
   for (const name of ['RSYNC_RSH', 'RSYNC_PARTIAL_DIR', 'RSYNC_OLD_ARGS', 'RSYNC_PROTECT_ARGS', 'CVSIGNORE', 'NODE_OPTIONS', 'NODE_V8_COVERAGE']) delete env[name];
   for (const [name, value] of Object.entries(options.env ?? {})) {
     if (value === undefined) delete env[name];

@@ -1,7 +1,7 @@
 /** Random trees, mounted file systems and child processes: what other tests rely on. */
 import assert from 'node:assert';
 import { existsSync, mkdirSync, readFileSync, statSync, statfsSync, writeFileSync } from 'node:fs';
-import { PLAIN_UID, assertSameTree, changedTree, compareTrees, describeIf, describeOn, makeTree, mountFs, plainFolder, randomTree, runCommand, rsync, startCommand, tempFolder, treePaths, useTempFolder, whyNoInjection, whyNoMount, whyNoOtherUser, whyNoRsync } from './index.js';
+import { PLAIN_UID, assertSameTree, bindMount, changedTree, compareTrees, describeIf, describeOn, makeTree, mountFs, plainFolder, randomTree, removeTree, runCommand, rsync, startCommand, tempFolder, treePaths, useTempFolder, whyNoInjection, whyNoMount, whyNoOtherUser, whyNoRsync, type Running } from './index.js';
 
 describe('test support: random trees', () => {
   const tmp = useTempFolder('random');
@@ -56,6 +56,21 @@ describe('test support: file systems', () => {
       assert.ok(!readFileSync('/proc/mounts', 'utf8').includes(mount.path));
     });
 
+    it('removes no folder in which another one is mounted', () => {
+      const folder = tempFolder('bound');
+      for (const name of ['from', 'to']) mkdirSync(folder.at(name));
+      writeFileSync(folder.at('from', 'precious'), '');
+      const release = bindMount(folder.at('from'), folder.at('to'));
+      try {
+        assert.throws(() => removeTree(folder.at('to')), /is mounted/);
+        assert.ok(existsSync(folder.at('from', 'precious')));
+      } finally {
+        release();
+        folder.remove();
+      }
+      assert.ok(!existsSync(folder.path));
+    });
+
     it('can be full, and read-only', () => {
       const mount = mountFs('tmpfs', { sizeMiB: 1 });
       try {
@@ -65,6 +80,37 @@ describe('test support: file systems', () => {
       } finally {
         mount.unmount();
       }
+    });
+  });
+});
+
+describe('test support: the end of a test process', () => {
+  const support = JSON.stringify(import.meta.resolve('./index.js'));
+  /** A process that makes folders (and mounts) as tests do, tells where, and then waits for its end. */
+  async function testing(body: string): Promise<{ running: Running; paths: string[] }> {
+    const running = startCommand(process.execPath, ['--input-type=module', '-e', `import { makeTree, dir, mountFs, tempFolder } from ${support};\n${body}\nsetInterval(() => {}, 1000);`]);
+    let said = '';
+    running.child.stdout?.on('data', (chunk: Buffer) => { said += chunk.toString('utf8'); });
+    assert.ok(await running.output(/\n/), 'it ended before');
+    return { running, paths: JSON.parse(said) as string[] };
+  }
+
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGKILL'] as const) {
+    it(`by ${signal} leaves no folder`, async () => {
+      const { running, paths } = await testing("const f = tempFolder('end'); makeTree(f.path, { closed: dir({ x: 'x' }, { mode: 0 }) }); console.log(JSON.stringify([f.path]));");
+      assert.ok(existsSync(`${paths[0] as string}/closed`));
+      await running.kill(signal); // ends when the last holder of its stderr has: the helper, having cleared up
+      assert.deepStrictEqual(paths.filter((path) => existsSync(path)), []);
+    });
+  }
+
+  describeIf('with a file system mounted', whyNoMount('tmpfs'), () => {
+    it('leaves no mount', async () => {
+      const { running, paths } = await testing("const m = mountFs('tmpfs'); makeTree(m.at('t'), { x: 'x' }); console.log(JSON.stringify([m.path]));");
+      assert.ok(readFileSync('/proc/mounts', 'utf8').includes(paths[0] as string));
+      await running.kill('SIGKILL');
+      assert.ok(!readFileSync('/proc/mounts', 'utf8').includes(paths[0] as string));
+      assert.deepStrictEqual(paths.filter((path) => existsSync(path)), []);
     });
   });
 });

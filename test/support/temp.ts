@@ -1,17 +1,15 @@
 /**
  * Temporary folders of tests, and what else must be undone when a test process ends.
  *
- * Promises that everything registered here is undone at the latest when the process exits, also after a
- * failure or Ctrl-C (not after SIGKILL). Names here are byte strings: one unit per byte.
+ * Promises that everything registered here is undone at the latest when the process exits, also after a failure; and
+ * that temporary folders, with what is mounted in them, go even where a signal ends the process (the helper does that).
  */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, chmodSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { ask, bytePath } from './helper.js';
 
-/** The repository: the tests run from build/test/…, whatever the build folder is called. */
-export const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));
+export { REPOSITORY } from './helper.js';
 
 type Undo = () => void;
 const undoes: Undo[] = [];
@@ -55,20 +53,17 @@ export interface TempFolder {
 /** Makes a temporary folder. Other users may pass through it but not list it. */
 export function tempFolder(label = 'test', parent: string = tmpdir()): TempFolder {
   const path = mkdtempSync(join(parent, `twintree-${label}-`));
+  ask('keep', { path: bytePath(path) });
   chmodSync(path, 0o711);
   return { path, at: (...names) => join(path, ...names), remove: undoAtExit(() => removeTree(path)) };
 }
 
 /**
- * Deletes a tree: any name, any depth, folders without permissions. `rm` works below folder handles, which
- * Node's own rmSync does not; it never crosses into a file system that is still mounted inside.
+ * Deletes a tree: any name, any depth, folders without permissions. The helper's `rm` works below folder handles, which
+ * Node's own rmSync does not. Throws where something is still mounted inside.
  */
 export function removeTree(path: string): void {
-  const first = spawnSync('rm', ['-rf', '--one-file-system', '--', path], { encoding: 'utf8' });
-  if (first.status === 0) return;
-  spawnSync('chmod', ['-R', 'u+rwX', '--', path]);
-  const second = spawnSync('rm', ['-rf', '--one-file-system', '--', path], { encoding: 'utf8' });
-  if (second.status !== 0) throw new Error(`cannot remove ${path}: ${second.stderr}`);
+  ask('remove', { path: bytePath(path) });
 }
 
 /** In a `describe`: a fresh temporary folder for each test, removed after it. Read `.path` inside the tests only. */

@@ -7,9 +7,8 @@
  * node object under several names is one inode with several hard links. Built by make-tree.py below folder
  * handles, so any name and depth works, times are exact to the ns, and nothing of the program under test is used.
  */
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
-import { REPOSITORY } from './temp.js';
+import { resolve } from 'node:path';
+import { ask, bytePath } from './helper.js';
 
 /** What any node may carry. What is left out stays as the system makes it; `mode` defaults to 0644 and 0755. */
 export interface Attributes {
@@ -92,15 +91,10 @@ export function deep(levels: number, name: string, leaf: Tree): Tree {
 
 /** Builds `tree` in the folder `root` (made if missing; otherwise it must not hold these names). `attributes` are the root's own. */
 export function makeTree(root: string, tree: Tree, attributes?: Attributes): void {
-  const job = {
-    root: Buffer.from(root, 'utf8').toString('latin1'),
-    setRoot: attributes !== undefined,
+  ask('make', {
+    root: bytePath(resolve(root)), umask: process.umask(), setRoot: attributes !== undefined,
     tree: toDescription(dir(tree, attributes), new Map(), countUses(tree, new Map())),
-  };
-  const done = spawnSync('python3', ['-IS', join(REPOSITORY, 'test/support/make-tree.py')], {
-    input: JSON.stringify(job), encoding: 'utf8', maxBuffer: 1 << 26,
   });
-  if (done.status !== 0) throw new Error(done.stderr || String(done.error));
 }
 
 /** How often each node object is used: more than once makes a hard-link group. */

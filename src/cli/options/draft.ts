@@ -8,6 +8,7 @@
 import type { SessionOptions } from '../../plan/index.js';
 import type { FilterRule } from '../../filter/index.js';
 import { fromText, type ByteString } from '../../tree/index.js';
+import { defaultConnection, type ConnectionOptions } from './connection.js';
 import { DEBUG_NAMES, INFO_NAMES, silent } from './levels.js';
 import type { OutputOptions } from './output.js';
 
@@ -19,6 +20,7 @@ export enum Dirs { Unsaid, Off, On, Old }
 export interface Draft {
   session: SessionOptions;
   output: OutputOptions;
+  connection: ConnectionOptions;
   recurse: Recurse;
   dirs: Dirs;
   relative: boolean | undefined;
@@ -32,13 +34,16 @@ export interface Draft {
   dropDevices: boolean;
   xattrLevel: number; atimeLevel: number;
   suffix: ByteString | undefined;
-  munge: { source: boolean; target: boolean | undefined };
-  fakeSuper: { source: boolean; target: boolean | undefined };
+  /** --munge-links and --fake-super as said of this side; of the other side: in `connection`. */
+  munge: boolean;
+  fakeSuper: boolean;
   filters: FilterRule[];
   filterShorthand: number; // how often -F
   cvsExclude: boolean;
   from0: boolean;
   filesFrom: ByteString | undefined;
+  /** plan -o. */
+  planFile: ByteString | undefined;
   infoAsked: Map<string, number>; debugAsked: Map<string, number>;
   progress: boolean;
   human: number;
@@ -88,12 +93,13 @@ export function emptyDraft(): Draft {
       logFileFormat: undefined, eightBit: false, stderr: 'errors', outbuf: undefined, listOnly: false,
       info: silent(INFO_NAMES), debug: silent(DEBUG_NAMES),
     },
+    connection: defaultConnection(),
     recurse: Recurse.Off, dirs: Dirs.Unsaid, relative: undefined,
     checksum: false, ignoreTimes: false, sizeOnly: false,
     deleting: false, deleteBefore: false, deleteDuring: false, deleteAfter: false,
     chmod: [], userMapBy: undefined, groupMapBy: undefined, dropDevices: false, xattrLevel: 0, atimeLevel: 0,
-    suffix: undefined, munge: { source: false, target: undefined }, fakeSuper: { source: false, target: undefined },
-    filters: [], filterShorthand: 0, cvsExclude: false, from0: false, filesFrom: undefined,
+    suffix: undefined, munge: false, fakeSuper: false,
+    filters: [], filterShorthand: 0, cvsExclude: false, from0: false, filesFrom: undefined, planFile: undefined,
     infoAsked: new Map(), debugAsked: new Map(), progress: false, human: 1, noComparingSum: false,
     secludedArgs: false, oldArgs: false, help: false, version: false, listLevels: undefined,
   };

@@ -11,13 +11,16 @@ import { debugLevels, infoLevels } from './levels.js';
 import type { HumanLevel, OutputOptions } from './output.js';
 import type { ParseContext } from './spec.js';
 
+/** Which way the data goes: between local trees, to another host, or from one. */
+export type Direction = 'local' | 'push' | 'pull';
+
 /** Settles the session's part. `draft.output.listOnly` must be settled before. */
-export function finishSession(draft: Draft, context: ParseContext): SessionOptions {
+export function finishSession(draft: Draft, context: ParseContext, direction: Direction = 'local'): SessionOptions {
   const session = draft.session;
   if (draft.secludedArgs && draft.oldArgs) throw usageError('--secluded-args conflicts with --old-args');
   finishWalk(draft);
   finishCompare(draft);
-  finishAttributes(draft);
+  finishAttributes(draft, direction);
   finishReplace(draft, context);
   finishDelete(draft);
   if (draft.from0) session.walk.nulRules = true;
@@ -46,7 +49,7 @@ function finishCompare(draft: Draft): void {
   if (draft.checksum && draft.noComparingSum) throw usageError('--checksum needs a checksum, and --checksum-choice says none');
 }
 
-function finishAttributes(draft: Draft): void {
+function finishAttributes(draft: Draft, direction: Direction): void {
   const { attributes, symlinks } = draft.session;
   if (draft.dropDevices) {
     attributes.devices = false;
@@ -55,13 +58,15 @@ function finishAttributes(draft: Draft): void {
   attributes.atimes = draft.atimeLevel > 0;
   attributes.xattrs = draft.xattrLevel > 0;
   if (draft.xattrLevel > 1) attributes.allXattrs = true;
-  const { source } = draft.fakeSuper;
-  const target = draft.fakeSuper.target ?? source;
+  const own = draft.fakeSuper;
+  const other = draft.connection.remoteFakeSuper ?? (direction === 'local' && own);
+  const [source, target] = direction === 'pull' ? [other, own] : [own, other];
   if ((source || target) && draft.xattrLevel > 1) throw usageError('--fake-super conflicts with -XX', 'It keeps its own attributes to itself; say -X.');
   attributes.fakeSuper = { source, target };
   if (draft.chmod.length > 0) attributes.chmod = draft.chmod.join(',');
-  symlinks.mungeLinks = draft.munge.target ?? false;
-  if (draft.munge.source) symlinks.unmungeLinks = true;
+  const munged = draft.connection.remoteMunge ?? false;
+  symlinks.mungeLinks = direction === 'pull' ? draft.munge : munged;
+  if (direction === 'pull' ? munged : draft.munge) symlinks.unmungeLinks = true;
 }
 
 function finishReplace(draft: Draft, context: ParseContext): void {

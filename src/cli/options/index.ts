@@ -1,4 +1,7 @@
 /** Options of the command line: the table, the parser, and what it makes. */
+export * from './connection.js';
+export type { HostSpec } from './operands.js';
+export type { Direction } from './finish.js';
 export * from './output.js';
 export * from './spec.js';
 export * from './parse.js';

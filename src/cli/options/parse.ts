@@ -6,9 +6,10 @@ import type { SessionOptions } from '../../plan/index.js';
 import { fromText, type ByteString } from '../../tree/index.js';
 import { usageError } from '../errors.js';
 import { Recurse, type Draft } from './draft.js';
-import { finishOutput, finishSession } from './finish.js';
+import { finishOutput, finishSession, type Direction } from './finish.js';
 import { levelsHelp } from './levels.js';
-import { checkLocal } from './operands.js';
+import { checkLocal, readOperands, type HostSpec } from './operands.js';
+import type { ConnectionOptions } from './connection.js';
 import type { OutputOptions } from './output.js';
 import { scanArguments } from './scan.js';
 import type { ParseContext, TableCommand } from './spec.js';
@@ -23,6 +24,28 @@ export interface ParsedRun {
   /** Undefined: one argument only, the source is listed. */
   target: ByteString | undefined;
   options: SessionOptions;
+  output: OutputOptions;
+  /** Sources and target are paths on their hosts. */
+  direction: Direction;
+  host: HostSpec | undefined;
+  connection: ConnectionOptions;
+}
+
+/** A sync whose plan is kept. */
+export interface ParsedPlan extends ParsedRun {
+  /** Where the plan goes; `-` is standard output. */
+  file: ByteString;
+}
+
+/** `apply FILE`. What is not said is as the plan says. */
+export interface ParsedApply {
+  kind: 'run';
+  file: ByteString;
+  dryRun: boolean;
+  lock: boolean | undefined;
+  bwlimit: number | undefined;
+  threads: number | undefined;
+  stopAt: number | undefined;
   output: OutputOptions;
 }
 
@@ -41,6 +64,34 @@ export function parseSync(args: readonly ByteString[], context: ParseContext): P
   if (instead !== undefined) return instead;
   if (operands.length === 0) throw noOperands('sync', 'SRC... DST');
   return finishRun(draft, operands, context);
+}
+
+export function parsePlan(args: readonly ByteString[], context: ParseContext): ParsedPlan | Informative {
+  const { draft, operands } = scanArguments('plan', args, context);
+  const instead = informative(draft);
+  if (instead !== undefined) return instead;
+  if (operands.length < 2) throw noOperands('plan', 'SRC... DST -o FILE');
+  const file = draft.planFile;
+  if (file === undefined || file === '') throw usageError('the file that the plan is kept in is not named', 'Say -o FILE, or -o - for standard output.');
+  for (const operand of operands.slice(0, -1)) checkLocal(operand, 'source');
+  checkLocal(operands[operands.length - 1] as ByteString, 'target');
+  if (file === '-') {
+    if (draft.output.json) throw usageError('--json and the plan cannot both go to standard output', 'Name a file with -o.');
+    draft.output.stderr = 'all';
+  }
+  draft.session.dryRun = true;
+  return { ...finishRun(draft, operands, context), file };
+}
+
+export function parseApply(args: readonly ByteString[], context: ParseContext): ParsedApply | Informative {
+  const { draft, operands } = scanArguments('apply', args, context);
+  const instead = informative(draft);
+  if (instead !== undefined) return instead;
+  const [file, ...more] = operands;
+  if (file === undefined) throw noOperands('apply', 'FILE');
+  if (more.length > 0) throw usageError('apply takes one plan', 'A plan names its own sources and target.');
+  const { dryRun, lock, bwlimit, threads, stopAt } = draft.session;
+  return { kind: 'run', file, dryRun, lock: lock ? undefined : false, bwlimit: bwlimit === 0 ? undefined : bwlimit, threads, stopAt, output: finishOutput(draft) };
 }
 
 export function parseVerify(args: readonly ByteString[], context: ParseContext): ParsedRun | Informative {
@@ -67,17 +118,16 @@ export function parseExplain(args: readonly ByteString[], context: ParseContext)
   return { kind: 'run', source, paths, options: finishSession(draft, context), output: finishOutput(draft) };
 }
 
-function finishRun(draft: Draft, operands: ByteString[], context: ParseContext): ParsedRun {
-  const names = draft.oldArgs ? operands.map((each) => (each === '' ? fromText('.') : each)) : operands;
+function finishRun(draft: Draft, words: ByteString[], context: ParseContext): ParsedRun {
+  const names = draft.oldArgs ? words.map((each) => (each === '' ? fromText('.') : each)) : words;
   const sources = names.length === 1 ? names : names.slice(0, -1);
   const target = names.length === 1 ? undefined : names[names.length - 1];
-  for (const source of sources) checkLocal(source, 'source');
+  const operands = readOperands(sources, target);
   if (target === undefined) draft.output.listOnly = true;
-  else checkLocal(target, 'target');
   if (draft.filesFrom !== undefined && sources.length > 1) {
     throw usageError('--files-from takes one source, below which its names are', `${sources.length} sources were given.`);
   }
-  return { kind: 'run', sources, target, options: finishSession(draft, context), output: finishOutput(draft) };
+  return { kind: 'run', ...operands, options: finishSession(draft, context, operands.direction), output: finishOutput(draft), connection: draft.connection };
 }
 
 function informative(draft: Draft): Informative | undefined {

@@ -24,7 +24,9 @@ export function scanArguments(command: TableCommand, args: readonly ByteString[]
       operands.push(...args.slice(i + 1));
       break;
     }
-    if (arg.startsWith('--')) {
+    if (command === 'plan' && arg === '-o') { // on its own it is where the plan goes; in a cluster it is --owner, as in sync
+      if (readLong(command, draft, '--output' as ByteString, args[i + 1], context)) i++;
+    } else if (arg.startsWith('--')) {
       if (readLong(command, draft, arg, args[i + 1], context)) i++;
     } else if (arg.length > 1 && arg.startsWith('-')) {
       if (readCluster(command, draft, arg, args[i + 1], context)) i++;

@@ -71,7 +71,7 @@ export class JsonReport implements Part {
       return;
     }
     if (path === '' && op.kind === OpKind.Folder && !names.rootIsListed) return;
-    if (result !== 'failed') log?.operation(op, path, names.short(op, path));
+    if (result !== 'failed' && result !== 'skipped') log?.operation(op, path, names.short(op, path));
     if (output.quiet) return;
     this.put({
       type: 'operation', result, kind: kindName(op.kind), ...named('path', path), item: itemize(op), reason: reasonId(op.reason),

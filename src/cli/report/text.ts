@@ -68,7 +68,7 @@ export class TextReport implements Part {
     const { output, options, names, log, progress } = this.parts;
     const path = names.real(at);
     progress?.operationReleased();
-    if (result === 'failed') return;
+    if (result === 'failed' || result === 'skipped') return;
     if (output.listOnly) {
       if (op.kind !== OpKind.Delete && op.kind !== OpKind.Move && (path !== '' || names.rootIsListed)) {
         this.print(listLine(op, path, options, output.human));

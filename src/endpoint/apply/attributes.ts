@@ -68,7 +68,7 @@ export function setAttributes(
         if (!copyAcl(ctx, pathOf(folder, op), s.model, subject, op.mode)) whole = false;
         perms = -1; // a list sets permissions too
       }
-      if (opened >= 0) ctx.posix.close(opened);
+      if (opened >= 0) ctx.source.close(opened);
     }
   }
 
@@ -149,7 +149,7 @@ function openModel(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Ope
   const name = ctx.sourceName === undefined ? op.name : ctx.sourceName(op.layer, folder.path, op.name);
   const { copyLinks, copyUnsafeLinks } = ctx.options.symlinks;
   if ((copyLinks || copyUnsafeLinks) && (op.mode & S_IFMT) === S_IFREG) { // the name may be a symlink's there
-    const fd = ctx.posix.open(at, name, FOLLOW);
+    const fd = ctx.source.open(at, name, FOLLOW);
     if (fd < 0) {
       sourceFailed(ctx, folder, op.name, fd, 'read its attributes');
       return FAILED;

@@ -164,7 +164,7 @@ function copyFile(ctx: ApplyContext, s: Scratch, fromAt: number, from: ByteStrin
     result = posix.fstat(source, s.table, BEFORE);
     if (result === 0) {
       const size = s.table.size(BEFORE);
-      result = copyContent(ctx, { from: source, to: fd, start: 0, size, oldSize: 0, mayClone: true, toEnd: false, fixedLength: false });
+      result = copyContent(ctx, { reader: posix, from: source, to: fd, start: 0, size, oldSize: 0, mayClone: true, toEnd: false, fixedLength: false });
       ctx.addBytes(-(result >= 0 ? result : s.reached)); // a backup is no progress
       if (result >= 0 && result !== size) result = -Errno.EIO;
     }

@@ -5,6 +5,8 @@
 import { typeCounts, type ByteString, type Problem, type RelPath, type TypeCounts } from '../../tree/index.js';
 import type { IdMapper, SessionOptions, XattrPolicy } from '../../plan/index.js';
 import type { FolderCache, Posix } from '../../fs/index.js';
+import type { SourceFs } from '../source/types.js';
+import type { Preconditions } from './preconditions.js';
 import type { Scratch } from './scratch.js';
 
 /** What was really done, by one context. All start at 0. */
@@ -25,11 +27,16 @@ export interface ApplyCounters {
   attributesSet: number;
   /** Attributes that could not be set because the target does not know their class (told once per class). */
   attributesLost: number;
+  /** Operations of a kept plan that an earlier run of it had done. */
+  already: number;
 }
 
 /** Everything the operations are carried out with. */
 export interface ApplyContext {
+  /** The target, and everything else on this host: alternate folders, backups, temporary files. */
   posix: Posix;
+  /** The source: every call on a handle that `sourceFolder` gave, or that was opened below one, goes through it. */
+  source: SourceFs;
   options: SessionOptions;
   /** The user's umask. The process itself runs with umask 0. */
   umask: number;
@@ -43,7 +50,7 @@ export interface ApplyContext {
   tempRoot: number;
   /** Target RelPath → handle. Who renames or removes folders by another context must make this one forget them. */
   targetFolders: FolderCache;
-  /** Handle of the source folder of that layer at the target folder's path, or -errno. It stays the callee's. */
+  /** Handle (of `source`) of the source folder of that layer at the target folder's path, or -errno. It stays the callee's. */
   sourceFolder(layer: number, path: RelPath): number;
   /** The source's name of an entry, where it differs from the target's (one file copied under another name). */
   sourceName?(layer: number, folder: RelPath, name: ByteString): ByteString;
@@ -65,6 +72,8 @@ export interface ApplyContext {
   ids?: IdMapper;
   /** Which extended attributes are copied; -X's rules for this user without it. */
   xattrPolicy?: XattrPolicy;
+  /** Set where a kept plan is carried out: each path is looked at again, and left where it has drifted. */
+  exact?: Preconditions;
   /** Buffers and memory of the context, made at first use. */
   scratch?: Scratch;
 }
@@ -88,6 +97,6 @@ export interface FolderContext {
 export function newCounters(): ApplyCounters {
   return {
     literalBytes: 0, matchedBytes: 0, transferredFiles: 0, transferredSize: 0, created: typeCounts(), deleted: typeCounts(),
-    linked: 0, moved: 0, attributesSet: 0, attributesLost: 0,
+    linked: 0, moved: 0, attributesSet: 0, attributesLost: 0, already: 0,
   };
 }

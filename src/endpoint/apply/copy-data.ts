@@ -5,8 +5,9 @@
  * Results: bytes of the source that were covered (fewer than `size` where it ended early), ABORTED, or -errno
  * with `scratch.failedSide` telling which side failed. Positions are explicit: handles' own places do not matter.
  */
-import { Errno } from '../../fs/index.js';
+import { Errno, type Posix } from '../../fs/index.js';
 import type { ApplyContext } from './context.js';
+import type { PatchedFile } from './patched-file.js';
 import { ABORTED } from './report.js';
 import { BEFORE, BLOCK, LONG_SLICE, scratchOf, SLICE, type Scratch } from './scratch.js';
 
@@ -19,8 +20,13 @@ const PAGE = 4096;
 /** With --bwlimit less is copied at a time, so that the rate is even. */
 const THROTTLED_SLICE = 64 * 1024;
 
+/** What is asked of the file that is read: the source's own calls, or those of this host for a file that lies here. */
+export type Reader = Pick<Posix, 'read' | 'fstat' | 'seekData' | 'seekHole' | 'close'>;
+
 /** How and what is copied. */
 export interface CopyTask {
+  /** Whose handle `from` is. It is one of this host's kernel: what comes over a connection is not copied but rebuilt (rebuild.ts). */
+  reader: Reader;
   /** The source, whose attributes are in BEFORE of the scratch space. */
   from: number;
   to: number;
@@ -36,6 +42,8 @@ export interface CopyTask {
   toEnd: boolean;
   /** The target is a device: its length stays as it is. */
   fixedLength: boolean;
+  /** `to` is patched under a journal: it is written by this, which also gives it its length (its owner calls `finish`). */
+  patch?: PatchedFile;
 }
 
 /** Copies [start, size) and gives the target file the length that was covered. */
@@ -56,11 +64,11 @@ export function copyContent(ctx: ApplyContext, task: CopyTask): number {
     let from = at;
     let to = task.size;
     if (holes) {
-      const data = posix.seekData(task.from, at);
+      const data = task.reader.seekData(task.from, at);
       if (data === -Errno.ENXIO) from = task.size; // only a hole is left
       else if (data >= 0) {
         from = Math.min(data, task.size);
-        const hole = from < task.size ? posix.seekHole(task.from, from) : -1;
+        const hole = from < task.size ? task.reader.seekHole(task.from, from) : -1;
         if (hole > from) to = Math.min(hole, task.size);
       }
       if (from > at) {
@@ -141,7 +149,7 @@ export function copyByReading(ctx: ApplyContext, s: Scratch, task: CopyTask, fro
   let at = from;
   while (at < to) {
     if (ctx.aborted()) { s.reached = at; return ABORTED; }
-    const n = ctx.posix.read(task.from, buffer, 0, Math.min(slice, to - at), at);
+    const n = task.reader.read(task.from, buffer, 0, Math.min(slice, to - at), at);
     if (n < 0) return sourceError(s, n);
     if (n === 0) return at;
     const error = zeros ? writeSkippingZeros(ctx, s, task, buffer, n, at) : writeAll(ctx, s, task.to, buffer, 0, n, at);
@@ -172,8 +180,13 @@ export function writeAll(ctx: ApplyContext, s: Scratch, fd: number, buffer: Buff
   return 0;
 }
 
+/** Writes buffer[offset, offset + length) of a task's content at `position`. 0 or -errno. */
+function put(ctx: ApplyContext, s: Scratch, task: CopyTask, buffer: Buffer, offset: number, length: number, position: number): number {
+  return task.patch === undefined ? writeAll(ctx, s, task.to, buffer, offset, length, position) : task.patch.write(buffer, offset, length, position);
+}
+
 /** Writes what is not zero of buffer[0, length), which belongs at `position`; whole units of zeros become holes. */
-function writeSkippingZeros(ctx: ApplyContext, s: Scratch, task: CopyTask, buffer: Buffer, length: number, position: number): number {
+export function writeSkippingZeros(ctx: ApplyContext, s: Scratch, task: CopyTask, buffer: Buffer, length: number, position: number): number {
   let start = 0; // of the run not yet dealt with
   let zero = false; // the run is zeros
   for (let at = 0; at <= length; ) {
@@ -183,7 +196,7 @@ function writeSkippingZeros(ctx: ApplyContext, s: Scratch, task: CopyTask, buffe
       if (at > start) {
         const error = zero
           ? leaveHole(ctx, s, task, position + start, position + at)
-          : writeAll(ctx, s, task.to, buffer, start, at - start, position + start);
+          : put(ctx, s, task, buffer, start, at - start, position + start);
         if (error < 0) return error;
       }
       start = at;
@@ -196,7 +209,8 @@ function writeSkippingZeros(ctx: ApplyContext, s: Scratch, task: CopyTask, buffe
 }
 
 /** Makes [from, to) read as zeros: nothing to do above the old content, a hole or zeros below. 0 or -errno. */
-function leaveHole(ctx: ApplyContext, s: Scratch, task: CopyTask, from: number, to: number): number {
+export function leaveHole(ctx: ApplyContext, s: Scratch, task: CopyTask, from: number, to: number): number {
+  if (task.patch !== undefined) return task.patch.hole(from, to);
   const preallocated = ctx.options.replace.preallocate ? task.size : 0;
   const end = Math.min(to, Math.max(task.oldSize, ctx.options.replace.sparse ? preallocated : 0));
   if (end <= from) return 0;
@@ -227,22 +241,25 @@ export function copyDiffering(ctx: ApplyContext, task: CopyTask, basis: number, 
     if (ctx.aborted()) { s.reached = at; return ABORTED; }
     if (at >= dataEnd) {
       dataEnd = task.size;
-      const data = holes ? ctx.posix.seekData(task.from, at) : at;
+      const data = holes ? task.reader.seekData(task.from, at) : at;
       const from = data === -Errno.ENXIO ? task.size : data > at ? Math.min(data, task.size) : at;
       if (from > at) {
         const error = leaveHole(ctx, s, over, at, from);
-        if (error < 0) return error;
+        if (error < 0) {
+          s.reached = at;
+          return error;
+        }
         ctx.addBytes(from - at);
         at = from;
         if (at === task.size) break;
       }
-      const hole = holes ? ctx.posix.seekHole(task.from, at) : -1;
+      const hole = holes ? task.reader.seekHole(task.from, at) : -1;
       if (hole > at) dataEnd = Math.min(hole, task.size);
     }
-    const length = readFull(ctx, task.from, mine, Math.min(SLICE, dataEnd - at), at);
+    const length = readFull(task.reader, task.from, mine, Math.min(SLICE, dataEnd - at), at);
     if (length < 0) return sourceError(s, length);
     if (length === 0) break;
-    const had = at < basisSize ? readFull(ctx, basis, old, Math.min(length, basisSize - at), at) : 0;
+    const had = at < basisSize ? readFull(ctx.posix, basis, old, Math.min(length, basisSize - at), at) : 0;
     if (had < 0) return targetError(s, had);
     for (let b = 0; b < length; b += BLOCK) {
       const end = Math.min(length, b + BLOCK);
@@ -252,26 +269,29 @@ export function copyDiffering(ctx: ApplyContext, task: CopyTask, basis: number, 
       const error = sparse && !equal
         ? writeSkippingZeros(ctx, s, over, mine.subarray(b, end), end - b, at + b)
         : !equal && unequalOnly && end <= had
-        ? writePages(ctx, s, task.to, mine, old, b, end, at)
-        : writeAll(ctx, s, task.to, mine, b, end - b, at + b);
-      if (error < 0) return error;
+        ? writePages(ctx, s, task, mine, old, b, end, at)
+        : put(ctx, s, task, mine, b, end - b, at + b);
+      if (error < 0) {
+        s.reached = at;
+        return error;
+      }
       if (equal) ctx.counters.literalBytes -= end - b;
     }
     at += length;
     ctx.addBytes(length);
     ctx.throttle?.(length);
   }
-  const error = task.fixedLength ? 0 : ctx.posix.truncate(task.to, at);
+  const error = task.fixedLength || task.patch !== undefined ? 0 : ctx.posix.truncate(task.to, at);
   return error < 0 ? targetError(s, error) : at;
 }
 
 /** Writes only the pages of a block in which old and new differ, neighbours together. 0 or -errno. */
-function writePages(ctx: ApplyContext, s: Scratch, to: number, mine: Buffer, old: Buffer, from: number, end: number, base: number): number {
+function writePages(ctx: ApplyContext, s: Scratch, task: CopyTask, mine: Buffer, old: Buffer, from: number, end: number, base: number): number {
   for (let p = from; p < end;) {
     let q = p;
     while (q < end && mine.compare(old, q, Math.min(end, q + PAGE), q, Math.min(end, q + PAGE)) !== 0) q = Math.min(end, q + PAGE);
     if (q > p) {
-      const error = writeAll(ctx, s, to, mine, p, q - p, base + p);
+      const error = put(ctx, s, task, mine, p, q - p, base + p);
       if (error < 0) return error;
       p = q;
     } else {
@@ -282,16 +302,17 @@ function writePages(ctx: ApplyContext, s: Scratch, to: number, mine: Buffer, old
   return 0;
 }
 
-/** Length of the common prefix of the source and `other`, looked for in whole blocks up to `limit`; -errno, or ABORTED. */
+/** Length of the common prefix of the source at hand and `other`, a handle of this host, looked for in whole blocks up to `limit`; -errno, or ABORTED. */
 export function equalPrefix(ctx: ApplyContext, source: number, other: number, limit: number): number {
   const s = scratchOf(ctx);
+  const reader = readerOf(ctx);
   let at = 0;
   while (at < limit) {
     if (ctx.aborted()) { s.reached = 0; return ABORTED; }
     const want = Math.min(SLICE, limit - at);
-    const a = readFull(ctx, source, s.large, want, at);
+    const a = readFull(reader, source, s.large, want, at);
     if (a < 0) return sourceError(s, a);
-    const b = readFull(ctx, other, s.other, want, at);
+    const b = readFull(ctx.posix, other, s.other, want, at);
     if (b < 0) return targetError(s, b);
     const n = Math.min(a, b);
     for (let k = 0; k < n; k += BLOCK) {
@@ -304,11 +325,16 @@ export function equalPrefix(ctx: ApplyContext, source: number, other: number, li
   return at;
 }
 
-/** Reads up to `length` bytes at `position`, fewer only at the end of the file. */
-function readFull(ctx: ApplyContext, fd: number, buffer: Buffer, length: number, position: number): number {
+/** Who reads the handle that openSource gave. */
+export function readerOf(ctx: ApplyContext): Reader {
+  return scratchOf(ctx).fromAlt ? ctx.posix : ctx.source;
+}
+
+/** Reads up to `length` bytes at `position` into buffer[offset …), fewer only at the end of the file. */
+export function readFull(reader: Pick<Reader, 'read'>, fd: number, buffer: Buffer, length: number, position: number, offset = 0): number {
   let got = 0;
   while (got < length) {
-    const n = ctx.posix.read(fd, buffer, got, length - got, position + got);
+    const n = reader.read(fd, buffer, offset + got, length - got, position + got);
     if (n < 0) return n;
     if (n === 0) break;
     got += n;
@@ -316,11 +342,11 @@ function readFull(ctx: ApplyContext, fd: number, buffer: Buffer, length: number,
   return got;
 }
 
-function sourceError(s: Scratch, errno: number): number {
+export function sourceError(s: Scratch, errno: number): number {
   s.failedSide = 'source';
   return errno;
 }
-function targetError(s: Scratch, errno: number): number {
+export function targetError(s: Scratch, errno: number): number {
   s.failedSide = 'target';
   return errno;
 }

@@ -4,7 +4,8 @@ import { OpKind, type Operation } from '../../plan/index.js';
 import { Errno, errnoText } from '../../fs/index.js';
 import { applyAttributes } from './attributes.js';
 import type { ApplyContext, FolderContext } from './context.js';
-import { goesInPlace, updateInPlace } from './inplace.js';
+import { goesInPlace } from './goes-in-place.js';
+import { updateInPlace } from './inplace.js';
 import { makeLink } from './link.js';
 import { moveEntry } from './move.js';
 import { makeSpecial } from './nodes.js';
@@ -21,6 +22,7 @@ export function execute(ctx: ApplyContext, folder: FolderContext, op: Operation)
   if (ctx.aborted()) return false;
   const fd = ctx.targetFolders.open(folder.path); // the last one asked for, nearly always
   if (fd < 0) {
+    if (ctx.exact !== undefined && fd === -Errno.ENOENT) return ctx.exact.lost(ctx, folder, op);
     const exchanged = fd === -Errno.ELOOP || fd === -Errno.ENOTDIR;
     return report(
       ctx, joinPath(folder.path, op.name), 'target', exchanged ? 'escaped' : 'write-failed',
@@ -28,6 +30,7 @@ export function execute(ctx: ApplyContext, folder: FolderContext, op: Operation)
     );
   }
   folder.fd = fd;
+  if (ctx.exact !== undefined && op.kind !== OpKind.Delete && op.kind !== OpKind.Note && !ctx.exact.entry(ctx, folder, op)) return false;
   switch (op.kind) {
     case OpKind.File: return goesInPlace(ctx, op) ? updateInPlace(ctx, folder, op) : replaceFile(ctx, folder, op);
     case OpKind.Symlink: case OpKind.Node: return makeSpecial(ctx, folder, op);

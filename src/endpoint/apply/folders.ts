@@ -17,6 +17,7 @@ import { scratchOf, TARGET } from './scratch.js';
  */
 export function enterFolder(ctx: ApplyContext, parent: FolderContext | undefined, op: Operation): FolderContext | undefined {
   const path = op.name;
+  if (ctx.exact !== undefined && !ctx.exact.folder(ctx, op)) return undefined;
   if (path === '') return describeFolder(ctx, path, false) ?? undefined;
   const at = ctx.targetFolders.open(parentOf(path));
   if (at < 0) {

@@ -1,10 +1,13 @@
 /** Carrying out operations on the target tree: through handles, one path's failure being data. */
 export * from './context.js';
+export { announce } from './announce.js';
+export { recoverFolder } from './recover.js';
 export { closeContext } from './scratch.js';
 export { execute } from './execute.js';
 export { describeFolder, enterFolder, leaveFolder } from './folders.js';
 export { discardDelayed, finishDelayed } from './delay.js';
+export { Preconditions } from './preconditions.js';
 export { removeEntry } from './remove.js';
 export { removeSource } from './source.js';
 export { partialFolderName } from './partial.js';
-export { DELAY_FOLDER, isTempName, stageName, tempName, tempTag } from './temp-name.js';
+export { DELAY_FOLDER, isTempName, isUndoName, stageName, tempName, tempTag } from './temp-name.js';

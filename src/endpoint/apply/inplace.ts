@@ -1,66 +1,72 @@
 /**
  * --inplace, --append, --append-verify, --write-devices: the content goes into the file that stands there, so that its
- * inode, its other names and what shares its blocks stay. An interruption leaves it half new; its time is set last, so the
- * next run sees that. Where the name does not hold the planned inode any more the file is replaced the safe way instead:
- * nothing is ever written into an inode that the plan did not see.
+ * inode, its other names and what shares its blocks stay. A file that is patched (--no-whole-file, or from a remote source) has an undo
+ * journal meanwhile, so that old or new remains whatever happens; where all of it is written anew, or bytes are appended, an
+ * interruption leaves it half new, and its time, set last, tells the next run. Where the name does not hold the planned inode any more the
+ * file is replaced the safe way instead: nothing is ever written into an inode that the plan did not see.
  */
-import { joinPath, S_IFBLK, S_IFCHR, S_IFMT, S_IFREG } from '../../tree/index.js';
+import { joinPath, S_IFBLK, S_IFMT, S_IFREG } from '../../tree/index.js';
 import { INCOMPLETE_MODE, SetBits, type Operation } from '../../plan/index.js';
 import { Errno, type OpenFlags } from '../../fs/index.js';
 import { setAttributes } from './attributes.js';
 import { makeBackup } from './backup.js';
 import type { ApplyContext, FolderContext } from './context.js';
-import { copyContent, copyDiffering, equalPrefix, type CopyTask } from './copy-data.js';
+import { copyContent, copyDiffering, equalPrefix, readerOf, type CopyTask } from './copy-data.js';
+import { DONE, ATTRIBUTES, EXCHANGED, FAILED, LEFT } from './inplace-result.js';
+import { fillRemote } from './patch-remote.js';
+import { NO_JOURNAL, PatchedFile } from './patched-file.js';
+import { recoverInode } from './recover.js';
 import { countFile, replaceFile } from './replace.js';
 import { ABORTED, report, sourceFailed, targetFailed } from './report.js';
 import { BEFORE, scratchOf, TARGET, type Scratch } from './scratch.js';
-import { openSource, Reading, removeSource, reportUnstable, settle } from './source.js';
+import { closeSource, openSource, Reading, removeSource, reportUnstable, settle } from './source.js';
 
 const UPDATE: OpenFlags = { read: true, write: true, nonBlock: true };
 const WRITE: OpenFlags = { write: true, nonBlock: true };
 
-/** Whether the operation is to be carried out by `updateInPlace`. */
-export function goesInPlace(ctx: ApplyContext, op: Operation): boolean {
-  const { inplace, append } = ctx.options.replace;
-  const type = op.expected.mode & S_IFMT;
-  if (type === S_IFREG) return inplace || append !== false;
-  return ctx.options.attributes.writeDevices && (type === S_IFBLK || type === S_IFCHR);
-}
-
 /** Brings the file (or device) that stands there up to date. False after a Problem, or where the run was ended in the middle. */
 export function updateInPlace(ctx: ApplyContext, folder: FolderContext, op: Operation): boolean {
-  const { posix } = ctx;
   const device = (op.expected.mode & S_IFMT) !== S_IFREG;
   if (ctx.options.replace.backup && !device && op.expected.mode !== INCOMPLETE_MODE && makeBackup(ctx, folder, op.name, 'copy') === 'failed') return false;
-  const source = openSource(ctx, folder, op);
-  if (source < 0) return false;
+  if (!device && !recovered(ctx, folder, op)) return false;
+  if (openSource(ctx, folder, op) < 0) return false;
+  try {
+    return updateFrom(ctx, folder, op, device);
+  } finally {
+    closeSource(ctx);
+  }
+}
+
+/** Puts right what a killed run left of this file. False after a Problem. */
+function recovered(ctx: ApplyContext, folder: FolderContext, op: Operation): boolean {
+  const error = recoverInode(ctx.posix, folder.fd, op.expected.inoHigh, op.expected.inoLow);
+  return error >= 0 || targetFailed(ctx, folder, op.name, error, 'put back what an interrupted run has overwritten');
+}
+
+function updateFrom(ctx: ApplyContext, folder: FolderContext, op: Operation, device: boolean): boolean {
+  const { posix } = ctx;
+  const { remote } = ctx.source;
   const fd = openTarget(ctx, folder, op, device);
-  const result = fd < 0 ? fd : fill(ctx, folder, op, source, fd, device);
+  const s = scratchOf(ctx);
+  const result = fd < 0 ? fd : remote === undefined || s.fromAlt ? fill(ctx, folder, op, s.handle, fd, device) : fillRemote(ctx, remote, folder, op, fd, device);
   if (fd >= 0) {
     const closed = posix.close(fd);
-    if (result === DONE && closed < 0) {
-      posix.close(source);
-      return targetFailed(ctx, folder, op.name, closed, 'write it');
-    }
+    if (result === DONE && closed < 0) return targetFailed(ctx, folder, op.name, closed, 'write it');
   }
-  posix.close(source);
   switch (result) {
-    case EXCHANGED: return replaceFile(ctx, folder, op);
+    case EXCHANGED:
+      closeSource(ctx);
+      return replaceFile(ctx, folder, op);
     case LEFT: return true;
     case DONE: case ATTRIBUTES: break;
     default: return false;
   }
   countFile(ctx, op);
-  if (scratchOf(ctx).unstable) reportUnstable(ctx, folder, op.name);
+  if (s.unstable) reportUnstable(ctx, folder, op.name);
   if (result === DONE) removeSource(ctx, folder, op, true);
   return true;
 }
 
-const DONE = 0;
-const ATTRIBUTES = 1; // done, but an attribute failed
-const LEFT = 2; // --append: already as long as the source
-const FAILED = -200001;
-const EXCHANGED = -200002;
 
 /** Opens what is written into and leaves its attributes in TARGET. EXCHANGED, or FAILED after a Problem. */
 function openTarget(ctx: ApplyContext, folder: FolderContext, op: Operation, device: boolean): number {
@@ -90,32 +96,59 @@ function fill(ctx: ApplyContext, folder: FolderContext, op: Operation, source: n
   const s = scratchOf(ctx);
   const { append, wholeFile } = ctx.options.replace;
   let oldSize = device ? s.size : s.table.size(TARGET);
-  let perms = s.table.perms(TARGET);
-  const uid = s.table.uid(TARGET);
-  const gid = s.table.gid(TARGET);
-  if (perms !== (op.expected.mode & 0o7777) || (perms & 0o6000) !== 0) perms = -1; // writing takes setuid away
+  const owner = ownerNow(s, op);
 
   let start = 0;
+  let journals = true;
   if (append !== false && !device) {
     if (oldSize >= s.size) return LEFT;
     start = appendStart(ctx, source, fd, oldSize, append === 'verify');
     if (start < 0) return ended(ctx, s, folder, op, start);
   }
   for (let attempt = 1; ; attempt++) {
-    const task: CopyTask = { from: source, to: fd, start, size: s.size, oldSize, mayClone: false, toEnd: s.table.type(BEFORE) === S_IFBLK, fixedLength: device };
-    const covered = wholeFile === false && start === 0 && !device && !task.toEnd
-      ? copyDiffering(ctx, task, fd, oldSize, true)
-      : copyContent(ctx, task);
-    if (covered < 0) return ended(ctx, s, folder, op, covered);
+    const task: CopyTask = { reader: readerOf(ctx), from: source, to: fd, start, size: s.size, oldSize, mayClone: false, toEnd: s.table.type(BEFORE) === S_IFBLK, fixedLength: device };
+    const differing = wholeFile === false && start === 0 && !device && !task.toEnd;
+    if (differing && journals) task.patch = new PatchedFile(ctx, folder.fd, op.name, fd);
+    const covered = differing ? copyDiffering(ctx, task, fd, oldSize, true) : copyContent(ctx, task);
+    if (covered === NO_JOURNAL) { // before anything was written
+      journals = false;
+      ctx.addBytes(-s.reached);
+      attempt--;
+      continue;
+    }
+    if (covered < 0) return ended(ctx, s, folder, op, covered, task.patch);
     const reading = task.toEnd ? Reading.Stable : settle(ctx, folder, op, source, covered, attempt);
-    if (reading === Reading.Failed) return FAILED;
-    if (reading !== Reading.Again) break;
+    if (reading === Reading.Failed) {
+      giveUp(ctx, folder, op, task.patch);
+      return FAILED;
+    }
+    if (reading !== Reading.Again) {
+      const error = task.patch?.finish(covered) ?? 0;
+      if (error < 0) return ended(ctx, s, folder, op, error, task.patch);
+      break;
+    }
     ctx.addBytes(start - covered);
     start = 0;
-    oldSize = device ? s.size : covered;
+    if (task.patch === undefined) oldSize = device ? s.size : covered;
+    else if (!giveUp(ctx, folder, op, task.patch) || ctx.posix.fstat(fd, s.table, TARGET) < 0) return FAILED;
   }
+  return completeInPlace(ctx, s, folder, op, fd, device, owner);
+}
+
+/** What the file had before it was written to; permissions -1 where they have to be set anew. */
+export interface OwnerNow { readonly perms: number; readonly uid: number; readonly gid: number }
+
+/** Owner and permissions of the file in TARGET. */
+export function ownerNow(s: Scratch, op: Operation): OwnerNow {
+  const perms = s.table.perms(TARGET);
+  const changes = perms !== (op.expected.mode & 0o7777) || (perms & 0o6000) !== 0; // writing takes setuid away
+  return { perms: changes ? -1 : perms, uid: s.table.uid(TARGET), gid: s.table.gid(TARGET) };
+}
+
+/** The content is there: attributes, and the disk where that was asked for. */
+export function completeInPlace(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Operation, fd: number, device: boolean, owner: OwnerNow): number {
   if (device) return DONE;
-  const whole = setAttributes(ctx, folder, op, s.subject.byHandle(fd), op.set | SetBits.Mode, perms, uid, gid, s.fromAlt ? -1 : source);
+  const whole = setAttributes(ctx, folder, op, s.subject.byHandle(fd), op.set | SetBits.Mode, owner.perms, owner.uid, owner.gid, s.fromAlt ? -1 : s.handle);
   if (ctx.options.replace.fsync) {
     const error = ctx.posix.fsync(fd);
     if (error < 0) {
@@ -138,9 +171,23 @@ function appendStart(ctx: ApplyContext, source: number, fd: number, size: number
   return size;
 }
 
-function ended(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Operation, result: number): number {
+function ended(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Operation, result: number, patch?: PatchedFile): number {
+  const { failedSide } = s;
+  giveUp(ctx, folder, op, patch, result === ABORTED);
+  s.failedSide = failedSide;
   if (result === ABORTED) return FAILED;
   if (s.failedSide === 'source') sourceFailed(ctx, folder, op.name, result, 'read it');
   else targetFailed(ctx, folder, op.name, result, 'write it');
   return FAILED;
+}
+
+/**
+ * The patch does not come to its end: the old file is put back, or, where the run was ended and --partial asked for that, stays as far as it
+ * was patched. False after a Problem.
+ */
+export function giveUp(ctx: ApplyContext, folder: FolderContext, op: Operation, patch: PatchedFile | undefined, interrupted = false): boolean {
+  if (patch === undefined) return true;
+  if (interrupted && ctx.options.replace.partial && patch.keep() >= 0) return true;
+  const error = patch.undo();
+  return error >= 0 || targetFailed(ctx, folder, op.name, error, 'put its old content back; the next run does that');
 }

@@ -7,37 +7,15 @@
  */
 import { baseOf, cleanPath, EMPTY, joinPath, parentOf, S_IFMT, S_IFREG, type ByteString, type RelPath } from '../../tree/index.js';
 import { INCOMPLETE_MODE, SetBits, type Operation } from '../../plan/index.js';
-import { Errno, type OpenFlags } from '../../fs/index.js';
+import type { OpenFlags } from '../../fs/index.js';
 import { setAttributes } from './attributes.js';
 import type { ApplyContext, FolderContext } from './context.js';
 import { equalPrefix } from './copy-data.js';
+import { partialFolder } from './partial-folder.js';
 import { ABORTED } from './report.js';
 import { BEFORE, OTHER, scratchOf, TARGET } from './scratch.js';
 
 const UPDATE: OpenFlags = { read: true, write: true, nonBlock: true };
-
-/** Handle of the partial folder for files of `folder`, -errno where there is none (or it could not be made). Owned by a cache. */
-function partialFolder(ctx: ApplyContext, folder: FolderContext, make: boolean): number {
-  const { posix } = ctx;
-  const dir = ctx.options.replace.partialDir;
-  if (dir === undefined) return -Errno.ENOENT;
-  if (dir.startsWith('/')) return scratchOf(ctx).partialRoot(posix, dir);
-  const path = cleanPath(dir);
-  if (path === undefined || path === EMPTY) return -Errno.EINVAL;
-  const whole = joinPath(folder.path, path);
-  const there = ctx.targetFolders.open(whole);
-  if (there !== -Errno.ENOENT || !make) return there;
-  let at = folder.fd;
-  let walked = folder.path;
-  for (const part of path.split('/') as ByteString[]) {
-    const made = posix.mkdir(at, part, 0o700);
-    if (made < 0 && made !== -Errno.EEXIST) return made;
-    walked = joinPath(walked, part);
-    at = ctx.targetFolders.open(walked);
-    if (at < 0) return at;
-  }
-  return at;
-}
 
 /**
  * Opens the unfinished file of an earlier run as `scratch.stage`. Result: how many of its bytes are the source's (the rest is

@@ -18,6 +18,7 @@ export const REPORTED = -100000;
  * way, and where nothing stood when the plan was made refuses to replace what has come since. 0, REPORTED or -errno.
  */
 export function putInPlace(ctx: ApplyContext, folder: FolderContext, op: Operation, at: number, name: ByteString): number {
+  if (ctx.exact !== undefined && !ctx.exact.standing(ctx, folder, op)) return REPORTED;
   const cleared = clearWay(ctx, folder, op.name, op.expected.mode);
   if (cleared < 0) return cleared;
   if (cleared === 1 || op.expected.mode === 0 || (op.expected.mode & S_IFMT) === S_IFDIR) {

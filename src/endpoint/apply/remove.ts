@@ -8,19 +8,29 @@ import { Errno, errnoText } from '../../fs/index.js';
 import { makeBackup } from './backup.js';
 import type { ApplyContext, FolderContext } from './context.js';
 import { clearWaiting } from './delay.js';
+import { recoverFile } from './recover.js';
 import { report } from './report.js';
 import { scratchOf, TARGET } from './scratch.js';
+import { isUndoName } from './temp-name.js';
 
 /** Removes the operation's name. False after a Problem. */
 export function removeEntry(ctx: ApplyContext, folder: FolderContext, op: Operation): boolean {
   const at = ctx.targetFolders.open(folder.path);
+  if (ctx.exact?.isGone(ctx, at) === true) return false;
   if (at === -Errno.ENOENT) return true; // the folder itself is gone
   if (at < 0) return deleteFailed(ctx, folder, op.name, at);
   folder.fd = at;
+  if (ctx.exact !== undefined && !ctx.exact.entry(ctx, folder, op)) return false;
   const mode = op.expected.mode === 0 ? op.mode : op.expected.mode;
   if ((mode & S_IFMT) === S_IFDIR) {
     if (op.reason !== Reason.Incomplete) return removeFolder(ctx, folder, op);
     clearWaiting(ctx, folder);
+    return true;
+  }
+
+  if (op.reason === Reason.Incomplete && isUndoName(op.name)) { // of a run that was killed while it patched a file: that gets its old content back
+    const recovered = recoverFile(ctx.posix, folder.fd, op.name);
+    if (recovered < 0 && recovered !== -Errno.EBUSY) return deleteFailed(ctx, folder, op.name, recovered);
     return true;
   }
 

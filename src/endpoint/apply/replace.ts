@@ -9,12 +9,13 @@ import { S_IFBLK, S_IFMT, S_IFREG } from '../../tree/index.js';
 import { Item, type Operation } from '../../plan/index.js';
 import type { OpenFlags } from '../../fs/index.js';
 import type { ApplyContext, FolderContext } from './context.js';
-import { copyContent, copyDiffering, looksSparse, writeAll, type CopyTask } from './copy-data.js';
+import { copyContent, copyDiffering, looksSparse, readerOf, writeAll, type CopyTask } from './copy-data.js';
 import { keepIfSame } from './keep.js';
+import { buildRemote } from './rebuild.js';
 import { dropPartial, keepPartial, openPartial } from './partial.js';
 import { ABORTED, sourceFailed, targetFailed } from './report.js';
 import { BEFORE, scratchOf, SMALL, TARGET, type Scratch } from './scratch.js';
-import { openSource, Reading, readSmall, removeSource, reportUnstable, settle } from './source.js';
+import { closeSource, openSource, Reading, readSmall, removeSource, reportUnstable, settle } from './source.js';
 import { discardStage, finishStage, openStage } from './stage.js';
 
 const READ: OpenFlags = { read: true, nonBlock: true };
@@ -24,8 +25,7 @@ export function replaceFile(ctx: ApplyContext, folder: FolderContext, op: Operat
   for (;;) {
     const fd = openSource(ctx, folder, op);
     if (fd < 0) return false;
-    const result = build(ctx, folder, op, fd);
-    ctx.posix.close(fd);
+    const result = carryOver(ctx, folder, op, fd);
     if (result === 'again') continue; // once in a context: the temporary folder does not serve
     if (result === 'failed') return false;
     countFile(ctx, op);
@@ -34,6 +34,16 @@ export function replaceFile(ctx: ApplyContext, folder: FolderContext, op: Operat
     if (ctx.options.replace.partialDir !== undefined) dropPartial(ctx, folder, op.name);
     if (result === 'done') removeSource(ctx, folder, op, true);
     return true;
+  }
+}
+
+/** Builds the new file from the open source, which is closed. */
+function carryOver(ctx: ApplyContext, folder: FolderContext, op: Operation, fd: number): Built {
+  const { remote } = ctx.source;
+  try {
+    return remote === undefined || scratchOf(ctx).fromAlt ? build(ctx, folder, op, fd) : buildRemote(ctx, remote, folder, op);
+  } finally {
+    closeSource(ctx);
   }
 }
 
@@ -80,7 +90,7 @@ function buildLarge(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Op
     start = 0;
     if (!openStage(ctx, folder, op)) return 'failed';
   }
-  const task: CopyTask = { from: source, to: s.stage.fd, start, size: s.size, oldSize: start, mayClone: true, toEnd: s.table.type(BEFORE) === S_IFBLK, fixedLength: false };
+  const task: CopyTask = { reader: readerOf(ctx), from: source, to: s.stage.fd, start, size: s.size, oldSize: start, mayClone: true, toEnd: s.table.type(BEFORE) === S_IFBLK, fixedLength: false };
   for (let attempt = 1; ; attempt++) {
     task.size = s.size;
     const basis = attempt === 1 && start === 0 ? openBasis(ctx, s, folder, op) : -1;

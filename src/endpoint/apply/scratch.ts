@@ -7,7 +7,10 @@ import { EMPTY, StatTable, type ByteString, type RelPath } from '../../tree/inde
 import { FolderCache, type OpenFlags, type Posix } from '../../fs/index.js';
 import { XattrPolicy } from '../../plan/index.js';
 import type { ApplyContext } from './context.js';
-import { Subject } from './subject.js';
+import type { Wanted } from './announce.js';
+import { DeltaEngine } from './engine.js';
+import { newPatchRoom, type PatchRoom } from './patch-room.js';
+import { Model, Subject } from './subject.js';
 import { tempName } from './temp-name.js';
 
 /** Files up to this size are read whole before anything is created on the target. */
@@ -45,6 +48,8 @@ export class Scratch {
   private largeBuffer: Buffer | undefined;
   private otherBuffer: Buffer | undefined;
   private zeroBuffer: Buffer | undefined;
+  private patchBuffers: PatchRoom | undefined;
+  private deltaEngine: DeltaEngine | undefined;
 
   /** How source files are opened. */
   readonly readFlags: OpenFlags;
@@ -69,11 +74,18 @@ export class Scratch {
   readonly stage = new Stage();
   /** The entry whose attributes are being set, and the one they are read from. */
   readonly subject: Subject;
-  readonly model: Subject;
+  readonly model: Model;
   /** Which extended attributes are copied. */
   readonly policy: XattrPolicy;
 
+  /** A remote source's answer is built on this; set by openSource. */
+  answer: Wanted = { basis: undefined, from: 0 };
+  /** The open source; set by openSource, and anew where a remote one is asked again. */
+  handle = -1;
+
   // Memory.
+  /** Content that a remote source was asked for, by path. */
+  readonly wanted = new Map<RelPath, Wanted>();
   /** Source devices from which cloning, or copyRange, was refused. */
   readonly cloneRefused = new Set<string>();
   readonly rangeRefused = new Set<string>();
@@ -99,7 +111,7 @@ export class Scratch {
     this.readFlags = { read: true, nonBlock: true, noAtime: attributes.openNoatime, follow: symlinks.copyLinks };
     this.temp = this.numbered();
     this.subject = new Subject(ctx.posix);
-    this.model = new Subject(ctx.posix);
+    this.model = new Model(ctx.source);
     const { fakeSuper } = attributes;
     this.policy = ctx.xattrPolicy ?? new XattrPolicy({
       level: attributes.allXattrs === true ? 2 : 1, root: ctx.posix.euid === 0, fakeSource: fakeSuper.source, fakeTarget: fakeSuper.target,
@@ -130,6 +142,16 @@ export class Scratch {
   /** BLOCK zero bytes. */
   get zeros(): Buffer {
     return (this.zeroBuffer ??= Buffer.alloc(BLOCK));
+  }
+
+  /** The thread's delta engine, for what comes over a connection. */
+  get engine(): DeltaEngine {
+    const off = process.env['TWINTREE_NO_SIMD'];
+    return (this.deltaEngine ??= new DeltaEngine(off === undefined || off === '' || off === '0'));
+  }
+  /** Buffers of files that are patched in place. */
+  get patchRoom(): PatchRoom {
+    return (this.patchBuffers ??= newPatchRoom());
   }
 
   /** Handle of a folder below another root (alternate folder, backup folder), or -errno; owned by the cache. */

@@ -14,7 +14,10 @@
 import { joinPath, S_IFBLK, S_IFCHR, S_IFLNK, S_IFMT, type ByteString, type StatTable } from '../../tree/index.js';
 import { OpKind, type Operation } from '../../plan/index.js';
 import { Errno, type OpenFlags } from '../../fs/index.js';
+import type { RemoteContent } from '../source/types.js';
+import { request, takeWanted } from './announce.js';
 import type { ApplyContext, FolderContext } from './context.js';
+import { readerOf } from './copy-data.js';
 import { noteRemoval, removalOfPlan, removalOfRead, stillThat, type Removal } from './removal.js';
 import { report, sourceFailed } from './report.js';
 import { AFTER, BEFORE, OTHER, scratchOf, SMALL, type Scratch } from './scratch.js';
@@ -27,10 +30,10 @@ const PLAIN: OpenFlags = { read: true, nonBlock: true };
 
 /**
  * Opens the content of an operation: in the alternate folder it names, else in the source. Leaves the
- * fingerprint in BEFORE and what the new file gets in the scratch space. Handle, or -1 after a Problem.
+ * fingerprint in BEFORE and what the new file gets in the scratch space. Handle (also in the scratch space), or -1 after a Problem.
  */
 export function openSource(ctx: ApplyContext, folder: FolderContext, op: Operation): number {
-  const { posix } = ctx;
+  const { source } = ctx;
   const s = scratchOf(ctx);
   s.fromAlt = false;
   s.unstable = false;
@@ -44,28 +47,54 @@ export function openSource(ctx: ApplyContext, folder: FolderContext, op: Operati
     folderFailed(ctx, folder, op.name, s.sourceAt);
     return -1;
   }
-  let fd = posix.open(s.sourceAt, s.sourceName, s.readFlags);
+  if (source.remote !== undefined) s.answer = takeWanted(ctx, source.remote, folder, op);
+  let fd = source.open(s.sourceAt, s.sourceName, s.readFlags);
   // --copy-unsafe-links: only the entries that are symlinks are followed, and only they end here.
-  if (fd === -Errno.ELOOP && ctx.options.symlinks.copyUnsafeLinks) fd = posix.open(s.sourceAt, s.sourceName, FOLLOW);
+  if (fd === -Errno.ELOOP && ctx.options.symlinks.copyUnsafeLinks) {
+    if (source.remote !== undefined) {
+      request(ctx, source.remote, folder, op, false, true);
+      s.answer = takeWanted(ctx, source.remote, folder, op);
+    }
+    fd = source.open(s.sourceAt, s.sourceName, FOLLOW);
+  }
   if (fd < 0) {
     // ELOOP: a symlink now; ENXIO: a socket or a FIFO without a writer now.
     if (fd === -Errno.ELOOP || fd === -Errno.ENXIO) otherTypeNow(ctx, folder, op.name);
     else sourceFailed(ctx, folder, op.name, fd, 'open it');
     return -1;
   }
-  const error = posix.fstat(fd, s.table, BEFORE);
+  const error = source.fstat(fd, s.table, BEFORE);
   if (error < 0) {
     sourceFailed(ctx, folder, op.name, error, 'read its attributes');
-    posix.close(fd);
+    source.close(fd);
     return -1;
   }
   if (!s.table.isFile(BEFORE) && !(ctx.options.attributes.copyDevices && isDevice(s.table, BEFORE))) {
     otherTypeNow(ctx, folder, op.name);
-    posix.close(fd);
+    source.close(fd);
     return -1;
   }
   takeFingerprint(s);
+  s.handle = fd;
   return fd;
+}
+
+/**
+ * Asks a remote source again for the content at hand, `whole` or as before, and opens that. Handle, or -1 after a Problem (then nothing is open).
+ */
+export function reopenSource(ctx: ApplyContext, remote: RemoteContent, folder: FolderContext, op: Operation, whole: boolean): number {
+  const s = scratchOf(ctx);
+  ctx.source.close(s.handle);
+  s.handle = -1;
+  request(ctx, remote, folder, op, whole);
+  return openSource(ctx, folder, op);
+}
+
+/** Closes what openSource opened last. */
+export function closeSource(ctx: ApplyContext): void {
+  const s = scratchOf(ctx);
+  if (s.handle >= 0) readerOf(ctx).close(s.handle);
+  s.handle = -1;
 }
 
 /** What is read from now on is what BEFORE says. */
@@ -88,6 +117,7 @@ function openAlt(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Opera
     return -1;
   }
   s.fromAlt = true;
+  s.handle = fd;
   s.size = op.size;
   s.mtimeSec = op.mtimeSec;
   s.mtimeNsec = op.mtimeNsec;
@@ -112,11 +142,12 @@ export enum Reading {
  */
 export function settle(ctx: ApplyContext, folder: FolderContext, op: Operation, fd: number, got: number, attempt: number): Reading {
   const s = scratchOf(ctx);
-  const error = ctx.posix.fstat(fd, s.table, AFTER);
+  const error = readerOf(ctx).fstat(fd, s.table, AFTER);
   if (error < 0) {
     sourceFailed(ctx, folder, op.name, error, 'read its attributes');
     return Reading.Failed;
   }
+  if (ctx.exact !== undefined && !s.fromAlt && !ctx.exact.wasRead(ctx, folder, op, s.table, AFTER)) return Reading.Failed;
   const same = sameFingerprint(s.table, BEFORE, s.table, AFTER);
   if (same && got === s.size) return Reading.Stable;
   if (attempt >= READS) {
@@ -151,11 +182,12 @@ export function reportUnstable(ctx: ApplyContext, folder: FolderContext, name: B
  */
 export function readSmall(ctx: ApplyContext, folder: FolderContext, op: Operation, fd: number): number {
   const s = scratchOf(ctx);
+  const reader = readerOf(ctx);
   for (let attempt = 1; ; attempt++) {
     if (s.size > SMALL) return -2;
     let got = 0;
     while (got < s.size) {
-      const n = ctx.posix.read(fd, s.small, got, s.size - got, got);
+      const n = reader.read(fd, s.small, got, s.size - got, got);
       if (n < 0) {
         sourceFailed(ctx, folder, op.name, n, 'read it');
         return -1;
@@ -218,10 +250,10 @@ export function removeNow(ctx: ApplyContext, folder: FolderContext, removal: Rem
     folderFailed(ctx, folder, removal.name, at);
     return;
   }
-  let error = ctx.posix.stat(at, removal.source, table, OTHER);
+  let error = ctx.source.stat(at, removal.source, table, OTHER);
   const { copyLinks, copyUnsafeLinks } = ctx.options.symlinks;
   if (error === 0 && table.isSymlink(OTHER) && !removal.link && (copyLinks || copyUnsafeLinks)) {
-    error = ctx.posix.statFollow(at, removal.source, table, OTHER); // what was copied is what the link names; the link goes
+    error = ctx.source.statFollow(at, removal.source, table, OTHER); // what was copied is what the link names; the link goes
   }
   if (error === -Errno.ENOENT) return; // somebody else was faster: nothing is left to remove
   if (error < 0) {
@@ -234,6 +266,6 @@ export function removeNow(ctx: ApplyContext, folder: FolderContext, removal: Rem
   }
   // RACE: between the look above and this call the name may come to mean a newer file; the worst outcome is that its
   // newest content is lost at the source, within microseconds. There is no call that removes a name only if unchanged.
-  const removed = ctx.posix.unlink(at, removal.source);
+  const removed = ctx.source.unlink(at, removal.source);
   if (removed < 0 && removed !== -Errno.ENOENT) sourceFailed(ctx, folder, removal.name, removed, 'remove it after copying');
 }

@@ -4,14 +4,18 @@
  */
 import { EMPTY, type ByteString, type StatTable } from '../../tree/index.js';
 import type { Posix } from '../../fs/index.js';
+import type { SourceFs } from '../source/types.js';
 
-/** Reused: `byHandle` or `byName` says what it stands for. Results are 0 (or a value) or -errno. */
-export class Subject {
-  private fd = -1;
-  private at = -1;
-  private name: ByteString = EMPTY;
+/** What is asked of an entry that attributes are read from. */
+type Readable = Pick<SourceFs, 'listXattrs' | 'getXattr' | 'flistXattrs' | 'fgetXattr'>;
 
-  constructor(private readonly posix: Posix) {}
+/** An entry that attributes are read from. Reused: `byHandle` or `byName` says what it stands for. Results are a value or -errno. */
+export class Model<Fs extends Readable = Readable> {
+  protected fd = -1;
+  protected at = -1;
+  protected name: ByteString = EMPTY;
+
+  constructor(protected readonly posix: Fs) {}
 
   byHandle(fd: number): this {
     this.fd = fd;
@@ -24,6 +28,16 @@ export class Subject {
     return this;
   }
 
+  listXattrs(): ByteString[] | number {
+    return this.fd >= 0 ? this.posix.flistXattrs(this.fd) : this.posix.listXattrs(this.at, this.name);
+  }
+  getXattr(attribute: ByteString): Buffer | number {
+    return this.fd >= 0 ? this.posix.fgetXattr(this.fd, attribute) : this.posix.getXattr(this.at, this.name, attribute);
+  }
+}
+
+/** An entry of the target whose attributes are set. */
+export class Subject extends Model<Posix> {
   stat(table: StatTable, i: number): number {
     return this.fd >= 0 ? this.posix.fstat(this.fd, table, i) : this.posix.stat(this.at, this.name, table, i);
   }
@@ -37,12 +51,6 @@ export class Subject {
     return this.fd >= 0
       ? this.posix.futimes(this.fd, atimeSec, atimeNsec, mtimeSec, mtimeNsec)
       : this.posix.utimes(this.at, this.name, atimeSec, atimeNsec, mtimeSec, mtimeNsec);
-  }
-  listXattrs(): ByteString[] | number {
-    return this.fd >= 0 ? this.posix.flistXattrs(this.fd) : this.posix.listXattrs(this.at, this.name);
-  }
-  getXattr(attribute: ByteString): Buffer | number {
-    return this.fd >= 0 ? this.posix.fgetXattr(this.fd, attribute) : this.posix.getXattr(this.at, this.name, attribute);
   }
   setXattr(attribute: ByteString, value: Buffer): number {
     return this.fd >= 0 ? this.posix.fsetXattr(this.fd, attribute, value) : this.posix.setXattr(this.at, this.name, attribute, value);

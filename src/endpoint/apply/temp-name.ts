@@ -25,6 +25,39 @@ export function sourcesName(tag: string): ByteString {
   return `${PREFIX}${tag}-sources` as ByteString;
 }
 
+/**
+ * Name of the undo journal of an inode that is patched in place (undo-format.ts). It follows from the inode, so that whoever is about to
+ * touch the file again finds it; 16 digits, which no session's tag has.
+ */
+export function undoName(inoHigh: number, inoLow: number): ByteString {
+  return `${PREFIX}${hex8(inoHigh)}${hex8(inoLow)}-undo` as ByteString;
+}
+
+const UNDO_FORM = /^\.~twintree-[0-9a-f]{16}-undo$/;
+
+/** Whether a name is that of an undo journal. All such names are temporary ones too. */
+export function isUndoName(name: ByteString): boolean {
+  return name.startsWith(PREFIX) && UNDO_FORM.test(name);
+}
+
+/** The undo journals among some names, which are in byte order. Scans ask it of every folder: it looks at no more names than it must. */
+export function undoNames(names: readonly ByteString[]): readonly ByteString[] {
+  let low = 0;
+  let high = names.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((names[middle] as ByteString) < PREFIX) low = middle + 1;
+    else high = middle;
+  }
+  let end = low;
+  while (end < names.length && (names[end] as ByteString).startsWith(PREFIX)) end++;
+  return names.slice(low, end).filter(isUndoName);
+}
+
+function hex8(word: number): string {
+  return (word >>> 0).toString(16).padStart(8, '0');
+}
+
 /** Whether a name has the form of a temporary one, of whatever session. */
 export function isTempName(name: ByteString): boolean {
   return name.startsWith(PREFIX) && FORM.test(name);

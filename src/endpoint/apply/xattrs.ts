@@ -12,10 +12,10 @@ import { Errno } from '../../fs/index.js';
 import type { ApplyContext } from './context.js';
 import { attributeFailed, report } from './report.js';
 import { scratchOf } from './scratch.js';
-import type { Subject } from './subject.js';
+import type { Model, Subject } from './subject.js';
 
 /** Makes the target's extended attributes those of the source. False after a Problem. */
-export function copyXattrs(ctx: ApplyContext, path: RelPath, source: Subject, target: Subject): boolean {
+export function copyXattrs(ctx: ApplyContext, path: RelPath, source: Model, target: Subject): boolean {
   const { policy } = scratchOf(ctx);
   const names = source.listXattrs();
   if (typeof names === 'number' && names !== -Errno.EOPNOTSUPP) {
@@ -56,7 +56,7 @@ function classOf(name: ByteString): string {
 }
 
 /** Makes the target's access list, and for a folder its default list, those of the source fitted to `mode`. False after a Problem. */
-export function copyAcl(ctx: ApplyContext, path: RelPath, source: Subject, target: Subject, mode: number): boolean {
+export function copyAcl(ctx: ApplyContext, path: RelPath, source: Model, target: Subject, mode: number): boolean {
   const access = readAcl(ctx, source, ACCESS_ACL, FAKE_ACCESS_ACL, mode);
   const fitted = access === undefined || isTrivialAcl(access) ? undefined : fitAclToMode(access, mode);
   let whole = writeAcl(ctx, path, target, fitted, ACCESS_ACL, FAKE_ACCESS_ACL);
@@ -67,7 +67,7 @@ export function copyAcl(ctx: ApplyContext, path: RelPath, source: Subject, targe
   return whole;
 }
 
-function readAcl(ctx: ApplyContext, source: Subject, name: ByteString, fakeName: ByteString, mode: number): Acl | undefined {
+function readAcl(ctx: ApplyContext, source: Model, name: ByteString, fakeName: ByteString, mode: number): Acl | undefined {
   const fake = ctx.options.attributes.fakeSuper.source;
   const value = source.getXattr(fake ? fakeName : name);
   if (typeof value === 'number') return undefined; // none, or none known to that file system

@@ -4,10 +4,11 @@
  */
 import { FolderCache, type Posix } from '../../fs/index.js';
 import { emptyOperation, OpKind, OperationReader, Reason } from '../../plan/index.js';
-import type { Problem } from '../../tree/index.js';
+import { TwintreeError, type Problem } from '../../tree/index.js';
 import { idMapper } from '../ids.js';
 import { xattrPolicy } from '../xattrs.js';
-import { closeContext, execute, newCounters, removeSource, type ApplyContext, type FolderContext } from '../apply/index.js';
+import { announce, closeContext, execute, newCounters, Preconditions, removeSource, type ApplyContext, type FolderContext } from '../apply/index.js';
+import { localSource, type SourceFs } from '../source/index.js';
 import type { ApplyPart, ApplySetup, BatchResult, SharedState } from './messages.js';
 
 /** Carries out operations in this thread. */
@@ -16,14 +17,17 @@ export class ApplyRunner {
   private problems: Problem[] = [];
   private readonly sources: FolderCache[];
   private readonly op = emptyOperation();
+  /** Batches whose content was asked for ahead of their turn. */
+  private readonly announced = new WeakSet<readonly ApplyPart[]>();
 
-  constructor(posix: Posix, setup: ApplySetup, shared: SharedState, slot: number) {
+  /** @param source where content comes from: this host, or another one */
+  constructor(posix: Posix, setup: ApplySetup, shared: SharedState, slot: number, source: SourceFs = localSource(posix)) {
     const { symlinks } = setup.options;
     const follow = symlinks.copyLinks || symlinks.copyUnsafeLinks || symlinks.copyDirlinks;
-    this.sources = setup.mounts.map((m) => new FolderCache(posix, m.fd, { follow, ...(m.followed === undefined ? {} : { followed: m.followed }) }));
+    this.sources = setup.mounts.map((m) => new FolderCache(source, m.fd, { follow, ...(m.followed === undefined ? {} : { followed: m.followed }) }));
     const { alias, options } = setup;
     this.context = {
-      posix, options, umask: setup.umask, targetRoot: setup.targetRoot, altRoots: setup.altRoots, backupRoot: setup.backupRoot, tempRoot: setup.tempRoot,
+      posix, source, options, umask: setup.umask, targetRoot: setup.targetRoot, altRoots: setup.altRoots, backupRoot: setup.backupRoot, tempRoot: setup.tempRoot,
       targetFolders: new FolderCache(posix, setup.targetRoot, { follow: options.symlinks.keepDirlinks, beneath: true, followed: setup.targetFollowed }),
       sourceFolder: (layer, path) => (this.sources[layer] as FolderCache).open(path),
       delayTag: setup.sessionTag,
@@ -32,29 +36,49 @@ export class ApplyRunner {
       aborted: () => shared.aborted,
       addBytes: (n) => shared.addContentBytes(slot, n),
       counters: newCounters(),
-      ids: idMapper(options),
+      ids: idMapper(options, source.remote),
       xattrPolicy: xattrPolicy(posix, options),
       problem: (p) => this.problems.push(p),
+      ...(setup.exactSince === undefined ? {} : { exact: new Preconditions(setup.exactSince) }),
       ...(alias === undefined ? {} : { sourceName: (_layer, _folder, name) => (name === alias.name ? alias.source : name) }),
-      ...(options.bwlimit > 0 ? { throttle: throttle(options.bwlimit, shared) } : {}),
+      // Where the source is on another host the connection itself keeps to the limit.
+      ...(options.bwlimit > 0 && source.remote === undefined ? { throttle: throttle(options.bwlimit, shared) } : {}),
     };
   }
 
-  /** Carries out a batch. What an abort leaves undone is among the failed. */
+  /** Asks for the content of a batch that is to be run later, so that it travels meanwhile. Nothing happens where the source is local. */
+  announce(parts: readonly ApplyPart[]): void {
+    if (this.context.source.remote === undefined || this.announced.has(parts)) return;
+    this.announced.add(parts);
+    const { op } = this;
+    for (const part of parts) {
+      const reader = new OperationReader(part.bytes);
+      const folder = this.folderOf(part, -1);
+      while (!reader.done && !this.context.aborted()) {
+        if (reader.peekKind() !== OpKind.File) {
+          reader.skip();
+          continue;
+        }
+        reader.next(op);
+        announce(this.context, folder, op);
+      }
+    }
+  }
+
+  /** Carries out a batch. What an abort leaves undone is among the failed. @throws TwintreeError where the connection to the source is lost */
   run(parts: readonly ApplyPart[]): BatchResult {
     const { context, op } = this;
+    this.announce(parts);
     const own = context.counters; // what the caller did through `context` itself stays apart
     context.counters = newCounters();
     this.problems = [];
     const failed: number[] = [];
+    const skipped: number[] = [];
     const removesSources = context.options.replace.removeSourceFiles;
     let ordinal = 0;
     for (const part of parts) {
       const reader = new OperationReader(part.bytes);
-      const folder: FolderContext = {
-        path: part.path, fd: context.targetFolders.open(part.path), fresh: part.fresh, setgid: part.setgid, gid: part.gid,
-        ...(part.defaultAcl === undefined ? {} : { defaultAcl: part.defaultAcl }),
-      };
+      const folder = this.folderOf(part, context.targetFolders.open(part.path));
       for (; !reader.done; ordinal++) {
         const kind = reader.peekKind();
         if (kind === OpKind.Folder || (kind === OpKind.Note && !removesSources)) {
@@ -67,17 +91,28 @@ export class ApplyRunner {
           continue;
         }
         reader.next(op);
-        if (op.kind === OpKind.Note) {
-          // --remove-source-files takes what the target had already, or has in a --compare-dest folder, as well.
-          if (op.reason === Reason.Unchanged || op.reason === Reason.AltDestSame) removeSource(context, folder, op);
-          continue;
+        try {
+          if (op.kind === OpKind.Note) {
+            // --remove-source-files takes what the target had already, or has in a --compare-dest folder, as well.
+            if (op.reason === Reason.Unchanged || op.reason === Reason.AltDestSame) removeSource(context, folder, op);
+          } else if (!execute(context, folder, op)) (context.exact?.takeDone() === true ? skipped : failed).push(ordinal);
+        } catch (error) {
+          // Waiting for the other host was ended by an abort: this one is not done, nor is what follows.
+          if (!(error instanceof TwintreeError) || error.code !== 'ABORTED') throw error;
+          failed.push(ordinal);
         }
-        if (!execute(context, folder, op)) failed.push(ordinal);
       }
     }
-    const result = { counters: context.counters, problems: this.takeProblems(), failed };
+    const result = { counters: context.counters, problems: this.takeProblems(), failed, ...(skipped.length === 0 ? {} : { skipped }) };
     context.counters = own;
     return result;
+  }
+
+  private folderOf(part: ApplyPart, fd: number): FolderContext {
+    return {
+      path: part.path, fd, fresh: part.fresh, setgid: part.setgid, gid: part.gid,
+      ...(part.defaultAcl === undefined ? {} : { defaultAcl: part.defaultAcl }),
+    };
   }
 
   /** Problems reported since the last call, where the caller works through `context` itself. */

@@ -1,8 +1,10 @@
 /** What the main thread and its workers say to each other. Plain data. */
-import type { Problem, RelPath } from '../../tree/index.js';
+import type { ErrorCode, Problem, RelPath } from '../../tree/index.js';
 import type { ApplyCounters } from '../apply/index.js';
 import type { FolderRun, Mount, ScanFindings, ScanSetup } from '../scan/index.js';
 import type { SessionOptions } from '../../plan/index.js';
+import type { ChannelEnd } from '../remote/channel.js';
+import type { RemoteSetup } from '../remote/remote-source.js';
 
 /** What carrying out needs beside the plan; handles belong to the process. */
 export interface ApplySetup {
@@ -17,6 +19,8 @@ export interface ApplySetup {
   alias: ScanSetup['alias'];
   sessionTag: string;
   marksIncomplete: boolean;
+  /** A kept plan is carried out: each path is looked at again. When the run began, milliseconds since 1970. */
+  exactSince?: number;
 }
 
 /** Operations of one folder, encoded. */
@@ -35,12 +39,16 @@ export interface BatchResult {
   problems: Problem[];
   /** Ordinals (over all parts, notes included) of operations that failed or were not reached. */
   failed: number[];
+  /** Those that an earlier run of the same plan had done; only with `exactSince`. */
+  skipped?: number[];
 }
 
 /** Two files to compare, as paths below a mount and below the target root. */
 export interface ComparePair { layer: number; source: RelPath; target: RelPath; size: number }
 
 export type ToWorker =
+  /** First of all, where the source is on another host: the thread's own channels to it. Their ports are transferred. */
+  | { kind: 'link'; stream: ChannelEnd; questions: ChannelEnd; setup: RemoteSetup }
   | { kind: 'scan'; setup: ScanSetup }
   | { kind: 'walk'; task: number; run: FolderRun }
   | { kind: 'finish-scan' }
@@ -57,7 +65,9 @@ export type FromWorker =
   | { kind: 'walked'; task: number }
   | { kind: 'findings'; findings: ScanFindings }
   | { kind: 'applied'; id: number; result: BatchResult }
-  | { kind: 'compared'; id: number; same: boolean[] };
+  | { kind: 'compared'; id: number; same: boolean[] }
+  /** What stops the whole run, once: the connection to the source is lost. Other answers that are due do not come. */
+  | { kind: 'failed'; code: ErrorCode; message: string; advice: string | undefined };
 
 /** Memory that all threads of a session share. */
 export class SharedState {

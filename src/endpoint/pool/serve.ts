@@ -1,10 +1,14 @@
 /**
  * What runs in a worker thread: walks folders and carries out batches, with synchronous calls. The thread's file is
- * worker.ts, or the bundle's.
+ * worker.ts, or the bundle's. Where the source is on another host, messages that wait are looked at before the thread blocks
+ * on the first of them, so that the content of all its batches travels at once.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { loadPosix } from '../../fs/index.js';
+import { TwintreeError } from '../../tree/index.js';
+import { RemoteSource } from '../remote/remote-source.js';
 import { Walker } from '../scan/index.js';
+import { localSource, type SourceFs } from '../source/index.js';
 import { idMapper } from '../ids.js';
 import { ApplyRunner } from './apply-runner.js';
 import { compareFiles } from './compare-files.js';
@@ -17,61 +21,134 @@ export function serve(): void {
   const { memory, slot } = workerData as { memory: SharedArrayBuffer; slot: number };
   const shared = new SharedState(memory);
   const posix = loadPosix();
+  let source: SourceFs = localSource(posix);
+  let remote: RemoteSource | undefined;
   let walker: Walker | undefined;
   let runner: ApplyRunner | undefined;
   let task = 0;
+  const waiting: ToWorker[] = [];
+  let lost = false;
 
   function say(message: FromWorker, transfer: ArrayBuffer[] = []): void {
     port?.postMessage(message, transfer);
   }
 
   port.on('message', (message: ToWorker) => {
+    if (remote === undefined) {
+      handle(message);
+      return;
+    }
+    waiting.push(message);
+    for (;;) {
+      lookAhead();
+      const next = waiting.shift();
+      if (next === undefined) return;
+      try {
+        handle(next);
+      } catch (error) {
+        // The connection is lost, or the peer broke the protocol: that ends the session, which the main thread does.
+        if (!(error instanceof TwintreeError)) throw error;
+        if (!lost) say({ kind: 'failed', code: error.code, message: error.message, advice: error.advice });
+        lost = true;
+      }
+    }
+  });
+
+  /** Takes the messages that are there already and asks for the content they need. */
+  function lookAhead(): void {
+    if (lost || remote === undefined) return;
+    try {
+      for (;;) {
+        const first = waiting.find((message) => message.kind === 'apply');
+        if (first !== undefined) runner?.announce(first.parts);
+        const more = port === null ? undefined : receiveMessageOnPort(port);
+        if (more === undefined) break;
+        const message = more.message as ToWorker;
+        waiting.push(message);
+        if (message.kind === 'apply') runner?.announce(message.parts);
+      }
+      remote.flush();
+    } catch (error) {
+      if (!(error instanceof TwintreeError)) throw error; // carrying it out meets the same loss and tells it
+    }
+  }
+
+  function handle(message: ToWorker): void {
     switch (message.kind) {
+      case 'link':
+        remote = new RemoteSource(message.stream, message.questions, message.setup);
+        source = remote;
+        break;
       case 'scan':
+        remote?.beginWalk();
         walker = new Walker(
-          posix, message.setup,
+          posix, source, message.setup,
           {
             chunk: (stream, bytes) => say({ kind: 'chunk', task, stream, bytes }, [bytes.buffer as ArrayBuffer]),
             hole: (hole) => say({ kind: 'hole', task, hole }),
           },
           { aborted: () => shared.aborted, scanned: (n) => shared.addScanned(n), hungry: () => shared.hungry > 0 },
-          idMapper(message.setup.options), slot * 1_000_000,
+          idMapper(message.setup.options, source.remote), slot * 1_000_000,
         );
         break;
-      case 'walk': {
-        if (walker === undefined) throw new Error('walk before scan');
+      case 'walk':
         task = message.task;
-        walker.startRun(message.run);
-        while (!walker.step(Infinity)) {
-          const given = walker.give();
-          if (given === undefined) continue;
-          shared.addHungry(-1);
-          say({ kind: 'given', ...given });
-        }
+        walk(message.run);
         say({ kind: 'walked', task });
         break;
-      }
       case 'finish-scan':
         if (walker === undefined) throw new Error('finish before scan');
         walker.close();
         say({ kind: 'findings', findings: walker.findings });
         walker = undefined;
+        if (!shared.aborted) remote?.endWalk();
         break;
       case 'apply-setup':
-        runner = new ApplyRunner(posix, message.setup, shared, slot);
+        runner = new ApplyRunner(posix, message.setup, shared, slot, source);
         break;
       case 'apply':
         if (runner === undefined) throw new Error('apply before its set-up');
         say({ kind: 'applied', id: message.id, result: runner.run(message.parts) });
         break;
       case 'compare':
-        say({ kind: 'compared', id: message.id, same: compareFiles(posix, message.mounts, message.target, message.pairs, shared) });
+        say({ kind: 'compared', id: message.id, same: compare(message) });
         break;
       case 'close':
         walker?.close();
         runner?.close();
-        port.close();
+        remote?.end();
+        port?.close();
         break;
     }
-  });
+  }
+
+  function walk(run: Extract<ToWorker, { kind: 'walk' }>['run']): void {
+    if (walker === undefined) throw new Error('walk before scan');
+    walker.startRun(run);
+    while (!ended(walker)) {
+      const given = walker.give();
+      if (given === undefined) continue;
+      shared.addHungry(-1);
+      say({ kind: 'given', ...given });
+    }
+  }
+
+  /** One step of the walk. An abort that wakes it from waiting for the other host is as one that it sees itself. */
+  function ended(walking: Walker): boolean {
+    try {
+      return walking.step(Infinity);
+    } catch (error) {
+      if (error instanceof TwintreeError && error.code === 'ABORTED' && shared.aborted) return walking.step(Infinity);
+      throw error;
+    }
+  }
+
+  function compare({ mounts, target, pairs }: Extract<ToWorker, { kind: 'compare' }>): boolean[] {
+    try {
+      return compareFiles(posix, source, mounts, target, pairs, shared);
+    } catch (error) {
+      if (error instanceof TwintreeError && error.code === 'ABORTED' && shared.aborted) return pairs.map(() => false);
+      throw error;
+    }
+  }
 }

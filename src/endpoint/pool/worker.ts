@@ -1,4 +1,6 @@
-/** A worker thread's file; see serve.ts. */
+/** The file of a session's worker threads: `workerData.run` tells what one does. In the bundle, scripts/bundle-entry.js does the same. */
+import { workerData } from 'node:worker_threads';
 import { serve } from './serve.js';
 
-serve();
+if ((workerData as { run?: string } | null)?.run === 'link') (await import('../remote/link-thread.js')).runLink();
+else serve();

@@ -3,8 +3,9 @@
  * in the folders. Where no rule exists nothing is asked.
  */
 import { FilterSet, type FileReader, type FilterScope, type RootPlace } from '../../filter/index.js';
-import { readFileAt, readWholeFile, type Posix } from '../../fs/index.js';
+import { readFileAt, readRuleFile, type Posix } from '../../fs/index.js';
 import type { SessionOptions } from '../../plan/index.js';
+import type { SourceFs, TreeReader } from '../source/index.js';
 import type { ByteString, RelPath } from '../../tree/index.js';
 
 /** Scopes of one folder. */
@@ -32,7 +33,9 @@ export class WalkFilters {
   private readonly readsFiles: boolean;
   private readonly gitignore: boolean;
 
-  constructor(private readonly posix: Posix, options: SessionOptions, private readonly place: FilterPlace, onProblem: (file: RelPath, message: string) => void) {
+  constructor(
+    private readonly posix: Posix, private readonly tree: SourceFs, options: SessionOptions, private readonly place: FilterPlace, onProblem: (file: RelPath, message: string) => void,
+  ) {
     const common = { deleteExcluded: options.delete.excluded, gitignore: options.walk.gitignore, nul: options.walk.nulRules === true, onProblem };
     this.source = new FilterSet(options.filters, { side: 'source', ...common });
     this.target = new FilterSet(options.filters, { side: 'target', ...common });
@@ -46,8 +49,8 @@ export class WalkFilters {
     if (!this.active) return NO_SCOPES;
     const { contents, source, target } = this.place;
     return {
-      source: this.source.root(contents ? this.reader(handles.source) : undefined, placeAt(source)),
-      target: this.target.root(contents ? this.targetReader(handles) : undefined, placeAt(target)),
+      source: this.source.root(contents ? this.reader(this.tree, handles.source) : undefined, placeAt(source, this.tree.remote === undefined)),
+      target: this.target.root(contents ? this.targetReader(handles) : undefined, placeAt(target, true)),
     };
   }
 
@@ -55,7 +58,7 @@ export class WalkFilters {
   enter(scopes: Scopes, name: ByteString, handles: FolderHandles, dying = false): Scopes {
     if (scopes.source === undefined && scopes.target === undefined) return NO_SCOPES;
     return {
-      source: scopes.source?.enter(name, this.reader(handles.source)),
+      source: scopes.source?.enter(name, this.reader(this.tree, handles.source)),
       target: scopes.target?.enter(name, this.targetReader(handles), dying),
     };
   }
@@ -65,18 +68,18 @@ export class WalkFilters {
    * would take away what only the source's file names.
    */
   private targetReader(handles: FolderHandles): FileReader {
-    const own = this.reader([handles.target]);
+    const own = this.reader(this.posix, [handles.target]);
     if (!this.gitignore || handles.source.length === 0) return own;
-    const copied = this.reader(handles.source);
+    const copied = this.reader(this.tree, handles.source);
     return (name) => (name === '.gitignore' ? (copied(name) ?? own(name)) : own(name));
   }
 
-  private reader(handles: readonly number[]): FileReader {
+  private reader(tree: TreeReader, handles: readonly number[]): FileReader {
     if (!this.readsFiles) return () => undefined;
     return (name) => {
       for (const at of handles) {
         if (at < 0) continue;
-        const content = readFileAt(this.posix, at, name);
+        const content = readFileAt(tree, at, name);
         if (content !== undefined) return content;
       }
       return undefined;
@@ -84,12 +87,13 @@ export class WalkFilters {
   }
 }
 
-/** A root's place, with a reader of rule files above it. */
-function placeAt(path: ByteString): RootPlace {
+/** A root's place, with a reader of rule files above it where it lies on this host: another host has applied those to what it sends. */
+function placeAt(path: ByteString, here: boolean): RootPlace {
   return {
     path,
     read: (name) => {
-      const content = readWholeFile(name);
+      if (!here) return undefined;
+      const content = readRuleFile(name);
       return typeof content === 'number' ? undefined : content;
     },
   };

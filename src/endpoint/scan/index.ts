@@ -1,4 +1,6 @@
 /** The scan: both trees walked together, folder by folder, into the plan. */
 export * from './types.js';
 export * from './selection.js';
-export { addFindings, emptyFindings, rootRun, Walker, type WalkSignals } from './walker.js';
+export { addFindings, emptyFindings } from './findings.js';
+export type { WalkSignals } from './walk-context.js';
+export { rootRun, Walker } from './walker.js';

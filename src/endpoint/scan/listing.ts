@@ -7,7 +7,8 @@
  * One Listing is reused for every folder.
  */
 import { EMPTY, isName, joinPath, StatTable, S_IFBLK, S_IFCHR, S_IFDIR, type ByteString, type RelPath } from '../../tree/index.js';
-import { Errno, type NameList, type Posix } from '../../fs/index.js';
+import { Errno, type NameList } from '../../fs/index.js';
+import type { TreeReader } from '../source/index.js';
 import { overlayFakeStat } from './fake-stat.js';
 import type { SelectionNode } from './selection.js';
 
@@ -43,7 +44,7 @@ export class Listing {
   /** The side is a fake-super tree. */
   fake = false;
 
-  constructor(private readonly posix: Posix) {}
+  constructor(private readonly tree: TreeReader) {}
 
   get length(): number {
     return this.names.length;
@@ -69,7 +70,7 @@ export class Listing {
     const map = new Map<ByteString, number[]>();
     layers.forEach((layer, k) => {
       if (!layer.listed) return;
-      const error = this.posix.list(layer.fd, this.raw);
+      const error = this.tree.list(layer.fd, this.raw);
       if (error < 0) {
         if (result === 0) result = error;
         return;
@@ -132,7 +133,7 @@ export class Listing {
   }
 
   private listLayer(fd: number): number {
-    const result = this.posix.list(fd, this.raw);
+    const result = this.tree.list(fd, this.raw);
     if (result < 0) return result;
     this.names = this.raw.names.slice();
     let sorted = true;
@@ -149,14 +150,14 @@ export class Listing {
     this.from = from;
     this.to = to;
     if (this.layerOf === undefined) {
-      this.posix.statMany((this.layers[0] as SourceLayer).fd, this.names, from, to, this.table, this.errors);
+      this.tree.statMany((this.layers[0] as SourceLayer).fd, this.names, from, to, this.table, this.errors);
     } else {
       for (let i = from; i < to; i++) this.fillMerged(i, i - from);
     }
     if (this.fake) {
       for (let i = from; i < to; i++) {
         const r = i - from;
-        if (this.errors[r] === 0 && (this.table.isFile(r) || this.table.isDir(r))) overlayFakeStat(this.posix, this.handleOf(i), this.names[i] as ByteString, this.table, r);
+        if (this.errors[r] === 0 && (this.table.isFile(r) || this.table.isDir(r))) overlayFakeStat(this.tree, this.handleOf(i), this.names[i] as ByteString, this.table, r);
       }
     }
     if (this.copyDevices) {
@@ -179,10 +180,10 @@ export class Listing {
   /** Bytes that a block device holds; 0 where it cannot be asked (a character device is never opened for that). */
   private deviceSize(i: number): number {
     const name = this.names[i] as ByteString;
-    const fd = this.posix.open(this.handleOf(i), this.alias?.name === name ? this.alias.source : name, { read: true, nonBlock: true });
+    const fd = this.tree.open(this.handleOf(i), this.alias?.name === name ? this.alias.source : name, { read: true, nonBlock: true });
     if (fd < 0) return 0; // the transfer meets the same error and reports it
-    const size = this.posix.seekEnd(fd);
-    this.posix.close(fd);
+    const size = this.tree.seekEnd(fd);
+    this.tree.close(fd);
     return Math.max(0, size);
   }
 
@@ -195,7 +196,7 @@ export class Listing {
     let folder = -1;
     let firstError: number = Errno.ENOENT;
     for (const at of map.get(name) ?? []) {
-      const error = this.posix.stat((this.layers[at] as SourceLayer).fd, real, this.table, r);
+      const error = this.tree.stat((this.layers[at] as SourceLayer).fd, real, this.table, r);
       if (error < 0) {
         if (present.length === 0) firstError = -error;
         continue;
@@ -210,7 +211,7 @@ export class Listing {
     const chosen = folder >= 0 ? folder : (present[0] as number);
     map.set(name, [chosen, ...present.filter((at) => at !== chosen)]);
     this.errors[r] = 0;
-    const error = this.posix.stat((this.layers[chosen] as SourceLayer).fd, real, this.table, r);
+    const error = this.tree.stat((this.layers[chosen] as SourceLayer).fd, real, this.table, r);
     if (error < 0) this.errors[r] = -error;
   }
 }

@@ -7,7 +7,9 @@ import {
   ACCESS_ACL, aclFromMode, decodeFakeAcl, DEFAULT_ACL, FAKE_ACCESS_ACL, FAKE_DEFAULT_ACL, fitAclToMode, mapAcl, parseAcl, sameAcl, sameBeyondMode, sameXattrs, sortXattrs,
   type Acl, type IdMapper, type Probe, type SessionOptions, type Xattr, type XattrPolicy,
 } from '../../plan/index.js';
+import { FileHasher } from '../file-hash.js';
 import { xattrPolicy } from '../xattrs.js';
+import type { SourceFs, TreeReader } from '../source/index.js';
 import { EMPTY, S_IFDIR, type ByteString } from '../../tree/index.js';
 
 /** Bytes compared at a time. */
@@ -27,10 +29,12 @@ export class EntryProbe implements Probe {
   private targetNames: ByteString[] | undefined;
   private left: Buffer | undefined;
   private right: Buffer | undefined;
+  private hasher: FileHasher | undefined;
   private readonly policy: XattrPolicy;
 
   constructor(
     private readonly posix: Posix,
+    private readonly source: SourceFs,
     private readonly options: SessionOptions,
     private readonly aborted: () => boolean,
     private readonly ids: IdMapper,
@@ -77,35 +81,39 @@ export class EntryProbe implements Probe {
 
   /** Text of the source's symlink, or -errno. */
   sourceLink(): ByteString | number {
-    return this.linkText(this.sourceAt, this.sourceName, this.options.attributes.fakeSuper.source);
+    return this.linkText(this.source, this.sourceAt, this.sourceName, this.options.attributes.fakeSuper.source);
   }
 
   targetLink(): ByteString {
-    const text = this.linkText(this.targetFolder, this.targetName, this.options.attributes.fakeSuper.target);
+    const text = this.linkText(this.posix, this.targetFolder, this.targetName, this.options.attributes.fakeSuper.target);
     return typeof text === 'number' ? EMPTY : text;
   }
 
   /** With --fake-super a symlink may be kept as a regular file that holds its text. */
-  private linkText(at: number, name: ByteString, fake: boolean): ByteString | number {
-    const { posix } = this;
-    const text = posix.readlink(at, name);
+  private linkText(tree: TreeReader, at: number, name: ByteString, fake: boolean): ByteString | number {
+    const text = tree.readlink(at, name);
     if (!fake || text !== -Errno.EINVAL) return text;
-    const fd = posix.open(at, name, { read: true, nonBlock: true });
+    const fd = tree.open(at, name, { read: true, nonBlock: true });
     if (fd < 0) return fd;
     const buffer = Buffer.allocUnsafe(LONGEST_LINK + 1);
-    const got = posix.read(fd, buffer, 0, buffer.length, 0);
-    posix.close(fd);
+    const got = tree.read(fd, buffer, 0, buffer.length, 0);
+    tree.close(fd);
     if (got < 0) return got;
     return got === 0 || got > LONGEST_LINK ? -Errno.EINVAL : (buffer.latin1Slice(0, got) as ByteString);
   }
 
   sameContent(): boolean {
-    const { posix } = this;
-    const a = posix.open(this.sourceAt, this.sourceName, { read: true, nonBlock: true, follow: this.options.symlinks.copyLinks || this.options.symlinks.copyUnsafeLinks });
+    const { posix, source } = this;
+    const follow = this.options.symlinks.copyLinks || this.options.symlinks.copyUnsafeLinks;
+    if (source.remote !== undefined) {
+      const wanted = source.remote.hash(this.sourceAt, this.sourceName, follow);
+      return typeof wanted === 'object' && (this.hasher ??= new FileHasher(posix)).same(this.targetFolder, this.targetName, this.size, wanted, this.aborted);
+    }
+    const a = source.open(this.sourceAt, this.sourceName, { read: true, nonBlock: true, follow });
     if (a < 0) return false; // the transfer meets the same error and reports it
     const b = posix.open(this.targetFolder, this.targetName, { read: true, nonBlock: true });
     if (b < 0) {
-      posix.close(a);
+      source.close(a);
       return false;
     }
     this.left ??= Buffer.allocUnsafeSlow(SLICE);
@@ -115,14 +123,14 @@ export class EntryProbe implements Probe {
       for (let at = 0; at < this.size; at += SLICE) {
         if (this.aborted()) return false;
         const want = Math.min(SLICE, this.size - at);
-        const x = posix.read(a, left, 0, want, -1);
+        const x = source.read(a, left, 0, want, -1);
         const y = posix.read(b, right, 0, want, -1);
         if (x !== want || y !== want) return false;
         if (left.compare(right, 0, want, 0, want) !== 0) return false;
       }
       return true;
     } finally {
-      posix.close(a);
+      source.close(a);
       posix.close(b);
     }
   }
@@ -147,13 +155,13 @@ export class EntryProbe implements Probe {
     for (const name of namesAtSource) {
       const stored = this.policy.storedName(name);
       if (stored === undefined) continue;
-      const value = this.value(this.sourceAt, this.sourceName, name);
+      const value = this.value(this.source, this.sourceAt, this.sourceName, name);
       if (typeof value === 'object') wanted.push({ name: stored, value });
     }
     const actual: Xattr[] = [];
     for (const name of namesAtTarget) {
       if (!this.policy.minds(name)) continue;
-      const value = this.value(this.targetFolder, this.targetName, name);
+      const value = this.value(this.posix, this.targetFolder, this.targetName, name);
       if (typeof value === 'object') actual.push({ name, value });
     }
     return sameXattrs(sortXattrs(wanted), sortXattrs(actual));
@@ -165,7 +173,7 @@ export class EntryProbe implements Probe {
     const fake = source ? fakeSuper.source : fakeSuper.target;
     const attribute = !fake ? list : list === ACCESS_ACL ? FAKE_ACCESS_ACL : FAKE_DEFAULT_ACL;
     if (!(source ? this.namesAtSource() : this.namesAtTarget()).includes(attribute)) return undefined;
-    const value = source ? this.value(this.sourceAt, this.sourceName, attribute) : this.value(this.targetFolder, this.targetName, attribute);
+    const value = source ? this.value(this.source, this.sourceAt, this.sourceName, attribute) : this.value(this.posix, this.targetFolder, this.targetName, attribute);
     if (typeof value === 'number') return undefined;
     const acl = fake ? decodeFakeAcl(value, mode) : parseAcl(value);
     return acl === undefined || !source ? acl : mapAcl(acl, this.ids);
@@ -182,21 +190,21 @@ export class EntryProbe implements Probe {
   }
 
   private namesAtSource(): ByteString[] {
-    this.sourceNames ??= this.list(this.sourceAt, this.sourceName);
+    this.sourceNames ??= this.list(this.source, this.sourceAt, this.sourceName);
     return this.sourceNames;
   }
 
   private namesAtTarget(): ByteString[] {
-    this.targetNames ??= this.list(this.targetFolder, this.targetName);
+    this.targetNames ??= this.list(this.posix, this.targetFolder, this.targetName);
     return this.targetNames;
   }
 
-  private list(at: number, name: ByteString): ByteString[] {
-    const names = name === '' ? this.posix.flistXattrs(at) : this.posix.listXattrs(at, name);
+  private list(tree: TreeReader, at: number, name: ByteString): ByteString[] {
+    const names = name === '' ? tree.flistXattrs(at) : tree.listXattrs(at, name);
     return typeof names === 'number' ? [] : names;
   }
 
-  private value(at: number, name: ByteString, attribute: ByteString): Buffer | number {
-    return name === '' ? this.posix.fgetXattr(at, attribute) : this.posix.getXattr(at, name, attribute);
+  private value(tree: TreeReader, at: number, name: ByteString, attribute: ByteString): Buffer | number {
+    return name === '' ? tree.fgetXattr(at, attribute) : tree.getXattr(at, name, attribute);
   }
 }

@@ -128,8 +128,8 @@ export const ATTRIBUTES: readonly OptionSpec[] = [
   {
     name: 'fake-super', section: 'Attributes', standing: works, commands: SYNC_VERIFY,
     help: 'keep owners, modes and devices in an extended attribute, so that no root is needed',
-    note: 'On both sides; -M--fake-super for the target alone, --fake-super -M--super for the source alone.',
-    set: (d) => { d.fakeSuper.source = true; },
+    note: 'Of this side; -M--fake-super for the other one. Between local trees it is about both; there -M--fake-super is for the target alone, --fake-super -M--super for the source alone.',
+    set: (d) => { d.fakeSuper = true; },
   },
 ];
 
@@ -142,8 +142,8 @@ export const SYMLINKS: readonly OptionSpec[] = [
   {
     name: 'munge-links', negatable: true, section: 'Symlinks', standing: works, commands: SYNC_VERIFY,
     help: 'unmunge symlinks of the source; -M--munge-links munges those of the target',
-    note: 'A munged symlink begins with /rsyncd-munged/ and leads nowhere. On a local copy, the option itself is about the source, as in rsync.',
-    set: (d) => { d.munge.source = true; }, clear: (d) => { d.munge.source = false; },
+    note: 'A munged symlink begins with /rsyncd-munged/ and leads nowhere. The option is about this side, -M about the other; on a local copy the option itself is about the source, as in rsync.',
+    set: (d) => { d.munge = true; }, clear: (d) => { d.munge = false; },
   },
 ];
 

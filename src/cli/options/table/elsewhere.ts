@@ -1,14 +1,13 @@
 /**
  * Rows of the option table for what is not done here: options that ask for what always holds (or that
- * have no effect between two local trees) are accepted, with their values checked; the others are
+ * have no effect here) are accepted, with their values checked; the others are
  * refused by name, with what to do instead. Nothing is swallowed.
  */
 import { displayName, type ByteString } from '../../../tree/index.js';
 import { CommandError, usageError } from '../../errors.js';
 import { EXIT } from '../../exit-codes.js';
-import { SYNC, SYNC_VERIFY, type OptionSpec } from '../spec.js';
+import { SYNC, type OptionSpec } from '../spec.js';
 import { parseInteger, parseSize } from '../values.js';
-import { applyTargetSide } from '../target-side.js';
 
 type Row = Pick<OptionSpec, 'name' | 'help' | 'note'> & Partial<OptionSpec>;
 
@@ -20,14 +19,14 @@ function holds(row: Row): OptionSpec {
 
 export const HOLDING: readonly OptionSpec[] = [
   holds({
-    name: 'secluded-args', short: 's', aliases: ['protect-args'], negatable: true, help: 'arguments reach the other side untouched', note: 'They always do.',
+    name: 'secluded-args', short: 's', aliases: ['protect-args'], negatable: true, help: 'arguments reach the other side untouched', note: 'They always do: names travel in the protocol, never on a command line.',
     set: (d) => { d.secludedArgs = true; }, clear: (d) => { d.secludedArgs = false; },
   }),
   holds({
-    name: 'old-args', negatable: true, help: 'arguments are split by a shell', note: 'No shell sees them between local trees. Conflicts with -s, as in rsync.',
+    name: 'old-args', negatable: true, help: 'arguments are split by a shell', note: 'No shell ever sees them. Conflicts with -s, as in rsync.',
     set: (d) => { d.oldArgs = true; }, clear: (d) => { d.oldArgs = false; },
   }),
-  holds({ name: 'trust-sender', help: 'trust the list of files of the other side', note: 'Both sides are this process.' }),
+  holds({ name: 'trust-sender', help: 'trust the list of files of the other side', note: 'What comes from the other side is checked all the same.' }),
   holds({
     name: 'inc-recursive', aliases: ['i-r'], negatable: true, help: 'scan while transferring',
     note: 'Every plan is complete before the first change, in bounded memory, whichever is asked.',
@@ -48,7 +47,7 @@ export const HOLDING: readonly OptionSpec[] = [
       });
     },
   }),
-  holds({ name: 'motd', negatable: true, shownNegated: true, help: "show no daemon's message of the day", note: 'There is no daemon between local trees.' }),
+  holds({ name: 'motd', negatable: true, shownNegated: true, help: "show no daemon's message of the day", note: 'Daemons have none.' }),
   holds({
     name: 'fuzzy', short: 'y', negatable: true, help: 'look for a similar file to build a missing one from',
     note: 'Between local trees a missing file is cloned or read whole; renamed files are found by move detection.',
@@ -70,23 +69,10 @@ export const HOLDING: readonly OptionSpec[] = [
       if (size > 0 && size < 1048576) throw usageError(`--max-alloc=${displayName(value)} is too small`, 'The least is 1M; 0 is no limit.');
     },
   }),
-  holds({ name: 'compress', short: 'z', negatable: true, help: 'compress on the wire', note: 'There is no wire between local trees.' }),
-  holds({ name: 'old-compress', help: 'the same as --compress-choice=zlib', note: 'As --compress.' }),
-  holds({ name: 'new-compress', help: 'the same as --compress-choice=zlibx', note: 'As --compress.' }),
-  holds({
-    name: 'compress-choice', aliases: ['zc'], argument: 'STR', help: 'the compression algorithm', note: 'As --compress. Names that rsync does not know are refused.',
-    set: (_d, value) => known('--compress-choice', value, ['auto', 'zstd', 'lz4', 'zlibx', 'zlib', 'none']),
-  }),
-  holds({ name: 'compress-level', aliases: ['zl'], argument: 'NUM', help: 'the compression level', note: 'As --compress.', set: (_d, value) => { parseInteger('--compress-level', value); } }),
-  holds({ name: 'compress-threads', aliases: ['zt'], argument: 'NUM', help: 'threads for compression', note: 'As --compress.', set: (_d, value) => { parseInteger('--compress-threads', value); } }),
-  holds({ name: 'skip-compress', argument: 'LIST', help: 'suffixes that are not compressed', note: 'As --compress.' }),
-  holds({
-    name: 'timeout', argument: 'SECONDS', negatable: true, help: 'I/O timeout', note: 'For a connection; local reads and writes have none.',
-    set: (_d, value) => { parseInteger('--timeout', value); },
-  }),
-  holds({ name: 'blocking-io', negatable: true, help: 'blocking I/O with the remote shell', note: 'There is no remote shell between local trees.' }),
-  holds({ name: 'ipv4', short: '4', help: 'prefer IPv4', note: 'There is no connection between local trees.' }),
-  holds({ name: 'ipv6', short: '6', help: 'prefer IPv6', note: 'There is no connection between local trees.' }),
+  holds({ name: 'compress-level', aliases: ['zl'], argument: 'NUM', help: 'the compression level', note: 'The two ends agree on it.', set: (_d, value) => { parseInteger('--compress-level', value); } }),
+  holds({ name: 'compress-threads', aliases: ['zt'], argument: 'NUM', help: 'threads for compression', note: 'The two ends agree on it.', set: (_d, value) => { parseInteger('--compress-threads', value); } }),
+  holds({ name: 'skip-compress', argument: 'LIST', help: 'suffixes that are not compressed', note: 'The two ends agree on it.' }),
+  holds({ name: 'blocking-io', negatable: true, help: 'blocking I/O with the remote shell', note: 'The remote shell gets pipes.' }),
   holds({
     name: 'iconv', argument: 'SPEC', negatable: true, help: 'convert file names between character sets', note: 'Names are bytes and arrive unchanged: --no-iconv and --iconv=- hold. A conversion is refused.',
     set: (_d, value) => {
@@ -111,11 +97,6 @@ function known(option: string, value: ByteString, names: readonly string[]): voi
   }
 }
 
-/** Options that only a connection to another host could honour. */
-function remote(row: Pick<Row, 'name' | 'help'> & Partial<OptionSpec>): OptionSpec {
-  return refused({ note: 'Remote endpoints are not in this version.', ...row }, 'remote endpoints are not in this version', 'Both trees must be folders of this machine; a network file system counts as one.');
-}
-
 function refused(row: Row, why: string, advice: string, exitCode: number = EXIT.unsupported): OptionSpec {
   const shown = row.name.length === 1 ? `-${row.name}` : `--${row.name}`;
   return {
@@ -126,30 +107,20 @@ function refused(row: Row, why: string, advice: string, exitCode: number = EXIT.
 }
 
 const NO_BATCH = ['batch files are not in this version', 'Run the sync against each target.'] as const;
-const NO_DAEMON = ['there is no daemon mode in this version', 'Both trees must be folders of this machine.'] as const;
+const NO_DAEMON = ['the daemon is a command of its own', 'See twintree serve --help.'] as const;
+const NO_RSYNCD = ["rsync's daemon is not spoken to", 'twintree serve is a daemon; see twintree serve --help.'] as const;
 
 export const REFUSED: readonly OptionSpec[] = [
-  remote({ name: 'rsh', short: 'e', argument: 'COMMAND', help: 'the remote shell' }),
-  remote({ name: 'rsync-path', argument: 'PROGRAM', help: 'the program on the other host' }),
-  remote({ name: 'contimeout', argument: 'SECONDS', negatable: true, help: 'connection timeout' }),
-  remote({ name: 'address', argument: 'ADDRESS', help: 'the address to connect from' }),
-  remote({ name: 'port', argument: 'PORT', help: 'the port of a daemon' }),
-  remote({ name: 'sockopts', argument: 'OPTIONS', help: 'TCP options' }),
-  remote({ name: 'password-file', argument: 'FILE', help: "a daemon's password" }),
-  remote({ name: 'early-input', argument: 'FILE', help: "input of a daemon's early exec" }),
-  remote({ name: 'protocol', argument: 'NUM', help: "an older version of rsync's protocol" }),
-  {
-    name: 'remote-option', short: 'M', argument: 'OPTION', section: 'Attributes', standing: 'works', commands: SYNC_VERIFY,
-    help: 'OPTION for the target alone: --fake-super, --super, --munge-links, --no-munge-links',
-    note: 'On a local copy the target is what rsync calls the remote side. Other options are refused.',
-    set: (d, value) => applyTargetSide(d, value),
-  },
+  refused({ name: 'sockopts', argument: 'OPTIONS', help: 'TCP options', note: "Set them in ssh's configuration, or in the system." }, 'TCP options are not set from here', "Set them in ssh's configuration, or in the system."),
+  refused({ name: 'password-file', argument: 'FILE', help: "an rsync daemon's password", note: 'twintree:// takes --token-file or --identity.' }, "an rsync daemon's password has no use here", 'A twintree:// daemon takes --token-file or --identity.'),
+  refused({ name: 'early-input', argument: 'FILE', help: "input of an rsync daemon's early exec", note: NO_RSYNCD[0] }, ...NO_RSYNCD),
+  refused({ name: 'protocol', argument: 'NUM', help: "an older version of rsync's protocol", note: "The protocol is twintree's own; the two ends agree on its version." }, "rsync's protocol is not spoken", 'The two ends agree on the version of their own protocol.'),
   refused({ name: 'write-batch', argument: 'FILE', help: 'record the update in FILE', note: NO_BATCH[0] }, ...NO_BATCH),
   refused({ name: 'only-write-batch', argument: 'FILE', help: 'record the update and change nothing', note: NO_BATCH[0] }, ...NO_BATCH),
   refused({ name: 'read-batch', argument: 'FILE', help: 'apply a recorded update', note: NO_BATCH[0] }, ...NO_BATCH),
   refused({ name: 'daemon', help: 'run as a daemon', note: NO_DAEMON[0] }, ...NO_DAEMON),
-  refused({ name: 'server', help: 'be the other end of an rsync', note: NO_DAEMON[0] }, ...NO_DAEMON),
-  refused({ name: 'sender', help: 'be the sending end of an rsync', note: NO_DAEMON[0] }, ...NO_DAEMON),
+  refused({ name: 'server', help: 'be the other end of a connection', note: 'Only as the first option: that is how the other end is started.' }, 'it must be the first option', 'It is how the other end of a connection is started; nobody needs it by hand.', EXIT.usage),
+  refused({ name: 'sender', help: 'be the end that reads, with --server', note: 'Only with --server.' }, 'it has a meaning with --server only', 'It is how the other end of a connection is started; nobody needs it by hand.', EXIT.usage),
   refused({ name: 'config', argument: 'FILE', help: "the daemon's configuration", note: NO_DAEMON[0] }, ...NO_DAEMON),
   refused({ name: 'dparam', argument: 'OVERRIDE', help: "a parameter of the daemon's configuration", note: NO_DAEMON[0] }, ...NO_DAEMON),
   refused({ name: 'detach', negatable: true, help: 'let the daemon detach itself', note: NO_DAEMON[0] }, ...NO_DAEMON),

@@ -3,7 +3,7 @@ import type { ReplaceOptions } from '../../../plan/index.js';
 import type { ByteString } from '../../../tree/index.js';
 import { usageError } from '../../errors.js';
 import type { Draft } from '../draft.js';
-import { SYNC, SYNC_VERIFY, ALL, type OptionSpec, type Section } from '../spec.js';
+import { ALL, RUNS, SHOWN, SYNC, type OptionSpec, type Section } from '../spec.js';
 import { parseDeleteLimit, parseInteger, parseRate, parseSize, parseStopAfter, parseStopAt } from '../values.js';
 
 const works = 'works';
@@ -147,7 +147,7 @@ const safety: Section = 'Safety and limits';
 
 export const SAFETY: readonly OptionSpec[] = [
   {
-    name: 'dry-run', short: 'n', section: safety, standing: works, commands: SYNC,
+    name: 'dry-run', short: 'n', section: safety, standing: works, commands: RUNS,
     help: 'show what would be done and change nothing',
     set: (d) => { d.session.dryRun = true; },
   },
@@ -163,27 +163,27 @@ export const SAFETY: readonly OptionSpec[] = [
     set: (d, value) => { d.session.guard.reserveBytes = parseSize('--reserve', value); },
   },
   {
-    name: 'lock', ours: true, negatable: true, shownNegated: true, section: safety, standing: works, commands: SYNC,
+    name: 'lock', ours: true, negatable: true, shownNegated: true, section: safety, standing: works, commands: RUNS,
     help: 'run even while another run works on the same target',
     set: (d) => { d.session.lock = true; }, clear: (d) => { d.session.lock = false; },
   },
   {
-    name: 'threads', argument: 'N', ours: true, section: safety, standing: works, commands: SYNC_VERIFY,
+    name: 'threads', argument: 'N', ours: true, section: safety, standing: works, commands: SHOWN,
     help: 'use N worker threads',
     set: (d, value) => { d.session.threads = parseInteger('--threads', value, 1, 256); },
   },
   {
-    name: 'bwlimit', argument: 'RATE', negatable: true, section: safety, standing: works, commands: SYNC,
+    name: 'bwlimit', argument: 'RATE', negatable: true, section: safety, standing: works, commands: RUNS,
     help: 'write at most RATE KiB a second (or with a unit); 0 is no limit',
     set: (d, value) => { d.session.bwlimit = parseRate('--bwlimit', value); }, clear: (d) => { d.session.bwlimit = 0; },
   },
   {
-    name: 'stop-after', aliases: ['time-limit'], argument: 'MINS', section: safety, standing: works, commands: SYNC,
+    name: 'stop-after', aliases: ['time-limit'], argument: 'MINS', section: safety, standing: works, commands: RUNS,
     help: 'stop after MINS minutes (exit code 30)',
     set: (d, value, context) => { d.session.stopAt = parseStopAfter('--stop-after', value, context.now); },
   },
   {
-    name: 'stop-at', argument: 'y-m-dTh:m', section: safety, standing: works, commands: SYNC,
+    name: 'stop-at', argument: 'y-m-dTh:m', section: safety, standing: works, commands: RUNS,
     help: 'stop at this point in time (exit code 30)',
     set: (d, value, context) => { d.session.stopAt = parseStopAt('--stop-at', value, context.now); },
   },

@@ -1,0 +1,165 @@
+/**
+ * Asking a remote source for content ahead of its use: for each file what is wanted of it, and, where a delta is worth trying, the sums
+ * of the basis that this end has. What serves as a basis: the file that is to be replaced (also what --partial kept of it), what
+ * --partial-dir kept, the same name in an alternate folder. Which one it was is remembered until the file's turn comes.
+ */
+import { joinPath, S_IFMT, S_IFREG, type ByteString } from '../../tree/index.js';
+import { blockLengthFor, MAX_BLOCK, MAX_FILE, planRounds, worthMatching } from '../../delta/index.js';
+import { OpKind, type Operation } from '../../plan/index.js';
+import type { OpenFlags } from '../../fs/index.js';
+import { MAX_ROUND, type RoundSums } from '../../wire/index.js';
+import type { RemoteContent } from '../source/types.js';
+import type { ApplyContext, FolderContext } from './context.js';
+import { goesInPlace } from './goes-in-place.js';
+import { partialFolder } from './partial-folder.js';
+import { recoverInode } from './recover.js';
+import { OTHER, scratchOf, type Scratch } from './scratch.js';
+
+/** Bytes that one block adds to a round of sums. */
+const BLOCK_SUMS = 12;
+/** Bytes of a source below which there is one round: a round trip for each small file would cost more than it saves. */
+const ROUNDS_WORTH = 256 << 10;
+const READ: OpenFlags = { read: true, nonBlock: true };
+
+/** Where a basis lies. `partial`: in --partial-dir; `alt`: in an alternate folder, numbered from 0. */
+export type BasisPlace = { readonly kind: 'target' } | { readonly kind: 'partial' } | { readonly kind: 'alt'; readonly index: number };
+
+/** A basis as it was when it was signed. */
+export interface Basis {
+  readonly place: BasisPlace;
+  readonly size: number;
+  readonly sparse: boolean;
+  /** Device, inode, size and mtime; what they do not tell, the hash of the result does. */
+  readonly fingerprint: string;
+}
+
+/** What was asked for. */
+export interface Wanted {
+  readonly basis: Basis | undefined;
+  readonly from: number;
+}
+
+/** A basis, open. */
+export interface OpenBasis extends Basis { readonly fd: number }
+
+/**
+ * Tells a remote source that the content of this operation will be wanted; operations are announced in the order in which they will be
+ * carried out, in the thread that does. Nothing happens where the source is local, or where the operation needs no content. Reads the basis.
+ */
+export function announce(ctx: ApplyContext, folder: FolderContext, op: Operation): void {
+  const { remote } = ctx.source;
+  if (remote === undefined || op.kind !== OpKind.File || op.alt > 0) return;
+  const fd = ctx.targetFolders.open(folder.path);
+  if (fd < 0) return; // carrying it out will say so
+  folder.fd = fd;
+  request(ctx, remote, folder, op, false);
+}
+
+/** Takes what was announced for the operation; asks for it now where nothing was. */
+export function takeWanted(ctx: ApplyContext, remote: RemoteContent, folder: FolderContext, op: Operation): Wanted {
+  const s = scratchOf(ctx);
+  const path = joinPath(folder.path, op.name);
+  if (!s.wanted.has(path)) request(ctx, remote, folder, op, false);
+  const wanted = s.wanted.get(path) ?? { basis: undefined, from: 0 };
+  s.wanted.delete(path);
+  return wanted;
+}
+
+/** Asks (again) for an operation's content. `whole`: all of it as literals. `follow`: through a symlink, whatever the options say. */
+export function request(ctx: ApplyContext, remote: RemoteContent, folder: FolderContext, op: Operation, whole: boolean, follow = false): void {
+  const s = scratchOf(ctx);
+  const from = whole ? 0 : appendFrom(ctx, op);
+  const signed = whole || from > 0 ? undefined : signBasis(ctx, s, remote, folder, op);
+  s.wanted.set(joinPath(folder.path, op.name), { basis: signed?.basis, from });
+  remote.request({
+    layer: op.layer, folder: folder.path, name: ctx.sourceName === undefined ? op.name : ctx.sourceName(op.layer, folder.path, op.name),
+    follow: follow || ctx.options.symlinks.copyLinks, noAtime: ctx.options.attributes.openNoatime, from, sums: signed?.sums,
+  });
+}
+
+/** --append, --append-verify: the first byte that the target lacks. */
+function appendFrom(ctx: ApplyContext, op: Operation): number {
+  if (ctx.options.replace.append === false || (op.expected.mode & S_IFMT) !== S_IFREG || op.expected.size >= op.size) return 0;
+  return op.expected.size;
+}
+
+function signBasis(ctx: ApplyContext, s: Scratch, remote: RemoteContent, folder: FolderContext, op: Operation): { basis: Basis; sums: RoundSums } | undefined {
+  if (!(op.size > 0 && op.size <= MAX_FILE)) return undefined;
+  const open = chooseBasis(ctx, s, folder, op);
+  if (open === undefined) return undefined;
+  const { fd, ...basis } = open;
+  let blockLength = op.size < ROUNDS_WORTH ? blockLengthFor(basis.size) : (planRounds(basis.size)[0] ?? 0);
+  while (Math.ceil(basis.size / blockLength) * BLOCK_SUMS > MAX_ROUND && blockLength < MAX_BLOCK) blockLength *= 2;
+  const sums = s.engine.sign(ctx.posix, fd, basis.size, blockLength, [{ start: 0, length: basis.size }], remote.seed, basis.sparse);
+  ctx.posix.close(fd);
+  return typeof sums === 'number' || sums.round.length > MAX_ROUND ? undefined : { basis, sums }; // a basis only saves work
+}
+
+/** The best basis at hand. */
+function chooseBasis(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Operation): OpenBasis | undefined {
+  const { replace } = ctx.options;
+  const e = op.expected;
+  const isFile = (e.mode & S_IFMT) === S_IFREG;
+  const kept = replace.partial && e.mtimeSec === 0 && e.mtimeNsec === 0 && e.size < op.size; // by an interrupted run
+  if (replace.wholeFile === true && !kept && replace.partialDir === undefined) return undefined;
+  if (goesInPlace(ctx, op)) {
+    if (!isFile || replace.wholeFile === true) return undefined;
+    return recoverInode(ctx.posix, folder.fd, e.inoHigh, e.inoLow) < 0 ? undefined : openWorth(ctx, s, folder, op, { kind: 'target' });
+  }
+  const partial = replace.partialDir === undefined ? undefined : openWorth(ctx, s, folder, op, { kind: 'partial' });
+  const target = isFile && (replace.wholeFile !== true || kept) ? openWorth(ctx, s, folder, op, { kind: 'target' }) : undefined;
+  if (partial !== undefined && target !== undefined) { // the one that is more of the file
+    const better = partial.size * 2 >= target.size ? partial : target;
+    ctx.posix.close(better === partial ? target.fd : partial.fd);
+    return better;
+  }
+  if (partial !== undefined || target !== undefined || isFile || replace.wholeFile === true) return partial ?? target;
+  for (let index = 0; index < ctx.altRoots.length; index++) {
+    const alt = openWorth(ctx, s, folder, op, { kind: 'alt', index });
+    if (alt !== undefined) return alt;
+  }
+  return undefined;
+}
+
+function openWorth(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Operation, place: BasisPlace): OpenBasis | undefined {
+  const basis = openAt(ctx, s, folder, op.name, place);
+  if (basis === undefined || (worthMatching(op.size, basis.size) && basis.size <= MAX_FILE)) return basis;
+  ctx.posix.close(basis.fd);
+  return undefined;
+}
+
+/** Opens what was announced as basis, if it still is what was signed. */
+export function openBasis(ctx: ApplyContext, folder: FolderContext, name: ByteString, basis: Basis): OpenBasis | undefined {
+  const open = openAt(ctx, scratchOf(ctx), folder, name, basis.place);
+  if (open === undefined || open.fingerprint === basis.fingerprint) return open;
+  ctx.posix.close(open.fd);
+  return undefined;
+}
+
+function openAt(ctx: ApplyContext, s: Scratch, folder: FolderContext, name: ByteString, place: BasisPlace): OpenBasis | undefined {
+  const at = folderOf(ctx, s, folder, place);
+  const fd = at < 0 ? at : ctx.posix.open(at, name, READ);
+  if (fd < 0) return undefined; // it only would have saved work
+  const basis = describeBasis(ctx, s, fd, place);
+  if (basis === undefined) ctx.posix.close(fd);
+  return basis;
+}
+
+/** The open file as a basis; undefined where it is none. Its attributes are left in OTHER. */
+export function describeBasis(ctx: ApplyContext, s: Scratch, fd: number, place: BasisPlace): OpenBasis | undefined {
+  const { table: t } = s;
+  if (ctx.posix.fstat(fd, t, OTHER) < 0 || !t.isFile(OTHER)) return undefined;
+  const fingerprint = `${t.identity(OTHER)} ${t.size(OTHER)} ${t.mtimeSec(OTHER)}.${t.mtimeNsec(OTHER)}`;
+  return { fd, place, size: t.size(OTHER), sparse: t.blocks(OTHER) * 512 < t.size(OTHER), fingerprint };
+}
+
+function folderOf(ctx: ApplyContext, s: Scratch, folder: FolderContext, place: BasisPlace): number {
+  switch (place.kind) {
+    case 'target': return folder.fd;
+    case 'partial': return partialFolder(ctx, folder, false);
+    case 'alt': {
+      const root = ctx.altRoots[place.index];
+      return root === undefined ? -1 : s.folderBelow(ctx.posix, root, folder.path);
+    }
+  }
+}

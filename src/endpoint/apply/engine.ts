@@ -1,0 +1,99 @@
+/**
+ * The delta engine of one thread: a kernel whose memory holds the bytes at hand, the hash of what is being rebuilt, and signing of a
+ * basis that is read straight into that memory.
+ */
+import { CALL_BYTES, createKernel, WholeHash, type Kernel, type Seed } from '../../hash/index.js';
+import { encodeRound, Signature, SignatureBuilder, SumCollector, type Stretch } from '../../delta/index.js';
+import type { Posix } from '../../fs/index.js';
+import type { RoundSums } from '../../wire/index.js';
+
+/** Bytes of `DeltaEngine.room`. */
+export const ROOM = CALL_BYTES;
+
+/** Reused from file to file. Its memory grows to what the largest basis needed and stays. */
+export class DeltaEngine {
+  private readonly kernel: Kernel;
+  private readonly hash: WholeHash;
+  private readonly at: number;
+
+  constructor(simd: boolean) {
+    this.kernel = createKernel({ simd });
+    this.hash = new WholeHash(this.kernel);
+    this.hash.addZeros(0); // reserves what it needs now, below everything that is given back later
+    this.at = this.kernel.reserve(ROOM);
+  }
+
+  /** Room for the bytes at hand; taken anew after each call, as the memory may have moved. */
+  get room(): Buffer {
+    return this.kernel.bytes.subarray(this.at, this.at + ROOM);
+  }
+
+  /** Starts the hash of a file. */
+  begin(): void {
+    this.hash.reset();
+  }
+  /** Adds the first `length` bytes of `room` to the hash. */
+  addRoom(length: number): void {
+    this.hash.addAt(this.at, length);
+  }
+  addBytes(bytes: Buffer): void {
+    const { room } = this;
+    for (let done = 0; done < bytes.length; done += ROOM) {
+      const part = bytes.subarray(done, done + ROOM);
+      room.set(part);
+      this.hash.addAt(this.at, part.length);
+    }
+  }
+  addZeros(length: number): void {
+    if (length > 0) this.hash.addZeros(length);
+  }
+  digest(): Buffer {
+    return this.hash.digest();
+  }
+
+  /**
+   * Sums of the stretches of a basis, read from `fd`. A negated errno, or -EIO's stand-in `CHANGED` where it ended early.
+   * @throws DeltaError where the stretches do not fit the basis or each other
+   */
+  sign(posix: Posix, fd: number, basisSize: number, blockLength: number, stretches: readonly Stretch[], seed: Seed, sparse: boolean): RoundSums | number {
+    const mark = this.kernel.mark();
+    try {
+      const sums = new SumCollector();
+      const builder = new SignatureBuilder(this.kernel, blockLength, seed, sums.add);
+      for (const { start, length } of stretches) {
+        const error = feed(posix, fd, builder, start, start + length, sparse);
+        if (error < 0) return error;
+        builder.endStretch();
+      }
+      const signature = new Signature(blockLength, basisSize, seed, stretches, sums.columns());
+      return { basisSize, blockLength, stretches, round: encodeRound(signature) };
+    } finally {
+      this.kernel.release(mark);
+    }
+  }
+}
+
+/** The basis ended before its size: somebody writes to it. */
+export const CHANGED = -200030;
+
+function feed(posix: Posix, fd: number, builder: SignatureBuilder, from: number, to: number, sparse: boolean): number {
+  let at = from;
+  let dataEnd = sparse ? from : to;
+  while (at < to) {
+    if (at >= dataEnd) {
+      const data = posix.seekData(fd, at);
+      const start = data > at ? Math.min(data, to) : data >= 0 ? at : to; // an error there (ENXIO) means that no data follows
+      if (start > at) builder.hole(start - at);
+      at = start;
+      if (at >= to) break;
+      const hole = posix.seekHole(fd, at);
+      dataEnd = hole > at ? Math.min(hole, to) : to;
+    }
+    const input = builder.input();
+    const n = posix.read(fd, input, 0, Math.min(input.length, dataEnd - at), at);
+    if (n <= 0) return n === 0 ? CHANGED : n;
+    builder.advance(n);
+    at += n;
+  }
+  return 0;
+}

@@ -1,0 +1,101 @@
+/**
+ * Content that arrives as tokens: takes them from the connection, checks them, keeps the hash and hands them to whoever builds the file
+ * (rebuild.ts, patch-remote.ts). A result counts only when size and hash at the end agree.
+ *
+ * Results: bytes covered; ABORTED; CORRUPT where what came cannot be right or does not add up; or -errno with `scratch.failedSide`.
+ * @throws TwintreeError where the connection is lost.
+ */
+import { DeltaError, MAX_FILE, type Stretch } from '../../delta/index.js';
+import type { RemoteContent } from '../source/types.js';
+import type { OpenBasis } from './announce.js';
+import type { ApplyContext } from './context.js';
+import { ABORTED } from './report.js';
+import { scratchOf } from './scratch.js';
+
+/** The tokens, or the basis, are not what they should be: asking for the whole file mends it. */
+export const CORRUPT = -200010;
+/** Building failed and the Problem was reported. */
+export const TOLD = -200011;
+
+/** Who builds a file from tokens. Each returns 0 or more, or one of the results above. It hashes what it is given or reads. */
+export interface ContentSink {
+  /** The basis that copies are from, if any. */
+  readonly basis: OpenBasis | undefined;
+  /** Where the next byte goes. */
+  readonly position: number;
+  literal(bytes: Buffer): number;
+  /** A range of the basis; it lies inside it. */
+  copy(offset: number, length: number): number;
+  hole(length: number): number;
+}
+
+/** Takes all tokens of the handle at hand. `verify` false: the hash is not looked at (--append trusts what was there). */
+export function receive(ctx: ApplyContext, remote: RemoteContent, sink: ContentSink, verify: boolean): number {
+  const s = scratchOf(ctx);
+  for (;;) {
+    if (ctx.aborted()) {
+      s.reached = sink.position;
+      return ABORTED;
+    }
+    const token = remote.token(s.handle);
+    let result = 0;
+    switch (token.kind) {
+      case 'literal':
+        result = fits(sink, token.bytes.length) ? sink.literal(token.bytes) : CORRUPT;
+        break;
+      case 'copy': {
+        const { offset, length } = token;
+        const inside = sink.basis !== undefined && offset >= 0 && length > 0 && offset + length <= sink.basis.size;
+        result = inside && fits(sink, length) ? sink.copy(offset, length) : CORRUPT;
+        break;
+      }
+      case 'hole':
+        result = token.length > 0 && fits(sink, token.length) ? sink.hole(token.length) : CORRUPT;
+        break;
+      case 'refine':
+        result = refine(ctx, remote, sink, token.blockLength, token.stretches);
+        break;
+      case 'end':
+        s.reached = sink.position;
+        if (token.errno !== 0) {
+          s.failedSide = 'source';
+          return -Math.abs(token.errno);
+        }
+        if (token.size !== sink.position || (verify && !s.engine.digest().equals(token.hash))) return CORRUPT;
+        return sink.position;
+    }
+    if (result < 0) {
+      s.reached = sink.position;
+      return result;
+    }
+  }
+}
+
+function fits(sink: ContentSink, length: number): boolean {
+  return sink.position + length <= MAX_FILE;
+}
+
+/** Signs what the supplier asks for. */
+function refine(ctx: ApplyContext, remote: RemoteContent, { basis }: ContentSink, blockLength: number, stretches: readonly Stretch[]): number {
+  const s = scratchOf(ctx);
+  if (basis === undefined) return CORRUPT;
+  try {
+    checkStretches(basis.size, stretches);
+    const sums = s.engine.sign(ctx.posix, basis.fd, basis.size, blockLength, stretches, remote.seed, basis.sparse);
+    if (typeof sums === 'number') return CORRUPT; // the basis cannot be read, or ended early: without it then
+    remote.refine(s.handle, sums);
+    return 0;
+  } catch (error) {
+    if (error instanceof DeltaError) return CORRUPT;
+    throw error;
+  }
+}
+
+/** Before anything is read: whoever asks for stretches over and over each other would have the basis read without end. */
+function checkStretches(basisSize: number, stretches: readonly Stretch[]): void {
+  let end = 0;
+  for (const { start, length } of stretches) {
+    if (!(start >= end && length > 0 && start + length <= basisSize)) throw new DeltaError('range', 'the stretches overlap or leave the basis');
+    end = start + length;
+  }
+}

@@ -1,0 +1,51 @@
+/** What the main thread and the link thread say to each other. Plain data. */
+import type { MessagePort } from 'node:worker_threads';
+import type { ConnectSpec } from '../../transport/index.js';
+import type { Compression, ControlMessage, FrameType, Hello } from '../../wire/index.js';
+import type { Loss } from './channel.js';
+
+/** How a link behaves; see PeerOptions and ConnectOptions. */
+export interface LinkOptions {
+  /** Who connected is the client; the agent was started by the other host. */
+  readonly role: 'client' | 'agent';
+  /** Program and version, formats this side can expand, further abilities: see PeerOptions. */
+  readonly program?: string;
+  readonly compression?: Compression;
+  readonly features?: readonly string[];
+  /** ms; 0: no limit. */
+  readonly connectTimeoutMs: number;
+  /** Most bytes a second that are sent; 0 or left out: no limit. */
+  readonly bwlimit?: number;
+  readonly timeoutMs?: number;
+  readonly keepAliveMs?: number;
+  readonly handshakeTimeoutMs?: number;
+}
+
+/** First data of the link thread. `run` tells the threads of a bundle apart. */
+export interface LinkThreadData {
+  readonly run: 'link';
+  readonly spec: ConnectSpec;
+  readonly options: LinkOptions;
+  /** Two Float64: bytes received, bytes sent. */
+  readonly counters: SharedArrayBuffer;
+}
+
+export type ToLink =
+  | { readonly kind: 'channel'; readonly number: number; readonly port: MessagePort; readonly state: SharedArrayBuffer }
+  | { readonly kind: 'control'; readonly message: ControlMessage }
+  /** A frame of items, where this side supplies. */
+  | { readonly kind: 'frame'; readonly type: FrameType; readonly channel: number; readonly flags: number; readonly payload: Uint8Array }
+  /** Most bytes a second that are sent from now on; 0: no limit. */
+  | { readonly kind: 'limit'; readonly bytesPerSecond: number }
+  | { readonly kind: 'close' };
+
+export type FromLink =
+  | { readonly kind: 'opened'; readonly hello: Hello; readonly about: string; readonly notices: readonly string[] }
+  /** A line for the user: what the other host printed. */
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'control'; readonly message: ControlMessage }
+  /** Requests and credit, where this side supplies. */
+  | { readonly kind: 'frame'; readonly type: FrameType; readonly channel: number; readonly flags: number; readonly payload: Uint8Array }
+  /** Also where the connection could not be opened. Nothing but `closed` follows. */
+  | { readonly kind: 'lost'; readonly loss: Loss }
+  | { readonly kind: 'closed' };

@@ -1,0 +1,175 @@
+/**
+ * The link thread: owns one end's connection, so that it lives on while the working threads block. It hands frames on by channel
+ * without looking into them, keeps the peer within the credit it was given, and tells everyone when the connection is lost.
+ */
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
+import { TwintreeError } from '../../tree/index.js';
+import { connect, Peer, type Connection } from '../../transport/index.js';
+import { encodeControl, encodeCredit, FrameType, MAX_PAYLOAD, parseControl, WireError, type Frame } from '../../wire/index.js';
+import { deliver, ownMemory, WINDOW, type FromReader, type Loss } from './channel.js';
+import type { FromLink, LinkThreadData, ToLink } from './link-messages.js';
+
+/** One channel of the connection. */
+interface LinkChannel {
+  readonly number: number;
+  readonly port: MessagePort;
+  readonly state: SharedArrayBuffer;
+  /** Bytes that the peer may still send. */
+  credit: number;
+  opened: boolean;
+}
+
+/** Runs the link until it is closed. Throws where this is not a worker thread. */
+export function runLink(): void {
+  const port = parentPort;
+  if (port === null) throw new Error('this runs in a worker thread only');
+  const thread = new LinkThread(port, workerData as LinkThreadData);
+  process.on('uncaughtException', (error) => thread.lose({ code: 'INTERNAL', message: error.stack ?? String(error) }));
+  void thread.run();
+}
+
+class LinkThread {
+  private readonly channels = new Map<number, LinkChannel>();
+  private readonly counters: Float64Array;
+  private connection: Connection | undefined;
+  private peer: Peer | undefined;
+  private loss: Loss | undefined;
+  private closing = false;
+
+  constructor(private readonly main: MessagePort, private readonly data: LinkThreadData) {
+    this.counters = new Float64Array(data.counters);
+    main.on('message', (message: ToLink) => this.receive(message));
+  }
+
+  async run(): Promise<void> {
+    const { spec, options } = this.data;
+    const text = (line: string): void => this.say({ kind: 'text', text: line });
+    try {
+      const connection = await connect(spec, { connectTimeoutMs: options.connectTimeoutMs, stderr: text });
+      this.connection = connection;
+      const { role, connectTimeoutMs: _, ...settings } = options;
+      const peer = new Peer(connection.stream, role, { ...settings, about: connection.about, ended: connection.ended, onBanner: text });
+      this.peer = peer;
+      peer.onFrame = (frame) => this.frame(frame);
+      peer.onEnd = (error) => this.ended(error);
+      const theirs = await peer.start();
+      this.say({ kind: 'opened', hello: theirs, about: connection.about, notices: connection.notices });
+    } catch (error) {
+      this.ended(error instanceof TwintreeError ? error : new TwintreeError('INTERNAL', String(error), { cause: error }));
+    }
+  }
+
+  private say(message: FromLink, transfer: ArrayBuffer[] = []): void {
+    this.main.postMessage(message, transfer);
+  }
+
+  // ---------------------------------------------------------------- from the connection
+
+  private frame(frame: Frame): void {
+    this.count();
+    try {
+      switch (frame.type) {
+        case FrameType.Items: this.items(frame); return;
+        case FrameType.Control: this.say({ kind: 'control', message: parseControl(frame.payload) }); return;
+        case FrameType.Requests: case FrameType.Credit: {
+          if (this.channels.size > 0) throw new TwintreeError('WIRE', 'the other host asks, where it has to answer');
+          const payload = ownMemory(frame.payload);
+          this.say({ kind: 'frame', type: frame.type, channel: frame.channel, flags: frame.flags, payload }, [payload.buffer as ArrayBuffer]);
+          return;
+        }
+        case FrameType.Hello: case FrameType.Ping: case FrameType.Pong: case FrameType.Bye:
+          return; // the peer's own
+      }
+    } catch (error) {
+      if (!(error instanceof TwintreeError) && !(error instanceof WireError)) throw error;
+      const refusal = error instanceof TwintreeError ? error : new TwintreeError('WIRE', `the other host broke the protocol: ${error.message}`, { cause: error });
+      this.ended(refusal);
+      void this.peer?.abort(refusal);
+    }
+  }
+
+  private items(frame: Frame): void {
+    const channel = this.channels.get(frame.channel);
+    if (channel === undefined) throw new TwintreeError('WIRE', `the other host answers on channel ${frame.channel}, where nothing was asked`);
+    const { payload } = frame;
+    channel.credit -= payload.length;
+    // One frame may exceed the credit that is left; who goes on without any means to fill our memory.
+    if (channel.credit < -MAX_PAYLOAD) throw new TwintreeError('WIRE', 'the other host sends more than it was allowed to');
+    deliver(channel.port, channel.state, { flags: frame.flags, payload: ownMemory(payload) });
+  }
+
+  private ended(error: TwintreeError | undefined): void {
+    if (this.closing && error === undefined) return;
+    this.lose(error === undefined
+      ? { code: 'CONNECTION_LOST', message: 'the other host ended the connection' }
+      : { code: error.code, message: error.message, ...(error.advice === undefined ? {} : { advice: error.advice }) });
+  }
+
+  /** Tells everyone that nothing comes any more. */
+  lose(loss: Loss): void {
+    if (this.loss !== undefined) return;
+    this.loss = loss;
+    for (const { port, state } of this.channels.values()) deliver(port, state, { lost: loss });
+    this.count();
+    this.say({ kind: 'lost', loss });
+    this.connection?.close();
+  }
+
+  // ---------------------------------------------------------------- from the session
+
+  private receive(message: ToLink): void {
+    switch (message.kind) {
+      case 'channel': this.open(message); return;
+      case 'control':
+        this.peer?.send(FrameType.Control, 0, encodeControl(message.message));
+        this.count();
+        return;
+      case 'frame':
+        this.peer?.send(message.type, message.channel, message.payload, message.flags);
+        this.count();
+        return;
+      case 'limit': this.peer?.setBwlimit(message.bytesPerSecond); return;
+      case 'close': void this.close(); return;
+    }
+  }
+
+  private open({ number, port, state }: Extract<ToLink, { kind: 'channel' }>): void {
+    const channel: LinkChannel = { number, port, state, credit: WINDOW, opened: false };
+    this.channels.set(number, channel);
+    port.on('message', (message: FromReader) => this.forward(channel, message));
+    if (this.loss !== undefined) deliver(port, state, { lost: this.loss });
+  }
+
+  private forward(channel: LinkChannel, message: FromReader): void {
+    const { peer } = this;
+    if (peer === undefined || this.loss !== undefined) return;
+    if ('requests' in message) {
+      peer.send(FrameType.Requests, channel.number, message.requests);
+      if (!channel.opened) { // the first request makes the channel known
+        channel.opened = true;
+        peer.send(FrameType.Credit, channel.number, encodeCredit(WINDOW));
+      }
+    } else {
+      channel.credit += message.credit;
+      peer.send(FrameType.Credit, channel.number, encodeCredit(message.credit));
+    }
+    this.count();
+  }
+
+  private async close(): Promise<void> {
+    if (this.closing) return;
+    this.closing = true;
+    if (this.loss === undefined) await this.peer?.close();
+    this.lose({ code: 'ABORTED', message: 'the connection was closed' });
+    this.count();
+    this.say({ kind: 'closed' });
+    for (const { port } of this.channels.values()) port.close();
+    this.main.close();
+  }
+
+  private count(): void {
+    if (this.peer === undefined) return;
+    this.counters[0] = this.peer.bytesIn;
+    this.counters[1] = this.peer.bytesOut;
+  }
+}

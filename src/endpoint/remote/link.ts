@@ -1,0 +1,169 @@
+/**
+ * Link: the connection to the other host, as the main thread of either end sees it. The connection itself lives in a thread of its own, so that
+ * the main thread may block, in a call to its source for example.
+ */
+import { MessageChannel, Worker, type TransferListItem } from 'node:worker_threads';
+import { TwintreeError } from '../../tree/index.js';
+import type { ConnectSpec } from '../../transport/index.js';
+import type { ControlMessage, FrameType, Hello } from '../../wire/index.js';
+import { threadFile } from '../pool/thread-file.js';
+import { abortChannel, channelState, lossError, ownMemory, type ChannelEnd } from './channel.js';
+import type { FromLink, LinkOptions, LinkThreadData, ToLink } from './link-messages.js';
+
+/** A frame of requests or credit. */
+export interface SupplyFrame { readonly type: FrameType; readonly channel: number; readonly flags: number; readonly payload: Buffer }
+
+/** Frames and control messages kept for a handler that is not set yet. */
+const MOST_EARLY = 4096;
+
+/** An open connection. */
+export class Link {
+  /** Control messages from the other host, in order; those that come before this is set are kept for it. */
+  get onControl(): (message: ControlMessage) => void { return this.control; }
+  set onControl(handler: (message: ControlMessage) => void) {
+    this.control = handler;
+    for (const message of this.early.splice(0)) handler(message);
+  }
+  /** Where this side supplies: requests and credit from the other host, in order; early ones are kept. */
+  get onFrame(): (frame: SupplyFrame) => void { return this.frameHandler; }
+  set onFrame(handler: (frame: SupplyFrame) => void) {
+    this.frameHandler = handler;
+    for (const frame of this.earlyFrames.splice(0)) handler(frame);
+  }
+  /** Called once where the connection is lost, never for our own `close`. */
+  get onLost(): (error: TwintreeError) => void { return this.lostHandler; }
+  set onLost(handler: (error: TwintreeError) => void) {
+    this.lostHandler = handler;
+    if (this.loss !== undefined) handler(this.loss);
+  }
+  /** Why the connection was lost. */
+  loss: TwintreeError | undefined;
+  /** Worth a line to the user: a certificate that was pinned. */
+  notices: readonly string[] = [];
+  about = '';
+
+  private control: (message: ControlMessage) => void = (message) => { this.keep(this.early, message); };
+  private readonly early: ControlMessage[] = [];
+  private frameHandler: (frame: SupplyFrame) => void = (frame) => { this.keep(this.earlyFrames, frame); };
+  private readonly earlyFrames: SupplyFrame[] = [];
+  private lostHandler: (error: TwintreeError) => void = () => undefined;
+  private theirs: Hello | undefined;
+  private readonly states: SharedArrayBuffer[] = [];
+  private nextChannel = 1;
+  private closing = false;
+  private readonly gone: Promise<void>;
+
+  private constructor(private readonly thread: Worker, private readonly counters: Float64Array) {
+    this.gone = new Promise((resolve) => { thread.once('exit', () => resolve()); });
+  }
+
+  /**
+   * Connects and shakes hands. `onText` takes lines for the user: what the other host printed.
+   * Rejects with a TwintreeError: CONNECT, CONNECT_TIMEOUT, NOT_TWINTREE, VERSION, WIRE …
+   */
+  static async open(spec: ConnectSpec, options: LinkOptions, onText: (text: string) => void = (text) => { process.stderr.write(text); }): Promise<Link> {
+    const counters = new SharedArrayBuffer(16);
+    const data: LinkThreadData = { run: 'link', spec, options, counters };
+    const thread = new Worker(threadFile(), { workerData: data, trackUnmanagedFds: false, execArgv: [] });
+    const link = new Link(thread, new Float64Array(counters));
+    try {
+      await new Promise<void>((resolve, reject) => {
+        thread.on('message', (message: FromLink) => link.receive(message, onText, resolve));
+        thread.on('error', (error) => link.lost(new TwintreeError('INTERNAL', 'the link thread failed', { cause: error })));
+        thread.on('exit', () => link.lost(new TwintreeError('CONNECTION_LOST', 'the connection is closed')));
+        link.onLost = reject;
+      });
+    } catch (error) {
+      await link.close();
+      throw error;
+    }
+    link.lostHandler = () => undefined;
+    return link;
+  }
+
+  private receive(message: FromLink, onText: (text: string) => void, opened: () => void): void {
+    switch (message.kind) {
+      case 'opened':
+        this.theirs = message.hello;
+        this.about = message.about;
+        this.notices = message.notices;
+        opened();
+        return;
+      case 'text': onText(message.text); return;
+      case 'control': this.control(message.message); return;
+      case 'frame': {
+        const { type, channel, flags, payload } = message;
+        this.frameHandler({ type, channel, flags, payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength) });
+        return;
+      }
+      case 'lost': this.lost(lossError(message.loss)); return;
+      case 'closed': return;
+    }
+  }
+
+  private keep<T>(kept: T[], one: T): void {
+    if (kept.length < MOST_EARLY) kept.push(one);
+    else this.lost(new TwintreeError('WIRE', 'the other host sends more than anyone waits for'));
+  }
+
+  private lost(error: TwintreeError): void {
+    if (this.closing || this.loss !== undefined) return;
+    this.loss = error;
+    // Where the thread itself has failed, nobody else wakes who waits.
+    if (error.code === 'INTERNAL') for (const state of this.states) abortChannel(state);
+    this.lostHandler(error);
+  }
+
+  /** What the other side said of itself. */
+  get hello(): Hello {
+    if (this.theirs === undefined) throw new Error('the link is not open');
+    return this.theirs;
+  }
+
+  /** Sends a control message. After a loss it goes nowhere. */
+  send(message: ControlMessage): void {
+    this.post({ kind: 'control', message });
+  }
+
+  /** Sends a frame of items, where this side supplies. The payload's memory is given away. */
+  sendFrame(type: FrameType, channel: number, flags: number, payload: Uint8Array): void {
+    const own = ownMemory(payload);
+    this.post({ kind: 'frame', type, channel, flags, payload: own }, [own.buffer as ArrayBuffer]);
+  }
+
+  /** Most bytes a second that are sent from now on; 0: no limit. */
+  limit(bytesPerSecond: number): void {
+    this.post({ kind: 'limit', bytesPerSecond });
+  }
+
+  /** A new channel, where this side asks. The end may be given to another thread (its port goes into the transfer list); it belongs to one thread. */
+  channel(): ChannelEnd {
+    const { port1, port2 } = new MessageChannel();
+    const state = channelState();
+    const number = this.nextChannel++;
+    this.states.push(state);
+    this.post({ kind: 'channel', number, port: port2, state }, [port2]);
+    return { number, port: port1, state };
+  }
+
+  private post(message: ToLink, transfer: TransferListItem[] = []): void {
+    this.thread.postMessage(message, transfer);
+  }
+
+  /** Wakes all threads that wait for the other host: their calls throw ABORTED, now and from now on. */
+  abort(): void {
+    for (const state of this.states) abortChannel(state);
+  }
+
+  /** Bytes that came and went so far. */
+  bytes(): { in: number; out: number } {
+    return { in: this.counters[0] ?? 0, out: this.counters[1] ?? 0 };
+  }
+
+  /** Says goodbye and ends the thread. Calls of sources on this link throw from now on. */
+  async close(): Promise<void> {
+    this.closing = true;
+    this.post({ kind: 'close' });
+    await this.gone;
+  }
+}

@@ -1,0 +1,501 @@
+/**
+ * RemoteSource: the source on another host, as one thread of the session sees it: the calls of SourceFs, answered from what the other
+ * end has sent ahead, and by one blocking question where nothing was. Prediction is for speed only: whatever was sent ahead, the answers are
+ * those of the other host's kernel at some moment since the walk began, and outside of a walk at the moment of the call.
+ *
+ * Handles 0 … mounts−1 are the mounts' roots. Outside of a walk a folder is opened without asking: what is wrong with it is told by what
+ * is done in it. Every call throws a TwintreeError where the connection is lost or the session aborted; nothing throws for one path.
+ */
+import { Errno, type NameList, type OpenFlags } from '../../fs/index.js';
+import { isName, joinPath, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, type ByteString, type RelPath, type StatTable } from '../../tree/index.js';
+import { MAX_SMALL_FILE, type AnswerItem, type RoundSums, type SourceCall, type SourcePlace, type WireXattr } from '../../wire/index.js';
+import type { ContentRequest, ContentToken, RemoteContent, SourceFs } from '../source/index.js';
+import { SyncChannel, type ChannelEnd } from './channel.js';
+import { FileContent } from './file-content.js';
+import { broken, RECORD, type StoredFolder } from './folder-store.js';
+import { Folders } from './folders.js';
+import { DirHandle, FileHandle, Handles, MemoryHandle } from './handles.js';
+import { Questions } from './questions.js';
+import { SourceStream } from './stream.js';
+import { ToldNames } from './told-names.js';
+
+/** What a source must know beside its channels. Plain data. */
+export interface RemoteSetup {
+  /** Session-wide seed of the sums. */
+  readonly seed: { readonly low: number; readonly high: number };
+  readonly mounts: number;
+  /** ACLs or extended attributes are compared or copied, or the source is a fake-super tree: they come along with folders. */
+  readonly attributes: boolean;
+}
+
+/** One stat record's place of the mode (stx_mode). */
+const MODE_AT = 28;
+
+export class RemoteSource implements SourceFs, RemoteContent {
+  readonly remote: RemoteContent = this;
+  readonly seed: RemoteSetup['seed'];
+  private readonly channels: [SyncChannel, SyncChannel];
+  private readonly told = new ToldNames();
+  private readonly questions: Questions;
+  private readonly stream: SourceStream;
+  private readonly folders: Folders;
+  private readonly content: FileContent;
+  private readonly handles: Handles;
+  private walking = false;
+  /** The last entry whose attributes were asked for by themselves. */
+  private lastXattrs: { key: string; answer: AnswerItem } | undefined;
+
+  constructor(stream: ChannelEnd, questions: ChannelEnd, private readonly setup: RemoteSetup) {
+    this.seed = setup.seed;
+    this.channels = [new SyncChannel(stream), new SyncChannel(questions)];
+    this.stream = new SourceStream(this.channels[0], this.told);
+    this.questions = new Questions(this.channels[1], this.told);
+    this.folders = new Folders(this.stream, this.questions);
+    this.content = new FileContent(this.stream, this.questions);
+    this.handles = new Handles(setup.mounts);
+  }
+
+  // ---------------------------------------------------------------- the walk
+
+  /** A walk begins: from now on folders are answered from what is sent ahead. */
+  beginWalk(after?: RelPath): void {
+    this.startAnswering();
+    this.folders.begin(after);
+  }
+
+  /** As `beginWalk`, with nothing sent ahead: every folder is asked for, once. */
+  startAnswering(): void {
+    this.walking = true;
+  }
+
+  /** The walk is over; every question is asked anew. */
+  endWalk(): void {
+    this.walking = false;
+    this.folders.end();
+    this.handles.forgetFolders();
+    this.lastXattrs = undefined;
+  }
+
+  /** Nobody asks any more. The link stays. */
+  end(): void {
+    for (const channel of this.channels) channel.close();
+  }
+
+  /** Handles that are open beside the roots, for tests. */
+  get openHandles(): number {
+    return this.handles.size;
+  }
+
+  // ---------------------------------------------------------------- folders
+
+  openDir(at: number, name: ByteString, follow = false): number {
+    const dir = this.handles.dir(at);
+    if (dir === undefined) return -Errno.EBADF;
+    if (!isName(name)) return -Errno.EINVAL;
+    const path = joinPath(dir.path, name);
+    if (!this.walking) return this.handles.add(new DirHandle(dir.mount, path, undefined, -1));
+    const folder = this.known(dir);
+    const k = folder === undefined ? -1 : folder.find(name);
+    const mode = k < 0 ? 0 : (folder as StoredFolder).mode(k);
+    if (mode !== 0) {
+      const type = mode & S_IFMT;
+      if (type === S_IFDIR) return this.handles.add(new DirHandle(dir.mount, path, folder, k));
+      if (type !== S_IFLNK || !follow) return -Errno.ENOTDIR;
+    }
+    const record = this.leadsTo(dir, folder, k, name, follow);
+    if (typeof record === 'number') return record;
+    if ((record.readUInt16LE(MODE_AT) & S_IFMT) !== S_IFDIR) return -Errno.ENOTDIR;
+    const opened = new DirHandle(dir.mount, path, undefined, -1);
+    opened.record = record;
+    return this.handles.add(opened);
+  }
+
+  /** The record of a name, with `follow` of what it leads to; or a negated errno. */
+  private leadsTo(dir: DirHandle, folder: StoredFolder | undefined, k: number, name: ByteString, follow: boolean): Buffer | number {
+    const followed = follow && k >= 0 ? folder?.followed(k) : undefined;
+    if (typeof followed === 'number') return -followed;
+    return followed ?? this.statOf(placeIn(dir, name), follow);
+  }
+
+  openBeneath(root: number, path: ByteString): number {
+    let fd = root;
+    for (const part of path.split('/') as ByteString[]) {
+      const next = this.openDir(fd, part, true);
+      if (fd !== root) this.close(fd);
+      if (next < 0) return next;
+      fd = next;
+    }
+    return fd;
+  }
+
+  close(fd: number): number {
+    const handle = this.handles.close(fd);
+    if (handle === undefined) return this.handles.get(fd) === undefined ? -Errno.EBADF : 0;
+    if (handle.kind === 'file') this.content.drop(handle);
+    return 0;
+  }
+
+  list(fd: number, into: NameList): number {
+    const dir = this.handles.dir(fd);
+    if (dir === undefined) return this.handles.get(fd) === undefined ? -Errno.EBADF : -Errno.ENOTDIR;
+    let folder = this.walking ? (dir.folder ??= this.folders.need(dir.mount, dir.path)) : this.questions.folder(dir.mount, dir.path);
+    if (folder.listErrno === Errno.ENODATA && !folder.complete) { // the walk had no need to list it
+      folder = this.questions.folder(dir.mount, dir.path);
+      dir.folder = folder;
+    }
+    if (folder.openErrno !== 0) return -folder.openErrno;
+    if (folder.listErrno !== 0 && folder.listErrno !== Errno.ENODATA) return -folder.listErrno;
+    const { names, types } = into;
+    const count = folder.names.length;
+    names.length = count;
+    types.length = count;
+    for (let k = 0; k < count; k++) {
+      names[k] = folder.names[k] as ByteString;
+      types[k] = folder.mode(k) >>> 12; // DT_ values are the type bits
+    }
+    return 0;
+  }
+
+  /** A folder's entries, where they are held or come next. */
+  private known(dir: DirHandle): StoredFolder | undefined {
+    if (!this.walking) return undefined;
+    const folder = (dir.folder ??= this.folders.find(dir.mount, dir.path));
+    return folder === undefined || folder.openErrno !== 0 ? undefined : folder;
+  }
+
+  // ---------------------------------------------------------------- attributes
+
+  stat(at: number, name: ByteString, table: StatTable, i: number): number {
+    const dir = this.handles.dir(at);
+    if (dir === undefined) return -Errno.EBADF;
+    const folder = this.known(dir);
+    const k = folder === undefined ? -1 : folder.find(name);
+    if (folder !== undefined && k >= 0) return folder.record(k, table, i);
+    return this.ask(placeIn(dir, name), false, table, i);
+  }
+
+  statFollow(at: number, name: ByteString, table: StatTable, i: number): number {
+    const dir = this.handles.dir(at);
+    if (dir === undefined) return -Errno.EBADF;
+    const folder = this.known(dir);
+    const k = folder === undefined ? -1 : folder.find(name);
+    if (folder !== undefined && k >= 0) {
+      const mode = folder.mode(k);
+      if (mode === 0 || (mode & S_IFMT) !== S_IFLNK) return folder.record(k, table, i);
+      const followed = folder.followed(k);
+      if (typeof followed === 'number') return -followed;
+      if (followed !== undefined) return put(followed, table, i);
+    }
+    return this.ask(placeIn(dir, name), true, table, i);
+  }
+
+  fstat(fd: number, table: StatTable, i: number): number {
+    const handle = this.handles.get(fd);
+    if (handle === undefined) return -Errno.EBADF;
+    if (handle.kind !== 'dir') {
+      const record = handle.kind === 'file' ? handle.record : undefined;
+      if (record !== undefined) return put(record, table, i);
+      return this.ask(handle.place, handle.kind === 'memory' || handle.follow, table, i);
+    }
+    if (this.walking) {
+      if (handle.parent !== undefined) return handle.parent.record(handle.index, table, i);
+      const record = handle.record ?? this.known(handle)?.self;
+      if (record !== undefined) return put(record, table, i);
+    }
+    return this.ask(placeIn(handle, EMPTY_NAME), false, table, i);
+  }
+
+  statMany(at: number, names: readonly ByteString[], from: number, to: number, table: StatTable, errors: Int32Array): void {
+    const dir = this.handles.dir(at);
+    if (dir === undefined) {
+      errors.fill(Errno.EBADF, 0, to - from);
+      return;
+    }
+    const folder = this.known(dir);
+    if (folder !== undefined && holds(folder, names, from, to)) {
+      folder.records(folder.find(names[from] as ByteString), to - from, table, errors);
+      return;
+    }
+    const posted = [];
+    for (let k = from; k < to; k++) {
+      const name = names[k] as ByteString;
+      const known = folder === undefined ? -1 : folder.find(name);
+      if (folder !== undefined && known >= 0) errors[k - from] = -folder.record(known, table, k - from);
+      else posted.push({ i: k - from, slot: this.questions.post({ kind: 'call', call: { op: 'stat', place: placeIn(dir, name), follow: false } }) });
+    }
+    for (const { i, slot } of posted) errors[i] = -taken(this.questions.wait(slot), table, i);
+  }
+
+  readlink(at: number, name: ByteString): ByteString | number {
+    const dir = this.handles.dir(at);
+    if (dir === undefined) return -Errno.EBADF;
+    const folder = this.known(dir);
+    const k = folder === undefined ? -1 : folder.find(name);
+    if (folder !== undefined && k >= 0) {
+      const text = folder.link(k);
+      if (text !== undefined) return text;
+      const mode = folder.mode(k);
+      if (mode !== 0 && (mode & S_IFMT) !== S_IFLNK) return -Errno.EINVAL;
+    }
+    const answer = this.call({ op: 'readlink', place: placeIn(dir, name) });
+    return answer.result < 0 ? answer.result : (answer.text ?? -Errno.EIO);
+  }
+
+  private call(call: SourceCall): AnswerItem {
+    return this.questions.ask({ kind: 'call', call });
+  }
+
+  private ask(place: SourcePlace, follow: boolean, table: StatTable, i: number): number {
+    return taken(this.call({ op: 'stat', place, follow }), table, i);
+  }
+
+  private statOf(place: SourcePlace, follow: boolean): Buffer | number {
+    const answer = this.call({ op: 'stat', place, follow });
+    return answer.result < 0 ? answer.result : recordOf(answer);
+  }
+
+  // ---------------------------------------------------------------- extended attributes
+
+  listXattrs(at: number, name: ByteString): ByteString[] | number {
+    return namesOf(this.xattrsAt(at, name, true));
+  }
+  getXattr(at: number, name: ByteString, attribute: ByteString): Buffer | number {
+    return valueOf(this.xattrsAt(at, name, false), attribute);
+  }
+  flistXattrs(fd: number): ByteString[] | number {
+    return namesOf(this.xattrsOf(fd, true));
+  }
+  fgetXattr(fd: number, attribute: ByteString): Buffer | number {
+    return valueOf(this.xattrsOf(fd, false), attribute);
+  }
+
+  /** @param fresh a listing begins to look at an entry: what is remembered of it from earlier does not count */
+  private xattrsAt(at: number, name: ByteString, fresh: boolean): readonly WireXattr[] | number {
+    const dir = this.handles.dir(at);
+    if (dir === undefined) return -Errno.EBADF;
+    const folder = this.setup.attributes ? this.known(dir) : undefined;
+    const k = folder === undefined ? -1 : folder.find(name);
+    if (folder !== undefined && k >= 0) return folder.xattrs(k);
+    return this.askXattrs(placeIn(dir, name), fresh);
+  }
+
+  private xattrsOf(fd: number, fresh: boolean): readonly WireXattr[] | number {
+    const handle = this.handles.get(fd);
+    if (handle === undefined) return -Errno.EBADF;
+    if (handle.kind === 'dir') {
+      if (this.walking && this.setup.attributes) {
+        if (handle.parent !== undefined) return handle.parent.xattrs(handle.index);
+        const folder = this.known(handle);
+        if (folder !== undefined) return folder.xattrs(-1);
+      }
+      return this.askXattrs(placeIn(handle, EMPTY_NAME), fresh);
+    }
+    if (handle.kind === 'file' && handle.attributes !== undefined) return attributesOf(this.questions.wait(handle.attributes));
+    return this.askXattrs(handle.place, fresh);
+  }
+
+  private askXattrs(place: SourcePlace, fresh: boolean): readonly WireXattr[] | number {
+    const key = `${place.mount}/${place.folder}/${place.name}`;
+    if (fresh || this.lastXattrs?.key !== key) this.lastXattrs = { key, answer: this.call({ op: 'xattrs', place }) };
+    return attributesOf(this.lastXattrs.answer);
+  }
+
+  // ---------------------------------------------------------------- files
+
+  open(at: number, name: ByteString, flags: OpenFlags): number {
+    const dir = this.handles.dir(at);
+    if (dir === undefined) return -Errno.EBADF;
+    if (flags.write === true || flags.create === true || flags.truncate === true || flags.append === true) return -Errno.EROFS;
+    const follow = flags.follow === true;
+    const file = new FileHandle(placeIn(dir, name), follow, flags.noAtime === true);
+    const wanted = this.stream.take(dir.mount, dir.path, name);
+    if (wanted !== undefined) {
+      const { slot } = wanted;
+      if (slot === undefined || slot.errno !== 0) return -(slot?.errno ?? Errno.EIO);
+      file.wanted = wanted;
+      file.at = wanted.request.from;
+      file.record = slot.before;
+      file.attributes = wanted.attributes;
+      return this.handles.add(file);
+    }
+    return this.walking ? this.openLater(dir, file) : this.openNow(file);
+  }
+
+  private openNow(file: FileHandle): number {
+    const error = this.content.begin(file, 0);
+    return error < 0 ? error : this.handles.add(file);
+  }
+
+  /** In a walk files are opened to read rules, to read a link's text, or to ask for a device's size: content is asked for when it is read. */
+  private openLater(dir: DirHandle, file: FileHandle): number {
+    const { name } = file.place;
+    const folder = this.known(dir);
+    if (file.follow) {
+      const rules = folder?.ruleFile(name);
+      if (rules === null) return -Errno.ENOENT;
+      if (rules !== undefined) return this.handles.add(new MemoryHandle(rules, file.place));
+      if (folder !== undefined && folder.listErrno === 0 && folder.find(name) < 0) return -Errno.ENOENT;
+      const answer = this.call({ op: 'read', place: file.place, most: MAX_SMALL_FILE });
+      return answer.result < 0 ? answer.result : this.handles.add(new MemoryHandle(answer.bytes ?? Buffer.alloc(0), file.place));
+    }
+    const record = this.statRecord(dir, folder, name);
+    if (typeof record === 'number') return record;
+    if ((record.readUInt16LE(MODE_AT) & S_IFMT) === S_IFLNK) return -Errno.ELOOP;
+    file.record = record;
+    return this.handles.add(file);
+  }
+
+  private statRecord(dir: DirHandle, folder: StoredFolder | undefined, name: ByteString): Buffer | number {
+    const k = folder === undefined ? -1 : folder.find(name);
+    return folder !== undefined && k >= 0 ? folder.recordOf(k) : this.statOf(placeIn(dir, name), false);
+  }
+
+  read(fd: number, buffer: Buffer, offset: number, length: number, position: number): number {
+    const handle = this.handles.get(fd);
+    if (handle === undefined) return -Errno.EBADF;
+    if (handle.kind === 'dir') return -Errno.EISDIR;
+    if (handle.kind === 'file') return this.content.read(handle, buffer, offset, length, position);
+    const from = position < 0 ? handle.at : position;
+    const n = Math.max(0, Math.min(length, handle.bytes.length - from));
+    handle.bytes.copy(buffer, offset, from, from + n);
+    if (position < 0) handle.at += n;
+    return n;
+  }
+
+  /** Holes are known only where the tokens at hand tell of one. */
+  seekData(fd: number, offset: number): number {
+    const size = this.sizeOf(fd);
+    if (size < 0) return size;
+    if (offset >= size) return -Errno.ENXIO;
+    const handle = this.handles.get(fd);
+    const data = offset + (handle?.kind === 'file' ? this.content.holeAt(handle, offset) : 0);
+    return data >= size ? -Errno.ENXIO : data;
+  }
+
+  seekHole(fd: number, offset: number): number {
+    const size = this.sizeOf(fd);
+    if (size < 0) return size;
+    if (offset >= size) return -Errno.ENXIO;
+    const handle = this.handles.get(fd);
+    return handle?.kind === 'file' && this.content.holeAt(handle, offset) > 0 ? offset : size;
+  }
+
+  seekEnd(fd: number): number {
+    const handle = this.handles.get(fd);
+    if (handle?.kind !== 'file') return this.sizeOf(fd);
+    if (handle.record !== undefined && (handle.record.readUInt16LE(MODE_AT) & S_IFMT) === S_IFREG) return this.sizeOf(fd);
+    return this.call({ op: 'seek-end', place: handle.place }).result;
+  }
+
+  private sizeOf(fd: number): number {
+    const handle = this.handles.get(fd);
+    if (handle === undefined) return -Errno.EBADF;
+    if (handle.kind === 'memory') return handle.bytes.length;
+    if (handle.kind === 'dir') return -Errno.EISDIR;
+    return handle.record === undefined ? -Errno.EIO : Number(handle.record.readBigUInt64LE(40)); // stx_size
+  }
+
+  unlink(at: number, name: ByteString): number {
+    const dir = this.handles.dir(at);
+    return dir === undefined ? -Errno.EBADF : Math.min(0, this.call({ op: 'unlink', place: placeIn(dir, name) }).result);
+  }
+
+  // ---------------------------------------------------------------- content
+
+  request(request: ContentRequest): void {
+    const wanted = this.stream.request(request);
+    const { layer, folder, name, follow } = request;
+    if (this.setup.attributes && !follow) wanted.attributes = this.questions.post({ kind: 'call', call: { op: 'xattrs', place: { mount: layer, folder, name } } });
+  }
+
+  /** Sends what was requested; else it goes with the next call that waits. */
+  flush(): void {
+    this.stream.flush();
+    this.questions.flush();
+  }
+
+  token(fd: number): ContentToken {
+    return this.content.token(this.file(fd));
+  }
+
+  refine(fd: number, sums: RoundSums): void {
+    this.content.refine(this.file(fd), sums);
+  }
+
+  hash(at: number, name: ByteString, follow: boolean): Buffer | number {
+    const dir = this.handles.dir(at);
+    if (dir === undefined) return -Errno.EBADF;
+    const folder = this.known(dir);
+    const k = folder === undefined ? -1 : folder.find(name);
+    const known = folder !== undefined && k >= 0 && (follow || (folder.mode(k) & S_IFMT) === S_IFREG) ? folder.hash(k) : undefined;
+    if (known !== undefined) return known;
+    const answer = this.questions.ask({ kind: 'hash', place: placeIn(dir, name), follow });
+    return answer.result < 0 ? answer.result : (answer.bytes ?? -Errno.EIO);
+  }
+
+  private file(fd: number): FileHandle {
+    const handle = this.handles.get(fd);
+    if (handle?.kind !== 'file') throw new Error(`handle ${fd} is no file with content`);
+    return handle;
+  }
+
+  // ---------------------------------------------------------------- names of ids
+
+  nameOfUid(uid: number): ByteString | undefined {
+    if (!this.told.users.has(uid)) this.askNames([uid], []);
+    return this.told.users.get(uid);
+  }
+
+  nameOfGid(gid: number): ByteString | undefined {
+    if (!this.told.groups.has(gid)) this.askNames([], [gid]);
+    return this.told.groups.get(gid);
+  }
+
+  private askNames(uids: number[], gids: number[]): void {
+    const { users, groups } = this.call({ op: 'names', uids, gids });
+    this.told.take(users, groups);
+  }
+}
+
+const EMPTY_NAME = '' as ByteString;
+
+function placeIn(dir: DirHandle, name: ByteString): SourcePlace {
+  return { mount: dir.mount, folder: dir.path, name };
+}
+
+/** Whether names [from, to) stand in the folder one after the other. */
+function holds(folder: StoredFolder, names: readonly ByteString[], from: number, to: number): boolean {
+  if (from >= to) return false;
+  const k = folder.find(names[from] as ByteString);
+  if (k < 0) return false;
+  for (let i = from + 1; i < to; i++) if (folder.names[k + i - from] !== names[i]) return false;
+  return true;
+}
+
+function put(record: Buffer, table: StatTable, i: number): number {
+  record.copy(table.bytes, i * RECORD, 0, RECORD);
+  return 0;
+}
+
+function recordOf(answer: AnswerItem): Buffer {
+  if (answer.stat === undefined) throw broken('an answer without attributes');
+  return answer.stat;
+}
+
+/** The record of an answer into `table`; 0 or a negated errno. */
+function taken(answer: AnswerItem, table: StatTable, i: number): number {
+  return answer.result < 0 ? answer.result : put(recordOf(answer), table, i);
+}
+
+function attributesOf(answer: AnswerItem): readonly WireXattr[] | number {
+  return answer.result < 0 ? answer.result : (answer.xattrs ?? []);
+}
+
+function namesOf(xattrs: readonly WireXattr[] | number): ByteString[] | number {
+  return typeof xattrs === 'number' ? xattrs : xattrs.map(({ name }) => name);
+}
+
+function valueOf(xattrs: readonly WireXattr[] | number, attribute: ByteString): Buffer | number {
+  if (typeof xattrs === 'number') return xattrs;
+  return xattrs.find(({ name }) => name === attribute)?.value ?? -Errno.ENODATA;
+}

@@ -1,0 +1,171 @@
+/**
+ * What the parts of a walk share: both trees' handles and listings, the planner, the streams that the plan goes to, what was found.
+ * One for each walker; it holds state and small answers, and decides nothing.
+ */
+import { errnoText, Errno, FolderCache, type Posix } from '../../fs/index.js';
+import { mungeLink, OperationWriter, Planner, unmungeLink, type IdMapper, type SessionOptions } from '../../plan/index.js';
+import { StatTable, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
+import type { SourceFs } from '../source/index.js';
+import { AltDests } from './alt-dest.js';
+import { WalkFilters, type Scopes } from './filters.js';
+import { emptyFindings } from './findings.js';
+import { followRule, withFollowed } from './follow.js';
+import { Listing, type SourceLayer } from './listing.js';
+import { NameTwins } from './name-twins.js';
+import { PlanStream } from './plan-stream.js';
+import { EntryProbe } from './probe.js';
+import { RemovalList, type RemovalContext } from './removal.js';
+import type { Open, SelectionNode } from './selection.js';
+import type { FolderRun, LostClass, PlanSink, ScanFindings, ScanSetup } from './types.js';
+
+/** How a walker and its surroundings talk while it works. */
+export interface WalkSignals {
+  aborted(): boolean;
+  /** Entries seen since the last call. */
+  scanned(entries: number): void;
+  /** True where another walker waits for work. */
+  hungry(): boolean;
+}
+
+export interface Folder {
+  path: RelPath;
+  layers: SourceLayer[];
+  open: Open;
+  node: SelectionNode | undefined;
+  target: number; // handle, -1 where the target has no such folder
+  targetPerms: number;
+  scopes: Scopes;
+  header: Uint8Array;
+  headerWritten: boolean;
+  restore: Uint8Array; // header for the stream of deletions
+  restoreWritten: boolean;
+  children: FolderRun;
+}
+
+/** Shared by the parts of one walker. */
+export class WalkContext {
+  readonly findings: ScanFindings;
+  readonly planner: Planner;
+  readonly cannotHold: ReadonlySet<LostClass>;
+  /** Folders of the source, by mount. */
+  readonly mounts: FolderCache[];
+  readonly target: FolderCache | undefined;
+  readonly filters: WalkFilters;
+  readonly probe: EntryProbe;
+  readonly alts: AltDests;
+  readonly listing: Listing;
+  readonly targetListing: Listing;
+  readonly own = new StatTable(2); // the folder itself: 0 source, 1 target
+  readonly plan: PlanStream;
+  readonly deletions: PlanStream;
+  readonly scratch = new OperationWriter(1 << 10);
+  readonly removals = new RemovalList();
+  readonly removal: RemovalContext;
+  readonly follow: ReturnType<typeof followRule>; // by options
+  readonly listingFollow: ReturnType<typeof followRule>; // and what the user named a way through
+  readonly twins: NameTwins | undefined;
+  readonly rootDevice = new StatTable(1);
+  readonly outside = new StatTable(1);
+  readonly deletes: boolean;
+  readonly lost = new Map<string, { count: number; example: ByteString }>();
+  /** The last answer of `inheritedPerms`: neighbours ask for the same folder. */
+  inherited: { path: RelPath | undefined; perms: number } = { path: undefined, perms: -1 };
+
+  constructor(
+    readonly posix: Posix,
+    readonly source: SourceFs,
+    readonly setup: ScanSetup,
+    sink: PlanSink,
+    readonly signals: WalkSignals,
+    ids: IdMapper,
+  ) {
+    const { options } = setup;
+    this.targetListing = new Listing(posix);
+    this.findings = emptyFindings();
+    this.cannotHold = new Set(setup.facts.cannotHold);
+    this.planner = new Planner(withoutLost(options, this.cannotHold), { ...setup.facts, groups: new Set(setup.facts.groups) }, ids);
+    this.follow = followRule(source, options);
+    this.listingFollow = withFollowed(source, this.follow, setup.mounts);
+    this.mounts = setup.mounts.map((m) => new FolderCache(source, m.fd, { follow: this.follow !== undefined, ...(m.followed === undefined ? {} : { followed: m.followed }) }));
+    this.target = setup.target < 0 ? undefined : new FolderCache(posix, setup.target, { follow: options.symlinks.keepDirlinks, beneath: true, followed: setup.targetFollowed });
+    this.filters = new WalkFilters(posix, source, options, setup.filterPlace, (file, message) => {
+      this.problem({ code: 'filter-file', phase: 'scan', side: 'source', path: file, message, severity: 'error' });
+      this.findings.incomplete = true;
+    });
+    this.probe = new EntryProbe(posix, source, options, () => signals.aborted(), ids);
+    this.alts = new AltDests(posix, options, setup.altRoots);
+    this.listing = new Listing(source);
+    this.listing.alias = setup.alias;
+    this.listing.copyDevices = options.attributes.copyDevices;
+    this.listing.fake = options.attributes.fakeSuper.source;
+    this.targetListing.fake = options.attributes.fakeSuper.target;
+    this.plan = new PlanStream((bytes) => sink.chunk(0, bytes));
+    this.deletions = new PlanStream((bytes) => sink.chunk(1, bytes));
+    this.twins = setup.foldsNames === 'no' ? undefined : new NameTwins(setup.foldsNames);
+    this.deletes = options.delete.when !== undefined;
+    this.removal = {
+      posix, planner: this.planner, filters: this.filters, target: this.target ?? new FolderCache(posix, -1), findings: this.findings,
+      keptSuffix: options.replace.backup && options.replace.backupDir === undefined ? options.replace.suffix : undefined,
+      sideFolders: setup.sideFolders,
+      problem: (p) => this.problem(p),
+    };
+  }
+
+  /** Makes sure the folder's own operation stands before what is written next. */
+  useFolder(folder: Folder): void {
+    if (folder.headerWritten) {
+      this.plan.within(folder.path);
+      return;
+    }
+    folder.headerWritten = true;
+    this.plan.folder(folder.path, folder.header);
+  }
+
+  nodeAt(path: RelPath): SelectionNode | undefined {
+    let node: SelectionNode | undefined = this.setup.selection;
+    if (path === '') return node;
+    for (const part of path.split('/')) {
+      node = node.children?.get(part as ByteString);
+      if (node === undefined) return undefined;
+    }
+    return node;
+  }
+
+  /** A link's text as it shall stand on the target. */
+  linkText(link: ByteString): ByteString {
+    const { mungeLinks, unmungeLinks } = this.setup.options.symlinks;
+    const plain = unmungeLinks === true ? unmungeLink(link) : link;
+    return mungeLinks ? mungeLink(plain) : plain;
+  }
+
+  sourceName(name: ByteString): ByteString {
+    return this.setup.alias !== undefined && this.setup.alias.name === name ? this.setup.alias.source : name;
+  }
+
+  readFailure(path: RelPath, errno: number, what: string): void {
+    if (errno === Errno.ENOENT && what.startsWith('the folder')) {
+      this.problem({ code: 'vanished', phase: 'scan', side: 'source', path, errno, severity: 'warning', message: 'the folder vanished before it was read' });
+    } else {
+      this.problem({ code: 'unreadable', phase: 'scan', side: 'source', path, errno, severity: 'error', message: `${what}: ${errnoText(errno)}` });
+    }
+    this.findings.incomplete = true;
+  }
+
+  problem(problem: Problem): void {
+    this.findings.problems.push(problem);
+  }
+}
+
+/** The options without what the target cannot hold: it is told once, and not tried again for each entry and each run. */
+function withoutLost(options: SessionOptions, lost: ReadonlySet<LostClass>): SessionOptions {
+  if (lost.size === 0) return options;
+  const a = options.attributes;
+  const owners = !lost.has('owners');
+  return {
+    ...options,
+    attributes: {
+      ...a, owner: a.owner && owners, group: a.group && owners, perms: a.perms && !lost.has('permissions'),
+      acls: a.acls && !lost.has('acls'), xattrs: a.xattrs && !lost.has('xattrs'),
+    },
+  };
+}

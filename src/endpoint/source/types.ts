@@ -1,0 +1,64 @@
+/**
+ * The source as the session sees it: the reading half of Posix, over the local kernel or over a connection. Handles belong to the
+ * implementation that gave them and mean nothing to another one.
+ */
+import type { Posix } from '../../fs/index.js';
+import type { Stretch } from '../../delta/index.js';
+import type { RoundSums } from '../../wire/index.js';
+import type { ByteString, RelPath } from '../../tree/index.js';
+
+/** What is asked of a source. All calls are synchronous; conventions as in fs/posix.ts. */
+export interface SourceFs extends Pick<
+  Posix,
+  'openDir' | 'openBeneath' | 'close' | 'list' | 'stat' | 'statFollow' | 'fstat' | 'statMany' | 'readlink' | 'open' | 'read' | 'seekData' | 'seekHole' | 'seekEnd' | 'unlink'
+  | 'listXattrs' | 'getXattr' | 'flistXattrs' | 'fgetXattr'
+> {
+  /** Set where the source is on another host: content arrives as tokens, not by read. */
+  readonly remote: RemoteContent | undefined;
+}
+
+/** The calls alone: what reads a tree of either side takes a `Posix` or a `SourceFs` as this. */
+export type TreeReader = Omit<SourceFs, 'remote'>;
+
+/** One file whose content is wanted. */
+export interface ContentRequest {
+  layer: number;
+  folder: RelPath;
+  /** The source's name. */
+  name: ByteString;
+  follow: boolean;
+  noAtime: boolean;
+  /** First byte that is wanted; the hash covers those before it too. */
+  from: number;
+  sums: RoundSums | undefined;
+}
+
+/** One step of a file's content. */
+export type ContentToken =
+  | { kind: 'literal'; bytes: Buffer } // valid until the next call
+  | { kind: 'copy'; offset: number; length: number }
+  | { kind: 'hole'; length: number }
+  /** Answer with `refine`. */
+  | { kind: 'refine'; blockLength: number; stretches: readonly Stretch[] }
+  /** `errno` 0: all was read; `hash` is over all bytes of the file. fstat of the handle now tells the attributes after reading. */
+  | { kind: 'end'; errno: number; size: number; hash: Buffer };
+
+/** Content over a connection, in the order in which it was requested. */
+export interface RemoteContent {
+  /** Session-wide seed of the sums. */
+  readonly seed: { readonly low: number; readonly high: number };
+  /**
+   * Asks for content ahead of its use. `open` of the same file later returns a handle on this answer; requests are used up in their
+   * order, and one that is passed over (its file failed otherwise) is drained.
+   */
+  request(request: ContentRequest): void;
+  /** Next token of a handle that `open` returned for a file. After `end` it is an error to ask on. Throws TwintreeError where the connection is lost. */
+  token(fd: number): ContentToken;
+  /** Sums that a `refine` token asked for. */
+  refine(fd: number, sums: RoundSums): void;
+  /** The strong hash of a file for -c; a negated errno where it cannot be read. */
+  hash(at: number, name: ByteString, follow: boolean): Buffer | number;
+  /** Names of the source's users and groups; undefined: the number has no name there. */
+  nameOfUid(uid: number): ByteString | undefined;
+  nameOfGid(gid: number): ByteString | undefined;
+}

@@ -1,0 +1,75 @@
+/**
+ * A supply thread: serves its channels with synchronous calls and sleeps where none of them has anything to do. It never returns to its
+ * event loop before the end: messages are taken from the port between two turns, and the shared memory's bell wakes it.
+ */
+import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
+import { loadPosix, type Posix } from '../../fs/index.js';
+import { WireError } from '../../wire/index.js';
+import { SupplyChannel, type ChannelHost } from './channel.js';
+import { SupplyMemory } from './memory.js';
+import type { FromSupplyThread, SupplySetup, SupplyThreadData, ToSupplyThread } from './messages.js';
+import { Ended } from './wait.js';
+
+/** Serves until the supplier ends. Throws where this is no supply thread. */
+export function serveSupply(): void {
+  if (parentPort === null) throw new Error('this runs in a worker thread only');
+  const { memory, setup } = workerData as SupplyThreadData;
+  new SupplyThread(parentPort, new SupplyMemory(memory), setup, loadPosix()).run();
+}
+
+class SupplyThread implements ChannelHost {
+  large = false;
+  private readonly channels = new Map<number, SupplyChannel>();
+  private order: SupplyChannel[] = [];
+
+  constructor(private readonly port: MessagePort, readonly memory: SupplyMemory, readonly setup: SupplySetup, readonly posix: Posix) {}
+
+  run(): void {
+    try {
+      for (;;) {
+        const heard = this.memory.bell;
+        if (this.turn()) continue;
+        this.memory.wait(heard);
+      }
+    } catch (error) {
+      if (!(error instanceof Ended)) {
+        const code = error instanceof WireError ? error.code : undefined;
+        this.say({ kind: 'failed', code, message: error instanceof Error ? error.message : String(error) });
+      }
+    } finally {
+      for (const channel of this.order) channel.close();
+    }
+  }
+
+  say(message: FromSupplyThread, transfer: ArrayBuffer[] = []): void {
+    this.port.postMessage(message, transfer);
+  }
+
+  breathe(): void {
+    this.turn();
+  }
+
+  /** Takes what came and gives each channel that is ready one turn. False: nobody had anything to do. @throws Ended, WireError. */
+  private turn(): boolean {
+    if (this.memory.ended) throw new Ended();
+    for (let came = receiveMessageOnPort(this.port); came !== undefined; came = receiveMessageOnPort(this.port)) this.receive(came.message as ToSupplyThread);
+    let busy = false;
+    for (const channel of this.order) {
+      if (!channel.ready) continue;
+      busy = true;
+      channel.step();
+      if (this.memory.ended) throw new Ended();
+    }
+    return busy;
+  }
+
+  private receive({ channel, slot, flags, payload }: ToSupplyThread): void {
+    let serves = this.channels.get(channel);
+    if (serves === undefined) {
+      serves = new SupplyChannel(this, channel, slot);
+      this.channels.set(channel, serves);
+      this.order = [...this.order, serves]; // a new list: an outer turn may be going through the old one
+    }
+    serves.receive(flags, payload);
+  }
+}

@@ -1,0 +1,4 @@
+/** Plans in files: sealed, and carried out later. */
+export { PlanFileError } from './format.js';
+export { optionsOf, runApply, runPlan, type ApplyRequest, type PlanOutput } from './run-kept.js';
+export { openPlan, SealedPlan } from './sealed-plan.js';

@@ -1,0 +1,240 @@
+/**
+ * The client: the end that was started by a person or a schedule. `pull` runs the session here and reads from the agent; `push` supplies
+ * while the session runs at the agent, and hands its events to the listener here. A broken connection is made again: the
+ * same session runs once more and finds what the last one did.
+ */
+import { randomBytes } from 'node:crypto';
+import { Link, Supplier } from '../../endpoint/index.js';
+import { loadPosix } from '../../fs/index.js';
+import type { SessionOptions } from '../../plan/index.js';
+import type { ConnectSpec } from '../../transport/index.js';
+import { TwintreeError, type ByteString } from '../../tree/index.js';
+import { FrameType, type ControlMessage } from '../../wire/index.js';
+import type { Outcome, SessionListener } from '../events.js';
+import { runSync } from '../run.js';
+import { openSources } from '../sources.js';
+import { described } from './agent.js';
+import { describeSources } from './describe.js';
+import { readError, readOperations, readOutcome, readProblem, readProgress, readTotals } from './events.js';
+import { Mailbox } from './mailbox.js';
+import { writeFiles, writeOpen, type Compression, type Seed } from './messages.js';
+import { sentence } from './shape.js';
+import { supplySetup } from './supply.js';
+
+/** A sync with one end on another host. */
+export interface RemoteRequest {
+  /** Where the data goes: `push` to the other host, `pull` from it. */
+  direction: 'push' | 'pull';
+  sources: readonly ByteString[];
+  target: ByteString | undefined;
+  options: SessionOptions;
+  connect: ConnectSpec;
+  /** Name of a daemon's root. */
+  root: ByteString | undefined;
+  link: LinkSettings;
+}
+
+/** How the connection behaves. */
+export interface LinkSettings {
+  connectTimeoutMs: number; // 0: none
+  timeoutMs: number; // of silence; 0: none
+  compression: Compression;
+  /** How often a broken connection is made again without progress in between. */
+  retries: number;
+}
+
+/** Milliseconds before the first new attempt; doubled for each further one. */
+const FIRST_WAIT = 500;
+const LONGEST_WAIT = 30_000;
+
+/** Runs the session over a connection. Resolves and throws as runSync; CONNECTION_LOST where no further attempt is made. */
+export async function runRemote(request: RemoteRequest, listener: SessionListener = {}, signal?: AbortSignal): Promise<Outcome> {
+  let wait = FIRST_WAIT;
+  const lineage = randomBytes(16).toString('hex');
+  for (let attempt = 0; ; attempt++) {
+    const one = new Attempt(request, listener, signal, lineage);
+    try {
+      return await (request.direction === 'pull' ? one.pull() : one.push());
+    } catch (error) {
+      const lost = error instanceof TwintreeError && error.code === 'CONNECTION_LOST';
+      if (!lost || !one.opened || signal?.aborted === true) throw error;
+      if (one.progressed) {
+        attempt = 0;
+        wait = FIRST_WAIT;
+      }
+      if (attempt >= request.link.retries) throw error;
+      listener.notice?.('reconnect', `${error.message}; connecting again in ${wait / 1000} s`);
+      await pause(wait, signal);
+      wait = Math.min(LONGEST_WAIT, 2 * wait);
+    }
+  }
+}
+
+class Attempt {
+  /** The other end has answered: what breaks from here on may be tried again. */
+  opened = false;
+  /** Something was carried out. */
+  progressed = false;
+  private readonly inbox = new Mailbox();
+  private readonly seed: Seed;
+
+  constructor(private readonly request: RemoteRequest, private readonly listener: SessionListener, private readonly signal: AbortSignal | undefined, private readonly lineage: string) {
+    const random = randomBytes(8);
+    this.seed = { low: random.readUInt32LE(0), high: random.readUInt32LE(4) };
+  }
+
+  async pull(): Promise<Outcome> {
+    const { request } = this;
+    const link = await this.connect(0);
+    try {
+      for (const message of request.options.filesFrom === undefined ? [] : writeFiles(request.options.filesFrom)) link.send(message);
+      const sent: SessionOptions = { ...request.options, filesFrom: undefined, stopAt: undefined };
+      link.send(writeOpen({ side: 'supplier', root: request.root, sources: [...request.sources], options: sent, seed: this.seed, compression: request.link.compression, bwlimit: request.options.bwlimit }));
+      const sources = await described(this.errorsOf(this.inbox));
+      this.opened = true;
+      const outcome = await runSync(
+        { sources: request.sources, target: request.target, options: { ...request.options, bwlimit: 0 }, from: { link, sources, seed: this.seed } },
+        this.watched(), this.signal,
+      );
+      link.send({ type: 'close' });
+      return outcome;
+    } finally {
+      await link.close();
+    }
+  }
+
+  async push(): Promise<Outcome> {
+    const { request, listener } = this;
+    const posix = loadPosix();
+    const sources = openSources(posix, request.sources, request.options);
+    let supplier: Supplier | undefined;
+    let link: Link | undefined;
+    let stopTimer: NodeJS.Timeout | undefined;
+    let stopped = false;
+    const abort = (): void => { link?.send({ type: 'abort' }); };
+    try {
+      link = await this.connect(request.options.bwlimit);
+      const { send, sendFrame } = { send: (m: ControlMessage) => link?.send(m), sendFrame: (c: number, f: number, p: Uint8Array) => link?.sendFrame(FrameType.Items, c, f, p) };
+      const mine = new Supplier(supplySetup(sources, request.options, this.seed, request.link.compression), sendFrame);
+      supplier = mine;
+      link.onFrame = (frame) => {
+        if (frame.type === FrameType.Requests) mine.receive(frame.channel, frame.flags, frame.payload);
+        else if (frame.type === FrameType.Credit) mine.credit(frame.channel, frame.payload.readUInt32LE(0));
+      };
+      const { stopAt } = request.options;
+      const sent: SessionOptions = { ...request.options, filesFrom: undefined, stopAt: undefined, bwlimit: 0 };
+      send(writeOpen({
+        side: 'session', root: request.root, sources: [...request.sources], target: request.target ?? ('' as ByteString), options: sent, seed: this.seed, lineage: this.lineage,
+        wants: { operations: listener.wantsOperations ?? 'none', progress: listener.progress !== undefined },
+      }));
+      const { selection, rest } = describeSources(sources);
+      for (const nodes of selection) send({ type: 'selection', nodes });
+      send({ type: 'opened', ...rest });
+      if (this.signal?.aborted === true) abort();
+      this.signal?.addEventListener('abort', abort);
+      if (stopAt !== undefined) {
+        stopTimer = setTimeout(() => {
+          stopped = true;
+          abort();
+        }, Math.max(0, stopAt - Date.now()));
+      }
+      const outcome = await this.hear();
+      if (stopped && outcome.exitCode === 20) outcome.exitCode = 30;
+      send({ type: 'close' });
+      return outcome;
+    } finally {
+      clearTimeout(stopTimer);
+      this.signal?.removeEventListener('abort', abort);
+      await supplier?.close();
+      await link?.close();
+      for (const mount of sources.mounts) posix.close(mount.fd);
+    }
+  }
+
+  private async connect(bwlimit: number): Promise<Link> {
+    const { connectTimeoutMs, timeoutMs } = this.request.link;
+    const link = await Link.open(this.request.connect, { role: 'client', connectTimeoutMs, timeoutMs, bwlimit });
+    link.onControl = (message) => { this.inbox.put(message); };
+    link.onLost = (error) => { this.inbox.fail(error); };
+    for (const notice of link.notices) this.listener.notice?.('connection', notice);
+    return link;
+  }
+
+  /** The agent's events, until its outcome. @throws TwintreeError what ended the session there. */
+  private async hear(): Promise<Outcome> {
+    const { listener } = this;
+    const problems: Outcome['problems'] = [];
+    for (;;) {
+      const message = await this.inbox.next();
+      this.opened = true;
+      switch (message.type) {
+        case 'notice': listener.notice?.(sentence(message['code'], 'notice'), sentence(message['message'], 'notice')); break;
+        case 'plan': listener.plan?.(readTotals(message['totals'])); break;
+        case 'problem': {
+          const problem = readProblem(message['problem']);
+          if (problems.length < MOST_PROBLEMS) problems.push(problem);
+          listener.problem?.(problem);
+          break;
+        }
+        case 'progress': {
+          const progress = readProgress(message['progress']);
+          if (progress.doneOperations > 0) this.progressed = true;
+          listener.progress?.(progress);
+          break;
+        }
+        case 'operations': readOperations(message, (op, path, result) => { listener.operation?.(op, path, result); }); break;
+        case 'outcome': return { ...readOutcome(message['outcome']), problems };
+        case 'error': throw readError(message);
+        default: throw new TwintreeError('WIRE', `the other end sent a message of unknown type "${message.type}"`);
+      }
+    }
+  }
+
+  /** A mailbox in which the agent's `error` is thrown. */
+  private errorsOf(inbox: Mailbox): Pick<Mailbox, 'next'> {
+    return {
+      next: async () => {
+        const message = await inbox.next();
+        if (message.type === 'error') throw readError(message);
+        return message;
+      },
+    };
+  }
+
+  /** The listener, with progress noticed. */
+  private watched(): SessionListener {
+    const { listener } = this;
+    return {
+      notice: (code, message) => { listener.notice?.(code, message); },
+      plan: (totals) => { listener.plan?.(totals); },
+      problem: (problem) => { listener.problem?.(problem); },
+      ...(listener.wantsOperations === undefined ? {} : { wantsOperations: listener.wantsOperations }),
+      operation: (op, path, result) => {
+        if (result === 'done') this.progressed = true;
+        listener.operation?.(op, path, result);
+      },
+      ...(listener.progress === undefined ? {} : {
+        progress: (progress) => {
+          if (progress.doneOperations > 0) this.progressed = true;
+          listener.progress?.(progress);
+        },
+      }),
+    };
+  }
+}
+
+/** Problems that the outcome holds at most. */
+const MOST_PROBLEMS = 10_000;
+
+/** Waits, or until the signal. */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener('abort', end);
+  });
+}

@@ -1,0 +1,33 @@
+/** Messages in the order they came, for someone who waits for them one by one. */
+import type { TwintreeError } from '../../tree/index.js';
+import type { ControlMessage } from '../../wire/index.js';
+
+export class Mailbox {
+  private readonly held: ControlMessage[] = [];
+  private error: TwintreeError | undefined;
+  private waiting: { resolve(message: ControlMessage): void; reject(error: TwintreeError): void } | undefined;
+
+  put(message: ControlMessage): void {
+    const { waiting } = this;
+    if (waiting === undefined) this.held.push(message);
+    else {
+      this.waiting = undefined;
+      waiting.resolve(message);
+    }
+  }
+
+  /** No more will come; what came is handed out first. */
+  fail(error: TwintreeError): void {
+    this.error ??= error;
+    this.waiting?.reject(this.error);
+    this.waiting = undefined;
+  }
+
+  /** The next message. @throws the error of `fail`. */
+  next(): Promise<ControlMessage> {
+    const message = this.held.shift();
+    if (message !== undefined) return Promise.resolve(message);
+    if (this.error !== undefined) return Promise.reject(this.error);
+    return new Promise((resolve, reject) => { this.waiting = { resolve, reject }; });
+  }
+}

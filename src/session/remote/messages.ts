@@ -1,0 +1,82 @@
+/**
+ * The messages of channel 0, written and read. `open` comes from the client, the rest as each says. Everything that is read is
+ * validated here; docs/protocol.md is the specification.
+ */
+import { decodeOptions, encodeOptions, type SessionOptions } from '../../plan/index.js';
+import type { ByteString } from '../../tree/index.js';
+import type { ControlMessage } from '../../wire/index.js';
+import { broken, bytes, list, members, oneOf, optional, truth, whole } from './shape.js';
+
+/** What the listener of the client wants to be told. */
+export interface Wants { operations: 'none' | 'changes' | 'all'; progress: boolean }
+
+/** From the client: what the agent shall be. */
+export type Open =
+  /** The agent reads: the client runs the session. */
+  | { side: 'supplier'; root: ByteString | undefined; sources: ByteString[]; options: SessionOptions; seed: Seed; compression: Compression; bwlimit: number }
+  /** The agent runs the session on its target: the client supplies. The sources' description follows in `selection` and `opened`. */
+  | { side: 'session'; root: ByteString | undefined; target: ByteString; sources: ByteString[]; options: SessionOptions; seed: Seed; wants: Wants; lineage: string };
+
+export interface Seed { low: number; high: number }
+export type Compression = 'auto' | 'on' | 'off';
+
+const MOST_SOURCES = 100_000;
+const MAX_U32 = 0xffffffff;
+
+export function writeOpen(open: Open): ControlMessage {
+  return { type: 'open', ...open, options: encodeOptions(open.options) };
+}
+
+export function readOpen(message: ControlMessage): Open {
+  const seed = readSeed(message['seed']);
+  const sources = list(message['sources'], 'sources', MOST_SOURCES, (value) => bytes(value, 'source'));
+  const options = decodeOptions(message['options']);
+  const root = optional(message['root'], (value) => bytes(value, 'root', 255));
+  if (oneOf(message['side'], 'side', ['supplier', 'session'] as const) === 'supplier') {
+    return { side: 'supplier', root, sources, options, seed, compression: oneOf(message['compression'], 'compression', ['auto', 'on', 'off'] as const), bwlimit: whole(message['bwlimit'], 'bwlimit') };
+  }
+  const wants = members(message['wants'], 'wants');
+  return {
+    side: 'session', root, sources, options, seed, target: bytes(message['target'], 'target'),
+    lineage: lineageOf(message['lineage']),
+    wants: { operations: oneOf(wants['operations'], 'wants', ['none', 'changes', 'all'] as const), progress: truth(wants['progress'], 'wants') },
+  };
+}
+
+function lineageOf(value: unknown): string {
+  const text = bytes(value, 'lineage', 64);
+  if (!/^[0-9a-f]{16,64}$/.test(text)) throw broken('lineage', 'is no hexadecimal number');
+  return text;
+}
+
+function readSeed(value: unknown): Seed {
+  const seed = members(value, 'seed');
+  return { low: whole(seed['low'], 'seed', MAX_U32), high: whole(seed['high'], 'seed', MAX_U32) };
+}
+
+/** Entries of --files-from in one message. */
+const FILES_PART = 5000;
+const MOST_FILES = 20_000_000;
+
+/** A list of files in parts; it may be long. */
+export function writeFiles(files: readonly ByteString[]): ControlMessage[] {
+  const parts: ControlMessage[] = [];
+  for (let at = 0; at < files.length || at === 0; at += FILES_PART) parts.push({ type: 'files', files: files.slice(at, at + FILES_PART) });
+  return parts;
+}
+
+/** Puts the parts together again. */
+export class FilesReader {
+  private files: ByteString[] | undefined;
+
+  add(value: unknown): void {
+    this.files ??= [];
+    for (const file of list(value, 'files', FILES_PART, (item) => bytes(item, 'file'))) this.files.push(file);
+    if (this.files.length > MOST_FILES) throw broken('files', 'are too many');
+  }
+
+  /** All of them; undefined where no part came. */
+  get whole(): ByteString[] | undefined {
+    return this.files;
+  }
+}

@@ -1,0 +1,17 @@
+/** What a Supplier is given, from the sources that were opened. */
+import { availableParallelism } from 'node:os';
+import type { SupplySetup } from '../../endpoint/index.js';
+import type { SessionOptions } from '../../plan/index.js';
+import { EMPTY, type ByteString } from '../../tree/index.js';
+import { absolute, type Sources } from '../sources.js';
+import type { Compression, Seed } from './messages.js';
+
+/** Threads that supply at most by themselves. */
+const MOST_THREADS = 4;
+
+export function supplySetup(sources: Sources, options: SessionOptions, seed: Seed, compression: Compression): SupplySetup {
+  return {
+    options, mounts: sources.mounts, selection: sources.selection, seed, compression, threads: options.threads ?? Math.min(MOST_THREADS, availableParallelism()),
+    filterPlace: { contents: sources.selection.mounts.length > 0, source: absolute(sources.mounts[0]?.path ?? EMPTY), target: '/' as ByteString },
+  };
+}

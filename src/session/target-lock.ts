@@ -1,0 +1,66 @@
+/**
+ * One session writes to a target at a time. The lock is the kernel's and is given back whatever happens to us. A session of a client that
+ * was cut off is told apart by its lineage: the client's next session takes over, and the old one ends (state/fence.ts).
+ */
+import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Errno, type Posix } from '../fs/index.js';
+import { Fence, stateFolder, type Holder } from '../state/index.js';
+import { StatTable, TwintreeError } from '../tree/index.js';
+import type { Target } from './target.js';
+
+/** Milliseconds between two looks, at the lock or at who holds it. */
+const LOOK = 200;
+/** Milliseconds that the old session has to end in. */
+const PATIENCE = 30_000;
+
+/** The lock on one target root. */
+export class TargetLock {
+  private watch: NodeJS.Timeout | undefined;
+
+  /** @param lineage of a remote client's run; undefined for a session that nobody takes over. @param fenced is called once where a newer session took over. */
+  constructor(private readonly posix: Posix, private readonly lineage: string | undefined, private readonly fenced: () => void) {}
+
+  /** Takes the lock. @throws TwintreeError LOCKED. */
+  async take(target: Target): Promise<void> {
+    if (this.lineage === undefined) {
+      if (this.tryLock(target)) return;
+      throw locked(target);
+    }
+    const table = new StatTable(1);
+    this.posix.fstat(target.fd, table, 0);
+    const fence = new Fence(this.posix, stateFolder(process.env, this.posix.euid), table.identity(0));
+    const mine: Holder = { lineage: this.lineage, session: randomBytes(8).toString('hex') };
+    if (!this.tryLock(target)) {
+      if (fence.read()?.lineage !== this.lineage) throw locked(target);
+      fence.write(mine);
+      const until = performance.now() + PATIENCE;
+      while (!this.tryLock(target)) {
+        if (performance.now() > until || fence.read()?.session !== mine.session) throw locked(target);
+        await pause(LOOK);
+      }
+    }
+    fence.write(mine);
+    this.watch = setInterval(() => {
+      const holder = fence.read();
+      if (holder === undefined || holder.session === mine.session) return;
+      this.close();
+      this.fenced();
+    }, LOOK);
+    this.watch.unref();
+  }
+
+  /** Stops looking. The lock goes with the root's handle. */
+  close(): void {
+    clearInterval(this.watch);
+    this.watch = undefined;
+  }
+
+  private tryLock(target: Target): boolean {
+    return this.posix.flock(target.fd, 'exclusive') !== -Errno.EWOULDBLOCK;
+  }
+}
+
+function locked(target: Target): TwintreeError {
+  return new TwintreeError('LOCKED', 'another session is working on this target', { path: target.path, advice: 'Wait for it, or use --no-lock where you know that both may work at once.' });
+}

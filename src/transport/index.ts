@@ -1,0 +1,12 @@
+/** Byte streams to another twintree (a child, ssh, TLS, stdio) and the Peer that speaks frames over one. */
+export * from './connection.js';
+export { connect } from './connect.js';
+export { Peer, type PeerOptions } from './peer.js';
+export { DEFAULT_PORT, parseRemoteSpec, type DaemonSpec, type RemoteSpec, type SshSpec } from './remote-spec.js';
+export { agentCommand, DEFAULT_REMOTE_PATH, quoteForShell, remoteCommand, splitShell, type RemoteShell } from './ssh.js';
+export { selfBootstrap } from './bootstrap.js';
+export { parseServerCall, type ServerCall } from './agent-args.js';
+export { listenTls, type ClientIdentity, type ListenOptions, type TlsListener } from './tls-server.js';
+export { fingerprintOf, makeCertificate, parseFingerprint, type CertificateOptions, type CertificatePair, type KeyKind } from './certificate.js';
+export { formatToken, makeToken, readIdentity, readTokens, writeNew, type Token } from './secret-files.js';
+export { checkHost, defaultKnownHosts, hostKey, rememberHost, type HostVerdict } from './known-hosts.js';

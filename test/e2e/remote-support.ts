@@ -1,0 +1,29 @@
+/** Two hosts on one machine: a remote shell that runs its command here, and a sync over it beside the same sync between local trees. */
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { REPOSITORY } from '../support/temp.js';
+import { twintree, type RunOptions, type RunResult, type TempFolder } from '../support/index.js';
+
+/** The program, as the remote shell starts it. */
+export const REMOTE_PATH = `${process.execPath} ${join(REPOSITORY, 'bin/twintree.js')}`;
+
+/** Writes a remote shell that runs the command on this machine, as ssh would hand it to the user's shell there. Returns its path. */
+export function remoteShell(tmp: TempFolder, before = ''): string {
+  const path = tmp.at('rsh');
+  writeFileSync(path, `#!/bin/sh\nwhile [ "$1" = -l ] || [ "$1" = -p ]; do shift 2; done\nshift\n${before}\nexec sh -c "$*"\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+export type Way = 'local' | 'push' | 'pull';
+
+/** The words that make a sync go that way over `shell`. */
+export function wayArgs(way: Way, shell: string): string[] {
+  return way === 'local' ? [] : ['-e', shell, `--rsync-path=${REMOTE_PATH}`, '--no-bootstrap', '--retries=0'];
+}
+
+/** Runs `sync OPTIONS from to` that way; both are paths of this machine, absolute. */
+export function syncBy(way: Way, shell: string, options: readonly string[], from: string | string[], to: string, run: RunOptions = {}): RunResult {
+  const sources = (typeof from === 'string' ? [from] : from).map((each) => (way === 'pull' ? `host:${each}` : each));
+  return twintree(['sync', ...wayArgs(way, shell), ...options, ...sources, way === 'push' ? `host:${to}` : to], run);
+}
