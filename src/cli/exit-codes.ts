@@ -49,7 +49,7 @@ export const EXIT_TEXT: Readonly<Record<number, string>> = {
   [EXIT.wait]: 'error waiting for a child process',
   [EXIT.memory]: 'out of memory',
   [EXIT.partial]: 'some files or attributes were not transferred; with verify: the trees differ',
-  [EXIT.vanished]: 'some source files vanished before they could be transferred',
+  [EXIT.vanished]: 'some source files vanished before they could be transferred; with apply: paths have drifted from the plan',
   [EXIT.maxDelete]: 'the --max-delete limit stopped deletions',
   [EXIT.timeout]: 'timeout in data send or receive, or --stop-at or --stop-after ended the run',
   [EXIT.connectTimeout]: 'timeout waiting for a connection',

@@ -17,6 +17,8 @@ export interface Confinement {
   readonly hidden: readonly FilterRule[];
 }
 
+/** The answer where something leads out: to who is bound to a folder, nothing outside it can be reached. */
+const OUT = -Errno.EACCES;
 /** Symlinks that one name may lead through. */
 const MOST_HOPS = 40;
 const DOT = '.' as ByteString;
@@ -50,10 +52,10 @@ export class ConfinedPosix implements Posix {
 
   /** 0, or why the name may not be used: -EXDEV, or `hidden` for one that is hidden. */
   private judge(at: number, name: ByteString, hidden: number, isDir?: boolean): number {
-    if (leads(name)) return -Errno.EXDEV;
+    if (leads(name)) return OUT;
     if (this.hidden === undefined || name === DOT || name === '') return 0;
     const folder = pathBelow(this.root, at);
-    if (folder === undefined) return -Errno.EXDEV;
+    if (folder === undefined) return OUT;
     return this.hidden.hides(folder, name, () => isDir ?? this.isFolder(at, name)) ? hidden : 0;
   }
 
@@ -84,13 +86,13 @@ export class ConfinedPosix implements Posix {
   private beneath(path: string): number {
     const relative = path.replace(/^\/+/, '');
     const fd = relative === '' ? this.posix.openDir(this.root, DOT) : this.posix.openBeneath(this.root, relative as ByteString);
-    return this.admit(fd);
+    return this.admit(fd === -Errno.EXDEV ? OUT : fd);
   }
 
   /** Where a name leads, through symlinks that stay below the root: a folder's handle (the caller closes it) and the name in it; or -errno. */
   private destination(at: number, name: ByteString): { fd: number; name: ByteString } | number {
     const start = pathBelow(this.root, at);
-    if (start === undefined || name.startsWith('/')) return -Errno.EXDEV;
+    if (start === undefined || name.startsWith('/')) return OUT;
     let path = start === '' ? name : `${start}/${name}`;
     for (let hop = 0; hop < MOST_HOPS; hop++) {
       const slash = path.lastIndexOf('/');
@@ -105,7 +107,7 @@ export class ConfinedPosix implements Posix {
       const here = pathBelow(this.root, fd);
       this.posix.close(fd);
       if (typeof text === 'number') return text;
-      if (text.startsWith('/') || here === undefined) return -Errno.EXDEV;
+      if (text.startsWith('/') || here === undefined) return OUT;
       path = here === '' ? text : `${here}/${text}`;
     }
     return -Errno.ELOOP;
@@ -148,7 +150,7 @@ export class ConfinedPosix implements Posix {
       const refused = flags.create === true || flags.write === true ? this.touch(at, name, false) : this.look(at, name);
       return refused < 0 ? refused : this.posix.open(at, name, flags, mode);
     }
-    if (flags.create === true || flags.write === true) return -Errno.EXDEV; // nothing is ever written through a symlink
+    if (flags.create === true || flags.write === true) return OUT; // nothing is ever written through a symlink
     const way = this.destination(at, name);
     if (typeof way === 'number') return way;
     const fd = this.posix.open(way.fd, way.name, { ...flags, follow: false }, mode);

@@ -5,4 +5,4 @@ export { newOutcome, newTotals } from './outcome.js';
 export { openPlan, optionsOf, PlanFileError, runApply, runPlan, type ApplyRequest, type PlanOutput, type SealedPlan } from './recorded/index.js';
 export { verifyTrees } from './verify.js';
 export { explainPaths, type Explanation, type Verdict } from './explain.js';
-export type { LinkSettings, RemoteRequest } from './remote/client.js';
+export * from './remote/index.js';

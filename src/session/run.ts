@@ -57,8 +57,6 @@ const MAX_PROBLEMS = 10_000;
 const MAX_THREADS = 4;
 /** How often a new file is compared with another of the files it may have been, where several have its size and time. */
 const MOVE_ROUNDS = 4;
-/** Milliseconds by which a file system's clock may be behind: it ticks with the kernel's timer. */
-const CLOCK_STEP = 20;
 /** Milliseconds between two progress events. */
 const PROGRESS_EVERY = 100;
 
@@ -398,7 +396,7 @@ class Session {
     const setup: ApplySetup = {
       options, umask, targetRoot: target.fd, altRoots, backupRoot, tempRoot, mounts: sources.mounts, targetFollowed: this.targetFollowed(sources), alias: target.alias,
       sessionTag: randomBytes(6).toString('hex'), marksIncomplete: probeTarget(posix, target.fd).stickyFiles === true,
-      ...(this.request.kept === undefined ? {} : { exactSince: this.startedAt - CLOCK_STEP }),
+      ...(this.request.kept === undefined ? {} : { exactSince: this.startedAt }),
     };
     const runner = new ApplyRunner(posix, setup, this.shared, 0, this.remote);
     this.phase = 'apply';

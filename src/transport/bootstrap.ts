@@ -9,6 +9,7 @@ import { MAGIC, MAX_BANNER } from '../wire/index.js';
 import { findBundle, makeProgram } from './agent-program.js';
 import { startCommand } from './command.js';
 import type { BootstrapSpec, CommandSpec, Connection, ConnectionEnd, ConnectOptions } from './connection.js';
+import { writeStderr } from './last-words.js';
 import { LOADER, LOADER_HEADER, LOADER_MARK, type LoaderHeader, type LoaderHost } from './loader.js';
 import type { SshSpec } from './remote-spec.js';
 import { remoteCommand, type RemoteShell } from './ssh.js';
@@ -24,7 +25,7 @@ export function selfBootstrap(spec: SshSpec, shell: RemoteShell, env: Readonly<R
 
 /** Connects; sends the agent where it is not there. Rejects with CONNECT, CONNECT_TIMEOUT, NOT_TWINTREE. */
 export async function bootstrap(spec: CommandSpec, more: BootstrapSpec, options: ConnectOptions): Promise<Connection> {
-  const pass = options.stderr ?? ((text: string): void => { process.stderr.write(text); });
+  const pass = options.stderr ?? writeStderr;
   let held = ''; // the shell's complaint, which is no news where the agent is then sent
   const first = await startCommand(spec.argv, spec.env, { ...options, stderr: (text) => {
     for (const line of text.match(/[^\n]*\n/g) ?? []) {

@@ -53,11 +53,13 @@ export class LastWords {
   }
 }
 
-/** Writes to this process' stderr from any thread; a stderr that is full or gone loses text and stops nothing. */
-function writeStderr(text: string): void {
+/** Writes to this process' stderr from any thread, also where the main thread is busy; a stderr that is gone stops nothing. */
+export function writeStderr(text: string): void {
+  const bytes = Buffer.from(text, 'utf8');
+  let at = 0;
   try {
-    writeSync(2, text);
+    while (at < bytes.length) at += writeSync(2, bytes, at);
   } catch {
-    process.stderr.write(text); // non-blocking and full: Node's own stream waits in its place
+    process.stderr.write(bytes.subarray(at)); // non-blocking and full: Node's own stream waits in its place
   }
 }

@@ -4,10 +4,13 @@
  */
 import { Duplex, type Readable, type Writable } from 'node:stream';
 
+/** Bytes that may wait in each direction before back-pressure. */
+const HIGH_WATER = 256 << 10;
+
 export class PairDuplex extends Duplex {
   /** `atEnd` is called after both were destroyed. */
   constructor(private readonly source: Readable, private readonly sink: Writable) {
-    super({ allowHalfOpen: true });
+    super({ allowHalfOpen: true, highWaterMark: HIGH_WATER });
     source.on('data', (chunk: Buffer) => {
       if (!this.push(chunk)) source.pause();
     });
@@ -53,9 +56,17 @@ export class PairDuplex extends Duplex {
   }
 }
 
-/** Writes to a reader that is gone are dropped: the end of reading tells. */
+/**
+ * Writes to a reader that is gone are dropped: the end of reading tells. A stream that is destroyed while a write fails may
+ * report that write twice.
+ */
 function settle(done: (error?: Error | null) => void): (error?: Error | null) => void {
-  return (error) => { done(isGone(error) ? null : error); };
+  let settled = false;
+  return (error) => {
+    if (settled) return;
+    settled = true;
+    done(isGone(error) ? null : error);
+  };
 }
 
 function isGone(error: Error | null | undefined): boolean {

@@ -44,6 +44,8 @@ const KEEP_ALIVE_MS = 20_000;
 const AGENT_HANDSHAKE_MS = 60_000;
 /** Given to the other side, once each, to take the last bytes and to end, ms. */
 const FAREWELL_MS = 3000;
+/** How long the other side may take nothing of what waits at a close, where no time limit was asked for, ms. */
+const CLOSE_MS = 60_000;
 /** How long an explanation by the carrier's end is waited for, ms. */
 const EXPLAIN_MS = 1500;
 /** With so much unsent, pings are not answered: who floods and does not read gets nothing. */
@@ -178,17 +180,16 @@ export class Peer {
 
   async #close(bye: Bye): Promise<void> {
     if (this.#state === 'new' || this.#state === 'opening') this.#finish(new TwintreeError('ABORTED', 'the connection was closed while it was opened'));
-    else if (this.#state === 'open') await this.#farewell(bye, this.#timeoutMs);
+    else if (this.#state === 'open') await this.#farewell(bye, this.#timeoutMs > 0 ? this.#timeoutMs : CLOSE_MS);
     else await this.#over.promise;
   }
 
-  /** Our Bye, behind all that waits; then the other side has a while to end. `patience`: how long the queue may stand still, ms; 0: for ever. */
+  /** Our Bye, behind all that waits; then the other side has a while to end. `patience`: how long the queue may stand still, ms. */
   async #farewell(bye: Bye, patience: number): Promise<void> {
     this.#state = 'closing';
     this.stream.resume(); // what still comes is dropped
     this.#queue.push(encodeFrame(FrameType.Bye, 0, 0, encodeBye(bye)));
-    if (patience > 0) await Promise.race([this.#queue.flushed(), this.#over.promise, this.#stuck(patience)]);
-    else await Promise.race([this.#queue.flushed(), this.#over.promise]);
+    await Promise.race([this.#queue.flushed(), this.#over.promise, this.#stuck(patience)]);
     if (this.#isOver()) return;
     this.stream.end();
     await Promise.race([this.#over.promise, pause(FAREWELL_MS)]);

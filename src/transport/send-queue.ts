@@ -7,6 +7,8 @@ import { TokenBucket } from './token-bucket.js';
 
 /** Queued bytes at which `drained` resolves. */
 const LOW_WATER = 256 << 10;
+/** Most bytes of one write: on a slow link each that was taken is a sign of life. */
+const MOST_PIECE = 256 << 10;
 
 export class SendQueue {
   /** Bytes that the stream has taken. */
@@ -121,9 +123,9 @@ export class SendQueue {
       const chunk = this.#chunks[this.#head];
       if (chunk === undefined) break;
       const left = chunk.length - this.#offset;
-      const n = this.#bucket === undefined ? left : this.#bucket.take(left);
+      const n = this.#bucket === undefined ? Math.min(left, MOST_PIECE) : this.#bucket.take(Math.min(left, MOST_PIECE));
       if (n === 0) {
-        this.#wait(left);
+        this.#wait(Math.min(left, MOST_PIECE));
         break;
       }
       this.#take(n, left, chunk);

@@ -35,6 +35,8 @@ export interface ListenOptions {
   readonly tokenOf: (name: string) => Token | undefined;
   /** Most connections at once, with those that are not yet known. Default 64. */
   readonly maxConnections?: number;
+  /** Most connections of one address that are not yet known: a flooder leaves room for others. Default 16. */
+  readonly maxStrangers?: number;
   /** Until a client is known, ms. Default 15,000. */
   readonly handshakeTimeoutMs?: number;
   /** Told of clients that were turned away, for the log. */
@@ -53,8 +55,9 @@ export interface TlsListener {
 
 /** Listens. Rejects with CONNECT where the port cannot be had, USAGE or IO for the identity's files. */
 export async function listenTls(options: ListenOptions, onConnection: (connection: Connection, client: ClientIdentity) => void): Promise<TlsListener> {
-  const { maxConnections = 64, handshakeTimeoutMs = 15_000, onRefused = () => undefined } = options;
+  const { maxConnections = 64, maxStrangers = 16, handshakeTimeoutMs = 15_000, onRefused = () => undefined } = options;
   const sockets = new Set<{ destroy(): unknown }>();
+  const strangers = new Strangers();
   const server = createServer({
     ...readIdentity(options.identity),
     minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', ALPNProtocols: ['twintree/1'],
@@ -64,19 +67,29 @@ export async function listenTls(options: ListenOptions, onConnection: (connectio
   });
   server.maxConnections = maxConnections;
   server.on('connection', (raw) => {
+    const { remoteAddress = '', remotePort = 0 } = raw;
+    if (strangers.count(remoteAddress) >= maxStrangers) {
+      onRefused(remoteAddress, `more than ${maxStrangers} connections that did not say who they are`);
+      raw.destroy();
+      return;
+    }
+    strangers.add(remoteAddress, remotePort);
+    raw.once('close', () => { strangers.remove(remoteAddress, remotePort); });
     sockets.add(raw);
     raw.once('close', () => sockets.delete(raw));
     raw.on('error', () => { raw.destroy(); });
   });
   server.on('tlsClientError', (error, socket) => {
-    onRefused(addressOf(socket), error.message);
+    if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') onRefused(addressOf(socket), error.message); // who hangs up was not refused
     socket.destroy();
   });
   server.on('drop', (dropped) => { onRefused(dropped?.remoteAddress ?? 'unknown', `more than ${maxConnections} connections`); });
   server.on('secureConnection', (socket) => {
     const enter = async (): Promise<void> => {
       try {
+        const { remoteAddress = '', remotePort = 0 } = socket;
         const { connection, client } = await admit(socket, options, handshakeTimeoutMs);
+        strangers.remove(remoteAddress, remotePort);
         onConnection(connection, client);
       } catch (error) {
         onRefused(addressOf(socket), error instanceof Error ? error.message : String(error));
@@ -100,6 +113,27 @@ export async function listenTls(options: ListenOptions, onConnection: (connectio
       if (all) for (const socket of sockets) socket.destroy();
     }),
   };
+}
+
+/** Connections that are not yet known, by address and port. */
+class Strangers {
+  readonly #ports = new Map<string, Set<number>>();
+
+  count(address: string): number {
+    return this.#ports.get(address)?.size ?? 0;
+  }
+
+  add(address: string, port: number): void {
+    const ports = this.#ports.get(address);
+    if (ports === undefined) this.#ports.set(address, new Set([port]));
+    else ports.add(port);
+  }
+
+  remove(address: string, port: number): void {
+    const ports = this.#ports.get(address);
+    ports?.delete(port);
+    if (ports?.size === 0) this.#ports.delete(address);
+  }
 }
 
 /** Lets one client in. Rejects where it is not known in time; the verdict has been sent then, where there was a claim. */

@@ -3,15 +3,14 @@
  * entries have as sparse lists by index. The decoder fills real stat records straight into one buffer. Throws only WireError.
  */
 import { WHOLE_HASH_BYTES } from '../hash/index.js';
-import { EMPTY, isName, isRelPath, type ByteString, type RelPath } from '../tree/index.js';
+import { EMPTY, MAX_NAME_BYTES, type ByteString, type RelPath } from '../tree/index.js';
 import { WireError } from './error.js';
-import {
-  MAX_ERRNO, MAX_FOLDER_NAMES, MAX_ID, MAX_ID_NAME, MAX_ID_NAMES, MAX_LINK_TEXT, MAX_MOUNTS, MAX_RULE_FILES, MAX_RULE_PATH, MAX_SMALL_FILE, MAX_XATTR_NAME,
-  MAX_XATTR_VALUE, MAX_XATTRS,
-} from './limits.js';
+import { MAX_ERRNO, MAX_FOLDER_NAMES, MAX_FOLDER_XATTRS, MAX_LINK_TEXT, MAX_MOUNTS, MAX_RULE_FILES, MAX_RULE_PATH, MAX_SMALL_FILE } from './limits.js';
 import type { FolderItem, WireName, WireXattr } from './messages.js';
+import { Indices, readIdNames, readPath, readXattrs, writeIdNames, writePath, writeXattrs } from './pieces.js';
 import { truncated, type ByteReader } from './reader.js';
-import { readStatBlock, sendable, STAT_BYTES, StatEncoder, wordsOf, type RecordMemory, type StatBase } from './stat-block.js';
+import { sendable, STAT_BYTES, wordsOf, type RecordMemory } from './records.js';
+import { readStatBlock, StatEncoder, type StatBase } from './stat-block.js';
 import type { ByteWriter } from './writer.js';
 
 const HAS_MORE = 1;
@@ -29,97 +28,15 @@ const WORDS = STAT_BYTES / 4;
 /** Which times a writer tells beside mtime and ctime. */
 export interface TimesTold { readonly atimes: boolean; readonly btimes: boolean }
 
-// ----------------------------------------------------------------------------------------------------------------- shared pieces
+// ---------------------------------------------------------------------------------------------------------------------- encoding
 
-/** A path front-coded against the one before in the payload. */
-export function writePath(out: ByteWriter, path: RelPath, before: RelPath): void {
-  let shared = 0;
-  const most = Math.min(path.length, before.length);
-  while (shared < most && path.charCodeAt(shared) === before.charCodeAt(shared)) shared++;
-  out.varint(shared);
-  out.varint(path.length - shared);
-  out.text(path, shared);
-}
-
-export function readPath(input: ByteReader, before: RelPath): RelPath {
-  const shared = input.varint(before.length, 'shared bytes of a path');
-  const more = input.length(MAX_LINK_TEXT, 'path');
-  if (shared === before.length && more === 0) return before; // has been checked
-  const path = (before.slice(0, shared) + input.text(more)) as RelPath;
-  if (!isRelPath(path)) throw new WireError('name', 'a path leaves the root or is none');
-  return path;
-}
-
-/** A name, or '' for the folder itself. */
-export function readName(input: ByteReader): ByteString {
-  const name = input.text(input.length(255, 'name'));
-  if (name !== '' && !isName(name)) throw new WireError('name', 'a name is none');
-  return name;
-}
-
-/** Writes rising indices as distances. */
-class Indices {
-  #next = 0;
-  write(out: ByteWriter, index: number): void {
-    out.varint(index - this.#next);
-    this.#next = index + 1;
-  }
-  read(input: ByteReader, end: number): number {
-    const most = end - this.#next - 1;
-    if (most < 0) throw new WireError('range', 'an index is past the last entry');
-    const index = this.#next + input.varint(most, 'distance of an index');
-    this.#next = index + 1;
-    return index;
-  }
-}
+const encoder = new StatEncoder();
 
 function sortedKeys(map: ReadonlyMap<number, unknown>): number[] {
   return [...map.keys()].sort((a, b) => a - b);
 }
 
-export function writeXattrs(out: ByteWriter, xattrs: readonly WireXattr[]): void {
-  out.varint(xattrs.length);
-  for (const { name, value } of xattrs) {
-    out.sizedText(name);
-    out.sized(value);
-  }
-}
-
-export function readXattrs(input: ByteReader): WireXattr[] {
-  const count = input.count(MAX_XATTRS, 3, 'attributes');
-  const xattrs: WireXattr[] = [];
-  for (let i = 0; i < count; i++) {
-    const name = input.sizedText(MAX_XATTR_NAME, 'name of an attribute');
-    if (name === '') throw new WireError('name', 'an attribute has no name');
-    xattrs.push({ name, value: Buffer.from(input.sized(MAX_XATTR_VALUE, 'attribute')) });
-  }
-  return xattrs;
-}
-
-export function writeIdNames(out: ByteWriter, names: readonly WireName[]): void {
-  out.varint(names.length);
-  for (const { id, name } of names) {
-    out.varint(id);
-    out.sizedText(name ?? EMPTY);
-  }
-}
-
-export function readIdNames(input: ByteReader): WireName[] {
-  const count = input.count(MAX_ID_NAMES, 2, 'names of owners');
-  const names: WireName[] = [];
-  for (let i = 0; i < count; i++) {
-    const id = input.varint(MAX_ID, 'owner');
-    const name = input.sizedText(MAX_ID_NAME, 'name of an owner');
-    names.push({ id, name: name === '' ? undefined : name });
-  }
-  return names;
-}
-
-// ---------------------------------------------------------------------------------------------------------------------- encoding
-
-const encoder = new StatEncoder();
-
-/** Writes the body of a Folder item. @throws WireError 'limit' where it holds more names than one item may. */
+/** Writes the body of a Folder item. @throws WireError 'limit' where it holds more names or attributes than one item may. */
 export function writeFolder(out: ByteWriter, item: FolderItem, told: TimesTold, before: RelPath, base: StatBase): void {
   const fault = item.openErrno !== 0 || item.listErrno !== 0;
   if (item.openErrno !== 0) {
@@ -165,10 +82,14 @@ export function writeFolder(out: ByteWriter, item: FolderItem, told: TimesTold, 
   if (xattrs !== undefined) {
     out.varint(xattrs.size);
     at = new Indices();
+    let total = 0;
     for (const index of sortedKeys(xattrs)) {
+      const one = xattrs.get(index) ?? [];
       at.write(out, index + 1);
-      writeXattrs(out, xattrs.get(index) ?? []);
+      writeXattrs(out, one);
+      total += one.length;
     }
+    if (total > MAX_FOLDER_XATTRS) throw new WireError('limit', `${total} attributes do not go into one Folder item`);
   }
   if (hashes !== undefined) {
     out.varint(hashes.size);
@@ -320,7 +241,7 @@ function readNames(input: ByteReader): ByteString[] {
     if (shared === 15 && at < end) shared += bytes[at++] as number;
     if (more === 15 && at < end) more += bytes[at++] as number;
     if (more > end - at) throw truncated();
-    if (shared > length || more === 0 || shared + more > 255) throw new WireError('name', 'a name is empty, too long, or shares more than there is');
+    if (shared > length || more === 0 || shared + more > MAX_NAME_BYTES) throw new WireError('name', 'a name is empty, too long, or shares more than there is');
     // The first byte of its own decides the order: what is shared is shared whole.
     if (shared < length && (bytes[at] as number) <= (scratch[shared] as number)) throw new WireError('name', 'the names of a folder do not rise');
     length = shared + more;
@@ -403,7 +324,14 @@ function readXattrMap(input: ByteReader, count: number): Map<number, WireXattr[]
   const n = input.count(count + 1, 2, 'entries with attributes');
   const at = new Indices();
   const xattrs = new Map<number, WireXattr[]>();
-  for (let i = 0; i < n; i++) xattrs.set(at.read(input, count + 1) - 1, readXattrs(input));
+  let total = 0;
+  for (let i = 0; i < n; i++) {
+    const index = at.read(input, count + 1) - 1;
+    const one = readXattrs(input);
+    total += one.length;
+    if (total > MAX_FOLDER_XATTRS) throw new WireError('limit', `a Folder item holds more than ${MAX_FOLDER_XATTRS} attributes`);
+    xattrs.set(index, one);
+  }
   return xattrs;
 }
 

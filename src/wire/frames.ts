@@ -54,7 +54,7 @@ export function encodeFrame(type: FrameType, flags: number, channel: number, pay
 /** Why a frame cannot be so; undefined: it can. */
 function frameFault(type: number, flags: number, channel: number, length: number): WireError | undefined {
   if (!(type >= FrameType.Hello && type <= FrameType.Bye)) return new WireError('frame', `there is no frame of type ${type}`);
-  const compressible = type === FrameType.Control || type === FrameType.Requests || type === FrameType.Items;
+  const compressible = type === FrameType.Requests || type === FrameType.Items;
   if (flags !== COMPRESSION_NONE && !(compressible && (flags === COMPRESSION_BROTLI || flags === COMPRESSION_ZSTD))) {
     return new WireError('frame', `a frame of type ${type} cannot have the flags ${flags}`);
   }

@@ -7,11 +7,13 @@ import { MAX_BLOCK, MAX_FILE, MIN_BLOCK, type Stretch } from '../delta/index.js'
 import { WHOLE_HASH_BYTES } from '../hash/index.js';
 import { EMPTY, type RelPath } from '../tree/index.js';
 import { WireError } from './error.js';
-import { readFolder, readIdNames, readXattrs, writeFolder, writeIdNames, writeXattrs, type TimesTold } from './folder-item.js';
+import { readFolder, writeFolder, type TimesTold } from './folder-item.js';
 import { MAX_BODY, MAX_ERRNO, MAX_LINK_TEXT, MAX_LITERAL_ITEM, MAX_SMALL_FILE, MAX_STRETCHES, SIZE_END } from './limits.js';
 import type { AnswerItem, Item } from './messages.js';
+import { readIdNames, readXattrs, writeIdNames, writeXattrs } from './pieces.js';
 import { ByteReader, unzigzag } from './reader.js';
-import { readStatBlock, RecordMemory, sendable, StatBase, StatEncoder, wordsOf } from './stat-block.js';
+import { RecordMemory, sendable, wordsOf } from './records.js';
+import { readStatBlock, StatBase, StatEncoder } from './stat-block.js';
 import { ByteWriter, zigzag } from './writer.js';
 
 /** Kinds of items in a payload. */
@@ -31,6 +33,7 @@ export class ItemWriter {
   readonly #out = new ByteWriter();
   readonly #told: TimesTold;
   readonly #base = new StatBase();
+  readonly #saved = this.#base.last.slice(); // as it was before the item that is being written
   readonly #encoder = new StatEncoder();
   #path: RelPath = EMPTY;
   #copied = 0; // where the last copy ended in the basis
@@ -52,13 +55,13 @@ export class ItemWriter {
   write(item: Item): void {
     const out = this.#out;
     const start = out.at;
-    const saved = this.#base.last.slice();
+    this.#saved.set(this.#base.last);
     try {
       this.#write(item, out);
       if (out.at - start > MAX_BODY) throw new WireError('limit', `an item of ${out.at - start} bytes is longer than a frame`);
     } catch (error) {
       out.at = start;
-      this.#base.last.set(saved);
+      this.#base.last.set(this.#saved);
       throw error;
     }
     if (item.kind === 'folder') this.#path = item.path;

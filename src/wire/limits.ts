@@ -26,6 +26,8 @@ export const MAX_LINK_TEXT = 1 << 16;
 export const MAX_XATTR_NAME = 255;
 export const MAX_XATTR_VALUE = 1 << 20;
 export const MAX_XATTRS = 1 << 16;
+/** Most attributes of all entries of one Folder item. */
+export const MAX_FOLDER_XATTRS = 1 << 18;
 /** Longest name of a user or group, bytes, and most of them in one message. */
 export const MAX_ID_NAME = 1024;
 export const MAX_ID_NAMES = 1 << 16;

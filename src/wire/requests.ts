@@ -5,10 +5,10 @@
 import { MAX_BLOCKS, MAX_FILE } from '../delta/index.js';
 import { EMPTY, type RelPath } from '../tree/index.js';
 import { WireError } from './error.js';
-import { readName, readPath, writePath } from './folder-item.js';
 import { readBlockLength, readMessage, readStretches, writeStretches } from './items.js';
 import { MAX_BODY, MAX_ID, MAX_ID_NAMES, MAX_MOUNTS, MAX_ROUND, MAX_SMALL_FILE, SIZE_END } from './limits.js';
 import type { Request, RoundSums, SourceCall, SourcePlace } from './messages.js';
+import { readName, readPath, writePath } from './pieces.js';
 import { ByteReader } from './reader.js';
 import { ByteWriter } from './writer.js';
 

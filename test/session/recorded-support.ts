@@ -84,10 +84,10 @@ export function seal(file: string, { opening, sections }: { opening: Buffer; sec
 }
 
 /** Changes the head of a plan and seals it anew. */
-export function changeHead(file: string, change: (head: Record<string, never>) => void): void {
+export function changeHead(file: string, change: (head: Record<string, unknown>) => void): void {
   const taken = parts(file);
   const head = taken.sections[0] as Part;
-  const json = JSON.parse(head.payload.toString('utf8')) as Record<string, never>;
+  const json = JSON.parse(head.payload.toString('utf8')) as Record<string, unknown>;
   change(json);
   head.payload = Buffer.from(JSON.stringify(json));
   seal(file, taken);

@@ -1,5 +1,6 @@
 /** Peer: opening, keeping alive, limits and endings, over a pair of streams in one process. */
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import { PassThrough, Duplex } from 'node:stream';
 import { Peer } from '../../src/transport/index.js';
 import { COMPRESSION, encodeFrame, encodeHello, FrameType, hello, MAGIC } from '../../src/wire/index.js';
@@ -253,6 +254,51 @@ describe('a Peer', () => {
       if (!raw.stream.write(flood)) await new Promise((resolve) => { raw.stream.once('drain', resolve); });
     }
     assert.ok(client.peer.queued < 3 << 20, `${client.peer.queued} wait`);
+  });
+
+  const opening = Buffer.concat([Buffer.from('banner\n'), MAGIC, ...encodeFrame(FrameType.Hello, 0, 0, encodeHello(hello('agent', 'x', COMPRESSION)))]);
+  const stream = Buffer.concat([opening, ...Array.from({ length: 8 }, (_, i) => encodeFrame(FrameType.Items, 0, i + 1, Buffer.alloc(i * 37 + 1, i))).flat()]);
+
+  it('cut at any byte, it ends with an error and has delivered whole frames only, in order', async () => {
+    await fc.assert(fc.asyncProperty(fc.nat(stream.length), fc.integer({ min: 1, max: 200 }), async (cut, piece) => {
+      const [a, b] = pair();
+      const client = watched(a, 'client');
+      b.resume();
+      const started = client.peer.start().then(() => undefined, (error: TwintreeError) => error);
+      for (let at = 0; at < cut; at += piece) b.write(stream.subarray(at, Math.min(cut, at + piece)));
+      b.end();
+      const error = (await started) ?? (await client.ended);
+      assert.ok(error !== undefined && ['CONNECT', 'NOT_TWINTREE', 'CONNECTION_LOST'].includes(error.code), error?.code);
+      assert.deepEqual(client.frames.map((frame) => frame.payload.length), client.frames.map((_, i) => i * 37 + 1));
+      if (cut < opening.length) assert.equal(client.frames.length, 0);
+      if (cut === stream.length) assert.equal(client.frames.length, 8);
+      assert.equal(client.ends.length, error.code === 'CONNECTION_LOST' ? 1 : 0);
+    }), { numRuns: 60 });
+  });
+
+  it('with any bit turned over, it never delivers a frame that was not sent', async () => {
+    await fc.assert(fc.asyncProperty(fc.integer({ min: 15, max: stream.length - 1 }), fc.nat(7), async (at, bit) => {
+      const [a, b] = pair();
+      const client = watched(a, 'client');
+      b.resume();
+      const started = client.peer.start().then(() => undefined, (error: TwintreeError) => error);
+      const bad = Buffer.from(stream);
+      bad[at] = (bad[at] ?? 0) ^ (1 << bit);
+      b.end(bad);
+      const error = (await started) ?? (await client.ended);
+      assert.ok(error !== undefined && ['WIRE', 'CONNECT', 'CONNECTION_LOST', 'NOT_TWINTREE'].includes(error.code), error?.code);
+      assert.ok(client.frames.every((frame, i) => frame.payload.equals(Buffer.alloc(i * 37 + 1, i))));
+      assert.ok(client.frames.length < 8);
+    }), { numRuns: 100 });
+  });
+
+  it('a close does not wait for ever for a side that takes nothing', async () => {
+    const { client, agent } = await standing({ client: { timeoutMs: 0 } });
+    client.peer.setTimeout(60);
+    agent.peer.pause();
+    for (let i = 0; i < 20; i++) client.peer.send(FrameType.Items, 1, Buffer.alloc(1 << 18));
+    await client.peer.close();
+    assert.ok(agent.frames.length < 20);
   });
 
   it('after its end nothing is sent and nothing delivered', async () => {

@@ -233,6 +233,24 @@ describe('TLS', () => {
     await enter(spec);
   });
 
+  it('a flooder of one address leaves room: only so many that did not say who they are', async () => {
+    const at = await door({ maxStrangers: 3, nameOf: () => 'anyone' });
+    const own = identity(at.folder, 'me');
+    for (let i = 0; i < 5; i++) await enter({ ...at.spec, identity: own.path }); // known ones do not count
+    const flood = Array.from({ length: 6 }, () => connectRaw(at.listener.port, '127.0.0.1'));
+    afterwards(() => { for (const socket of flood) socket.destroy(); });
+    for (const socket of flood) {
+      socket.on('error', () => undefined);
+      socket.resume();
+    }
+    await Promise.all(flood.slice(3).map((socket) => new Promise((resolve) => { socket.once('close', resolve); })));
+    assert.deepEqual(at.refused, Array.from({ length: 3 }, () => 'more than 3 connections that did not say who they are'));
+    assert.equal(at.listener.connections, 8);
+    for (const socket of flood) socket.destroy();
+    while (at.listener.connections > 5) await new Promise((resolve) => { setImmediate(resolve); });
+    await enter({ ...at.spec, identity: own.path });
+  });
+
   it('what is no twintree is refused inside TLS too', async () => {
     const at = await door({ nameOf: () => 'anyone' });
     const socket = connectTlsRaw({ host: '127.0.0.1', port: at.listener.port, rejectUnauthorized: false });

@@ -172,6 +172,22 @@ describe('wire/items: what is refused', () => {
     refused('name', withLinks(1, 0, 1, 0)); // NUL in a symlink's text
   });
 
+  it('more extended attributes than an item may hold, however small they are', () => {
+    const names = Array.from({ length: 5 }, (_, i) => `f${i}`);
+    const many = Array.from({ length: 60_000 }, () => ({ name: 'a' as ByteString, value: Buffer.alloc(0) }));
+    const holding = (entries: number): FolderItem => plainFolder(names, { xattrs: new Map(Array.from({ length: entries }, (_, i) => [i, many])) });
+    const four = encode([holding(4)]);
+    assert.equal(decode(four).length, 1);
+    assert.throws(() => encode([holding(5)]), WireError);
+    // The same with one list more: its bytes are put behind the last one, and the counts before it follow.
+    const list = Buffer.concat([Buffer.from([0, 0xe0, 0xd4, 0x03]), Buffer.from('\x01a\0'.repeat(60_000), 'latin1')]);
+    const body = four.subarray(4);
+    const at = body.indexOf(Buffer.from([0, 4, 1])); // no symlinks; 4 entries; the first of them
+    const changed = Buffer.concat([body.subarray(0, at), Buffer.from([0, 5]), body.subarray(at + 2), list]);
+    const head = Buffer.from([1, (changed.length & 127) | 128, ((changed.length >> 7) & 127) | 128, changed.length >> 14]);
+    refused('limit', Buffer.concat([head, changed]));
+  });
+
   it('attributes out of their ranges', () => {
     const row = (...block: number[]): Buffer => folderOf(0, [1, 1, 97, ...block, 0]);
     refused('range', row(4, 0x12, 2)); // a mode without a type

@@ -55,12 +55,15 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   });
   log(`listening on ${listener.address.includes(':') ? `[${listener.address}]` : listener.address}:${listener.port}`);
 
-  const reload = (): void => {
-    void options.load().then((config) => {
-      take(config);
+  const again = async (): Promise<void> => {
+    try {
+      take(await options.load());
       log('the configuration was read again');
-    }).catch((error: unknown) => { log(`the configuration stays as it was: ${error instanceof Error ? error.message : String(error)}`); });
+    } catch (error) {
+      log(`the configuration stays as it was: ${error instanceof Error ? error.message : String(error)}`);
+    }
   };
+  const reload = (): void => { void again(); };
   process.on('SIGHUP', reload);
   const signal = await Promise.race(['SIGTERM', 'SIGINT'].map(async (name) => {
     await once(process, name);
@@ -96,7 +99,7 @@ class Session {
       this.child = child;
       if (this.ending) child.close();
       join(this.connection.stream, child.stream);
-      void this.connection.ended.then(() => { linger(child); });
+      void this.connection.ended.finally(() => { linger(child); });
       const end = await child.ended;
       linger(this.connection);
       await this.connection.ended;
@@ -126,7 +129,7 @@ class Session {
 function join(a: Duplex, b: Duplex): void {
   for (const [from, to] of [[a, b], [b, a]] as const) {
     from.pipe(to);
-    finished(from, { writable: false }, (error) => { if (error != null) to.destroy(); });
+    finished(from, { writable: false }, (error) => { if (error !== undefined && error !== null) to.destroy(); });
   }
 }
 
@@ -134,7 +137,7 @@ function join(a: Duplex, b: Duplex): void {
 function linger(connection: Connection): void {
   const timer = setTimeout(() => { connection.close(); }, LINGER_MS);
   timer.unref();
-  void connection.ended.then(() => { clearTimeout(timer); });
+  void connection.ended.finally(() => { clearTimeout(timer); });
 }
 
 /** `[HOST:]PORT`; IPv6 addresses in brackets. @throws CommandError USAGE. */

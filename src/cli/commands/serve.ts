@@ -79,14 +79,13 @@ async function child(file: string, options: ReadonlyMap<string, ByteString>): Pr
   if (who === undefined) throw usageError('serve --stdio --config needs --peer', 'The daemon says it to those it starts.');
   const { becomeUser, limitsOf, rootFor, takePlace } = await import('../../session/remote/index.js');
   const config = await loadExports(file);
-  const log = (text: string): void => { process.stderr.write(text.endsWith('\n') ? text : `${text}\n`); };
   return runAgent((name) => {
     const root = rootFor(config, name, typed(who));
-    log(`root ${root.name}`);
+    process.stderr.write(`root ${root.name}\n`);
     if (root.connections !== undefined) takePlace(`${file}\0${root.name}`, root.connections);
     if (root.user !== undefined) becomeUser(root.user, root.group);
     return limitsOf(root);
-  }, { handshakeTimeoutMs: config.handshakeTimeoutMs }, (text) => { log(logLine(text)); });
+  }, { handshakeTimeoutMs: config.handshakeTimeoutMs }, (text) => { process.stderr.write(`${logLine(text)}\n`); });
 }
 
 async function loadExports(file: string): Promise<Exports> {

@@ -29,16 +29,16 @@ export function endLines(outcome: Outcome): ByteString[] {
   if (outcome.deletionsSkipped > 0) lines.push(`Deletions stopped due to --max-delete limit (${outcome.deletionsSkipped} skipped)`);
   if (outcome.exitCode !== EXIT.ok) {
     const kind = outcome.exitCode === EXIT.vanished ? 'warning' : 'error';
-    lines.push(`twintree ${kind}: ${exitText(outcome.exitCode)} (code ${outcome.exitCode})`);
+    lines.push(`twintree ${kind}: ${exitText(outcome)} (code ${outcome.exitCode})`);
   }
   return lines as ByteString[];
 }
 
-function exitText(code: number): string {
+function exitText({ exitCode: code, problems }: Outcome): string {
   switch (code) {
     case EXIT.signal: return 'received SIGINT, SIGTERM, or SIGHUP';
     case EXIT.partial: return 'some files/attrs were not transferred (see previous errors)';
-    case EXIT.vanished: return 'some files vanished before they could be transferred';
+    case EXIT.vanished: return problems.some((problem) => problem.code === 'drifted') ? 'some paths have drifted from the plan and were left alone' : 'some files vanished before they could be transferred';
     case EXIT.maxDelete: return 'the --max-delete limit stopped deletions';
     case EXIT.timeout: return 'stopped at the requested time';
     default: return EXIT_TEXT[code] ?? 'the run did not succeed';

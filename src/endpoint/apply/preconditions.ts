@@ -17,6 +17,8 @@ import { Errno } from '../../fs/index.js';
 import type { ApplyContext, FolderContext } from './context.js';
 import { report } from './report.js';
 
+/** Milliseconds by which a file system's clock may be behind: it ticks with the kernel's timer. */
+const CLOCK_STEP = 20;
 const NOW = 0;
 const OTHER = 1;
 const OWN = SetBits.Mode | SetBits.Uid | SetBits.Gid;
@@ -45,7 +47,7 @@ export class Preconditions {
       const error = ctx.posix.stat(folder.fd, op.name, this.table, NOW);
       if (error < 0 && error !== -Errno.ENOENT) return this.drifted(ctx, folder, op, 'target', 'cannot be looked at any more', error);
       const stands = error === 0;
-      if (!(op.expected.mode === 0 ? !stands : stands && this.isExpected(ctx, op))) {
+      if (!(op.expected.mode === 0 ? !stands : stands && this.isExpected(ctx, op) && !(this.inDoubt() && this.isDone(ctx, folder, op, true)))) {
         if (op.reason === Reason.Incomplete && op.kind === OpKind.Delete) return false; // what a killed run left: nobody misses it
         if (this.isDone(ctx, folder, op, stands)) return this.skip(ctx);
         return this.drifted(ctx, folder, op, 'target', op.expected.mode === 0 ? 'something stands there that was not there when the plan was made' : stands ? 'has changed since the plan was made' : 'is gone since the plan was made');
@@ -118,9 +120,18 @@ export class Preconditions {
 
   // ---------------------------------------------------------------- the target
 
-  /** Whether record NOW was changed since the run began: by the run itself, as far as that can be known. */
+  /** Whether record NOW may have been changed since the run began: by the run itself, as far as that can be known. */
   private changedSince(): boolean {
-    return this.table.ctimeSec(NOW) * 1000 + this.table.ctimeNsec(NOW) / 1e6 >= this.startedMs;
+    return this.changedMs() >= this.startedMs - CLOCK_STEP;
+  }
+
+  /** An inode of several names that was changed when the run began: by this run, or by one just before. */
+  private inDoubt(): boolean {
+    return this.table.nlink(NOW) > 1 && this.changedSince() && this.changedMs() < this.startedMs;
+  }
+
+  private changedMs(): number {
+    return this.table.ctimeSec(NOW) * 1000 + this.table.ctimeNsec(NOW) / 1e6;
   }
 
   private isInode(op: Operation): boolean {

@@ -3,8 +3,8 @@
  * must happen in order (folders, links, deletions) and each worker has one for content.
  */
 import { FolderCache, type Posix } from '../../fs/index.js';
-import { emptyOperation, OpKind, OperationReader, Reason } from '../../plan/index.js';
-import { TwintreeError, type Problem } from '../../tree/index.js';
+import { emptyOperation, OpKind, OperationReader, Reason, SetBits } from '../../plan/index.js';
+import { EMPTY, TwintreeError, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
 import { idMapper } from '../ids.js';
 import { xattrPolicy } from '../xattrs.js';
 import { announce, closeContext, execute, newCounters, Preconditions, removeSource, type ApplyContext, type FolderContext } from '../apply/index.js';
@@ -55,14 +55,41 @@ export class ApplyRunner {
       const reader = new OperationReader(part.bytes);
       const folder = this.folderOf(part, -1);
       while (!reader.done && !this.context.aborted()) {
-        if (reader.peekKind() !== OpKind.File) {
+        const kind = reader.peekKind();
+        if (kind === OpKind.Folder || kind === OpKind.Note || kind === OpKind.Delete) {
           reader.skip();
           continue;
         }
         reader.next(op);
-        announce(this.context, folder, op);
+        if (op.kind === OpKind.File) announce(this.context, folder, op);
+        else this.announceAttributes(part.path, op.name);
       }
     }
+  }
+
+  /**
+   * Asks for the attributes of the folders in a chunk of the plan, ahead of their turn. Whoever makes the folders calls it once for
+   * each chunk; nothing happens where the source is local.
+   */
+  announceFolders(chunk: Uint8Array): void {
+    if (this.context.source.remote === undefined) return;
+    const { op } = this;
+    for (const reader = new OperationReader(chunk); !reader.done;) {
+      if (reader.peekKind() !== OpKind.Folder) {
+        reader.skip();
+        continue;
+      }
+      reader.next(op);
+      this.announceAttributes(op.name, EMPTY);
+    }
+  }
+
+  /** `op` says whether any are set. */
+  private announceAttributes(folder: RelPath, name: ByteString): void {
+    const { op, context } = this;
+    if ((op.set & (SetBits.Xattr | SetBits.Acl)) === 0) return;
+    const source = name === '' || context.sourceName === undefined ? name : context.sourceName(op.layer, folder, name);
+    context.source.remote?.prepareXattrs(op.layer, folder, source);
   }
 
   /** Carries out a batch. What an abort leaves undone is among the failed. @throws TwintreeError where the connection to the source is lost */

@@ -20,10 +20,13 @@ const DELIVERED = 0;
 /** Word that is not 0 once the session was aborted. */
 const ABORTED = 1;
 
-/** Bytes of payload that the peer may send before it needs credit; both ends begin with it. */
-export const WINDOW = 4 << 20;
-/** Consumed bytes after which credit is granted. */
-const GRANT = WINDOW / 8;
+/** Bytes that the peer may send ahead of the reader, at first and at most. What is on its way delays every question on a slow link. */
+export const WINDOW = 2 << 20;
+const MOST_WINDOW = 32 << 20;
+/** Share of the window after whose consumption credit is granted. */
+const GRANT = 1 / 8;
+/** A window that a reader who mostly waits has consumed within this time, ms, is too small for the link. */
+const SHORT = 500;
 
 /** Why a connection ended, as plain data. */
 export interface Loss { readonly code: ErrorCode; readonly message: string; readonly advice?: string }
@@ -64,7 +67,11 @@ function wake(state: SharedArrayBuffer): void {
 /** The reader's side. */
 export class SyncChannel {
   private readonly words: Int32Array;
-  private consumed = 0;
+  private window = WINDOW;
+  private consumed = 0; // since credit was granted
+  private inWindow = 0; // since the window was judged
+  private judged = performance.now();
+  private waited = 0; // ms
   private lost: Loss | undefined;
 
   constructor(private readonly end: ChannelEnd) {
@@ -96,7 +103,9 @@ export class SyncChannel {
       if (Atomics.load(this.words, ABORTED) !== 0) throw new TwintreeError('ABORTED', 'the session was aborted while it waited for the other host');
       const got = receiveMessageOnPort(this.end.port);
       if (got === undefined) {
+        const since = performance.now();
         Atomics.wait(this.words, DELIVERED, seen);
+        this.waited += performance.now() - since;
         continue;
       }
       const message = got.message as ToReader;
@@ -112,10 +121,25 @@ export class SyncChannel {
 
   private credit(bytes: number): void {
     this.consumed += bytes;
-    if (this.consumed < GRANT) return;
+    this.inWindow += bytes;
+    if (this.inWindow >= this.window) this.judge();
+    if (this.consumed < this.window * GRANT) return;
     const message: FromReader = { credit: this.consumed };
-    this.end.port.postMessage(message);
+    this.end.port.postMessage(message, []);
     this.consumed = 0;
+  }
+
+  /** Doubles the window where the link is fast and the reader waits for it all the same: then it is the round trip that is long. */
+  private judge(): void {
+    const now = performance.now();
+    const elapsed = now - this.judged;
+    if (elapsed < SHORT && this.waited > elapsed / 2 && this.window < MOST_WINDOW) {
+      this.consumed += this.window;
+      this.window *= 2;
+    }
+    this.inWindow = 0;
+    this.waited = 0;
+    this.judged = now;
   }
 }
 

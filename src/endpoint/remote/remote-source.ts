@@ -8,16 +8,18 @@
  */
 import { Errno, type NameList, type OpenFlags } from '../../fs/index.js';
 import { isName, joinPath, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, type ByteString, type RelPath, type StatTable } from '../../tree/index.js';
-import { MAX_SMALL_FILE, type AnswerItem, type RoundSums, type SourceCall, type SourcePlace, type WireXattr } from '../../wire/index.js';
+import { MAX_SMALL_FILE, type AnswerItem, type RoundSums, type SourceCall, type SourcePlace } from '../../wire/index.js';
 import type { ContentRequest, ContentToken, RemoteContent, SourceFs } from '../source/index.js';
+import { holds, placeIn, put, recordOf, taken } from './answers.js';
 import { SyncChannel, type ChannelEnd } from './channel.js';
 import { FileContent } from './file-content.js';
-import { broken, RECORD, type StoredFolder } from './folder-store.js';
+import type { StoredFolder } from './folder-store.js';
 import { Folders } from './folders.js';
 import { DirHandle, FileHandle, Handles, MemoryHandle } from './handles.js';
 import { Questions } from './questions.js';
 import { SourceStream } from './stream.js';
 import { ToldNames } from './told-names.js';
+import { namesOf, RemoteXattrs, valueOf, type Xattrs } from './xattrs.js';
 
 /** What a source must know beside its channels. Plain data. */
 export interface RemoteSetup {
@@ -42,14 +44,14 @@ export class RemoteSource implements SourceFs, RemoteContent {
   private readonly content: FileContent;
   private readonly handles: Handles;
   private walking = false;
-  /** The last entry whose attributes were asked for by themselves. */
-  private lastXattrs: { key: string; answer: AnswerItem } | undefined;
+  private readonly attributes: RemoteXattrs;
 
   constructor(stream: ChannelEnd, questions: ChannelEnd, private readonly setup: RemoteSetup) {
     this.seed = setup.seed;
     this.channels = [new SyncChannel(stream), new SyncChannel(questions)];
     this.stream = new SourceStream(this.channels[0], this.told);
     this.questions = new Questions(this.channels[1], this.told);
+    this.attributes = new RemoteXattrs(this.questions);
     this.folders = new Folders(this.stream, this.questions);
     this.content = new FileContent(this.stream, this.questions);
     this.handles = new Handles(setup.mounts);
@@ -73,7 +75,7 @@ export class RemoteSource implements SourceFs, RemoteContent {
     this.walking = false;
     this.folders.end();
     this.handles.forgetFolders();
-    this.lastXattrs = undefined;
+    this.attributes.forget();
   }
 
   /** Nobody asks any more. The link stays. */
@@ -202,7 +204,7 @@ export class RemoteSource implements SourceFs, RemoteContent {
       const record = handle.record ?? this.known(handle)?.self;
       if (record !== undefined) return put(record, table, i);
     }
-    return this.ask(placeIn(handle, EMPTY_NAME), false, table, i);
+    return this.ask(placeIn(handle), false, table, i);
   }
 
   statMany(at: number, names: readonly ByteString[], from: number, to: number, table: StatTable, errors: Int32Array): void {
@@ -270,16 +272,16 @@ export class RemoteSource implements SourceFs, RemoteContent {
   }
 
   /** @param fresh a listing begins to look at an entry: what is remembered of it from earlier does not count */
-  private xattrsAt(at: number, name: ByteString, fresh: boolean): readonly WireXattr[] | number {
+  private xattrsAt(at: number, name: ByteString, fresh: boolean): Xattrs {
     const dir = this.handles.dir(at);
     if (dir === undefined) return -Errno.EBADF;
     const folder = this.setup.attributes ? this.known(dir) : undefined;
     const k = folder === undefined ? -1 : folder.find(name);
     if (folder !== undefined && k >= 0) return folder.xattrs(k);
-    return this.askXattrs(placeIn(dir, name), fresh);
+    return this.attributes.of(placeIn(dir, name), fresh);
   }
 
-  private xattrsOf(fd: number, fresh: boolean): readonly WireXattr[] | number {
+  private xattrsOf(fd: number, fresh: boolean): Xattrs {
     const handle = this.handles.get(fd);
     if (handle === undefined) return -Errno.EBADF;
     if (handle.kind === 'dir') {
@@ -288,16 +290,10 @@ export class RemoteSource implements SourceFs, RemoteContent {
         const folder = this.known(handle);
         if (folder !== undefined) return folder.xattrs(-1);
       }
-      return this.askXattrs(placeIn(handle, EMPTY_NAME), fresh);
+      return this.attributes.of(placeIn(handle), fresh);
     }
-    if (handle.kind === 'file' && handle.attributes !== undefined) return attributesOf(this.questions.wait(handle.attributes));
-    return this.askXattrs(handle.place, fresh);
-  }
-
-  private askXattrs(place: SourcePlace, fresh: boolean): readonly WireXattr[] | number {
-    const key = `${place.mount}/${place.folder}/${place.name}`;
-    if (fresh || this.lastXattrs?.key !== key) this.lastXattrs = { key, answer: this.call({ op: 'xattrs', place }) };
-    return attributesOf(this.lastXattrs.answer);
+    if (handle.kind === 'file' && handle.attributes !== undefined) return this.attributes.answered(handle.attributes);
+    return this.attributes.of(handle.place, fresh);
   }
 
   // ---------------------------------------------------------------- files
@@ -405,7 +401,11 @@ export class RemoteSource implements SourceFs, RemoteContent {
   request(request: ContentRequest): void {
     const wanted = this.stream.request(request);
     const { layer, folder, name, follow } = request;
-    if (this.setup.attributes && !follow) wanted.attributes = this.questions.post({ kind: 'call', call: { op: 'xattrs', place: { mount: layer, folder, name } } });
+    if (this.setup.attributes && !follow) wanted.attributes = this.attributes.post({ mount: layer, folder, name });
+  }
+
+  prepareXattrs(layer: number, folder: RelPath, name: ByteString): void {
+    if (this.setup.attributes) this.attributes.prepare({ mount: layer, folder, name });
   }
 
   /** Sends what was requested; else it goes with the next call that waits. */
@@ -442,60 +442,12 @@ export class RemoteSource implements SourceFs, RemoteContent {
   // ---------------------------------------------------------------- names of ids
 
   nameOfUid(uid: number): ByteString | undefined {
-    if (!this.told.users.has(uid)) this.askNames([uid], []);
+    if (!this.told.users.has(uid)) this.told.takeAnswer(this.call({ op: 'names', uids: [uid], gids: [] }));
     return this.told.users.get(uid);
   }
 
   nameOfGid(gid: number): ByteString | undefined {
-    if (!this.told.groups.has(gid)) this.askNames([], [gid]);
+    if (!this.told.groups.has(gid)) this.told.takeAnswer(this.call({ op: 'names', uids: [], gids: [gid] }));
     return this.told.groups.get(gid);
   }
-
-  private askNames(uids: number[], gids: number[]): void {
-    const { users, groups } = this.call({ op: 'names', uids, gids });
-    this.told.take(users, groups);
-  }
-}
-
-const EMPTY_NAME = '' as ByteString;
-
-function placeIn(dir: DirHandle, name: ByteString): SourcePlace {
-  return { mount: dir.mount, folder: dir.path, name };
-}
-
-/** Whether names [from, to) stand in the folder one after the other. */
-function holds(folder: StoredFolder, names: readonly ByteString[], from: number, to: number): boolean {
-  if (from >= to) return false;
-  const k = folder.find(names[from] as ByteString);
-  if (k < 0) return false;
-  for (let i = from + 1; i < to; i++) if (folder.names[k + i - from] !== names[i]) return false;
-  return true;
-}
-
-function put(record: Buffer, table: StatTable, i: number): number {
-  record.copy(table.bytes, i * RECORD, 0, RECORD);
-  return 0;
-}
-
-function recordOf(answer: AnswerItem): Buffer {
-  if (answer.stat === undefined) throw broken('an answer without attributes');
-  return answer.stat;
-}
-
-/** The record of an answer into `table`; 0 or a negated errno. */
-function taken(answer: AnswerItem, table: StatTable, i: number): number {
-  return answer.result < 0 ? answer.result : put(recordOf(answer), table, i);
-}
-
-function attributesOf(answer: AnswerItem): readonly WireXattr[] | number {
-  return answer.result < 0 ? answer.result : (answer.xattrs ?? []);
-}
-
-function namesOf(xattrs: readonly WireXattr[] | number): ByteString[] | number {
-  return typeof xattrs === 'number' ? xattrs : xattrs.map(({ name }) => name);
-}
-
-function valueOf(xattrs: readonly WireXattr[] | number, attribute: ByteString): Buffer | number {
-  if (typeof xattrs === 'number') return xattrs;
-  return xattrs.find(({ name }) => name === attribute)?.value ?? -Errno.ENODATA;
 }

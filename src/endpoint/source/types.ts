@@ -52,6 +52,11 @@ export interface RemoteContent {
    * order, and one that is passed over (its file failed otherwise) is drained.
    */
   request(request: ContentRequest): void;
+  /**
+   * Asks for the extended attributes of an entry ahead of their use by list or get (name '': the folder itself); where a session
+   * looks at none, nothing is asked.
+   */
+  prepareXattrs(layer: number, folder: RelPath, name: ByteString): void;
   /** Next token of a handle that `open` returned for a file. After `end` it is an error to ask on. Throws TwintreeError where the connection is lost. */
   token(fd: number): ContentToken;
   /** Sums that a `refine` token asked for. */

@@ -245,6 +245,7 @@ class Part {
   private readonly records: Buffer[] = [];
   private readonly errors: number[] = [];
   private failed = false;
+  private end = -1; // record behind the last one
 
   constructor(readonly first: Partial<FolderItem> | undefined) {
     this.cost = first === undefined ? 0 : sizeOf(first);
@@ -253,15 +254,23 @@ class Part {
 
   add(name: ByteString, table: StatTable, r: number, errno: number, cost: number): void {
     this.names.push(name);
-    this.records.push(errno === 0 ? table.bytes.subarray(r * RECORD, (r + 1) * RECORD) : NO_RECORD);
+    const bytes = table.bytes.subarray(r * RECORD, (r + 1) * RECORD);
+    if (errno !== 0) {
+      bytes.fill(0);
+      this.failed = true;
+    }
+    // Mostly all entries of a window are told: then their records are one piece of the table.
+    const last = this.records.at(-1);
+    if (last !== undefined && this.end === r) this.records[this.records.length - 1] = table.bytes.subarray(r * RECORD - last.length, (r + 1) * RECORD);
+    else this.records.push(bytes);
+    this.end = r + 1;
     this.errors.push(errno);
-    if (errno !== 0) this.failed = true;
     this.cost += cost;
   }
 
   content(more: boolean): Partial<FolderItem> {
     return {
-      ...this.first, more, names: this.names, stats: Buffer.concat(this.records), links: this.links,
+      ...this.first, more, names: this.names, stats: this.records.length === 1 ? (this.records[0] as Buffer) : Buffer.concat(this.records), links: this.links,
       errors: this.failed ? Int32Array.from(this.errors) : undefined,
       followed: this.followed.size > 0 ? this.followed : undefined,
       xattrs: this.xattrs.size > 0 ? this.xattrs : undefined,
@@ -269,8 +278,6 @@ class Part {
     };
   }
 }
-
-const NO_RECORD = Buffer.alloc(RECORD);
 
 function sizeOf(first: Partial<FolderItem>): number {
   let size = RECORD;

@@ -62,7 +62,7 @@ export function decodeHead(bytes: Buffer): PlanHead {
     options: readOptions(head.take('options')),
     given: { sources: given.byteStrings('sources'), target: given.bytes('target') },
     sources: head.byteStrings('sources'),
-    mounts: head.objects('mounts', MAX_ROOTS).map((mount) => ({ ...readRoot(mount), followed: ended(mount, mount.relPaths('followed')) })),
+    mounts: head.objects('mounts', MAX_ROOTS).map(readMount),
     target: {
       path: target.absolutePath('path'),
       identity: target.has('identity') ? readIdentity(target) : undefined,
@@ -101,6 +101,11 @@ function readOptions(value: unknown): SessionOptions {
 
 function readRoot(fields: Fields): SealedRoot {
   return { path: fields.absolutePath('path'), identity: readIdentity(fields) };
+}
+
+function readMount(fields: Fields): PlanHead['mounts'][number] {
+  const { path, identity } = readRoot(fields);
+  return ended(fields, { path, identity, followed: fields.relPaths('followed') });
 }
 
 function readIdentity(fields: Fields): string {

@@ -103,22 +103,22 @@ function readPeer(of: Reader, peer: string): string {
   return fingerprint;
 }
 
-/** @throws what `wrong` makes, for a name that cannot be refused. */
-export function checkRefusable(option: string, wrong: (what: string) => Error): void {
-  if (!REFUSABLE.includes(option)) throw wrong(`${JSON.stringify(option)} is no option that can be refused; these can: ${REFUSABLE.join(', ')}`);
+/** @throws what `refusal` makes, for a name that cannot be refused. */
+export function checkRefusable(option: string, refusal: (what: string) => Error): void {
+  if (!REFUSABLE.includes(option)) throw refusal(`${JSON.stringify(option)} is no option that can be refused; these can: ${REFUSABLE.join(', ')}`);
 }
 
 /** One rule that hides names from everybody. It stands alone: it reads no files, and means both sides. */
-function hidingRules(text: ByteString, where: string, wrong: (what: string) => Error): FilterRule[] {
+function hidingRules(text: ByteString, where: string, refusal: (what: string) => Error): FilterRule[] {
   let rules: FilterRule[];
   try {
     rules = parseFilterRule(text, { source: where, line: 0 }, () => undefined);
   } catch (error) {
-    throw wrong(`${JSON.stringify(displayName(text))}: ${error instanceof Error ? error.message : String(error)}`);
+    throw refusal(`${JSON.stringify(displayName(text))}: ${error instanceof Error ? error.message : String(error)}`);
   }
   const [rule] = rules;
   if (rule === undefined || rules.length > 1 || rule.kind !== 'pattern' || rule.sides !== 'default' || rule.xattr) {
-    throw wrong(`${JSON.stringify(displayName(text))} is no plain rule: "- PATTERN" hides names, "+ PATTERN" spares them`);
+    throw refusal(`${JSON.stringify(displayName(text))} is no plain rule: "- PATTERN" hides names, "+ PATTERN" spares them`);
   }
   return [rule];
 }

@@ -61,7 +61,7 @@ describe('content from another host', () => {
         assert.ok(got.equals(bytes), `f${k}`);
         assert.deepEqual([end.errno, end.size, end.hash.toString('hex')], [0, bytes.length, hashOf(bytes).toString('hex')]);
       }
-      assert.equal(source.flistXattrs(fd) instanceof Array, true);
+      assert.ok(Array.isArray(source.flistXattrs(fd)));
       source.close(fd);
     });
     assert.equal(source.openHandles, 0);

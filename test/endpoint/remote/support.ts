@@ -46,7 +46,7 @@ export function told(table: StatTable, i: number): string {
   ].join(' ');
 }
 
-function attributes(names: ByteString[] | number, value: (attribute: ByteString) => Buffer | number): string {
+function listed(names: ByteString[] | number, value: (attribute: ByteString) => Buffer | number): string {
   if (typeof names === 'number' || names.length === 0) return '';
   return names.slice().sort().map((n) => `${n}=${String(value(n))}`).join(',');
 }
@@ -63,7 +63,7 @@ export interface Crawl {
 export function describe(tree: TreeReader, root: number, how: Crawl = {}, path: RelPath = name(''), lines: string[] = []): string[] {
   const list: NameList = { names: [], types: [] };
   const errno = tree.list(root, list);
-  lines.push(`${path} fstat ${String(tree.fstat(root, stat, 0))} ${told(stat, 0)} list ${errno} ${attributes(tree.flistXattrs(root), (a) => tree.fgetXattr(root, a))}`);
+  lines.push(`${path} fstat ${String(tree.fstat(root, stat, 0))} ${told(stat, 0)} list ${errno} ${listed(tree.flistXattrs(root), (a) => tree.fgetXattr(root, a))}`);
   if (errno < 0) return lines;
   const order = list.names.map((n, k) => ({ n, type: list.types[k] })).sort((a, b) => (a.n < b.n ? -1 : 1));
   const names = order.map(({ n }) => n);
@@ -76,7 +76,7 @@ export function describe(tree: TreeReader, root: number, how: Crawl = {}, path: 
     const single = tree.stat(root, n, stat, 0);
     const mode = table.mode(k) & S_IFMT;
     lines.push(`${at} ${type} ${errors[k]} ${told(table, k)}`, `  ${single} ${told(stat, 0)}`);
-    lines.push(`  link ${String(tree.readlink(root, n))}`, `  xattrs ${attributes(tree.listXattrs(root, n), (a) => tree.getXattr(root, n, a))}`);
+    lines.push(`  link ${String(tree.readlink(root, n))}`, `  xattrs ${listed(tree.listXattrs(root, n), (a) => tree.getXattr(root, n, a))}`);
     if (mode === S_IFDIR) folders.push(n);
     else lines.push(`  as folder ${tree.openDir(root, n)}`);
     if (how.contents === true && mode === S_IFREG) lines.push(`  content ${contentOf(tree, root, n)}`);

@@ -6,9 +6,9 @@ import { compareWalk } from '../../../src/endpoint/supply/index.js';
 import { loadPosix } from '../../../src/fs/index.js';
 import type { ByteString } from '../../../src/tree/index.js';
 import { Dice, dir, file, makeTree, randomTree, symlink, useTempFolder, type Tree } from '../../support/index.js';
-import { bytes, folded, setupFor, statOf, TestSession } from './support.js';
+import { bytes, folded, hashOf, setupFor, statOf, TestSession } from './support.js';
 
-const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 25);
+const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 15);
 
 /** The folders of `root` that a session on this host lists, in its order. */
 async function listedLocally(root: string, args: readonly string[], sources: readonly string[], target: string): Promise<string[]> {
@@ -45,7 +45,7 @@ describe('the walk ahead of a session', () => {
 
   it('orders folders as a walk does: what is in a folder before its later neighbours', () => {
     const order = ['', 'a', 'a/b', 'a/b/c', 'a.x', 'a.x/y', 'b'] as ByteString[];
-    assert.deepEqual([...order].reverse().sort(compareWalk), order);
+    assert.deepEqual(order.toReversed().sort(compareWalk), order);
   });
 
   for (let run = 0; run < RUNS; run++) {
@@ -61,7 +61,8 @@ describe('the walk ahead of a session', () => {
       }
       const args = ['-a', ...pickArgs(dice)];
       const local = await listedLocally(root, args, sources, temp.at('target'));
-      assert.deepEqual(await toldAhead(args, sources), local, args.join(' '));
+      const told = (await toldAhead(args, sources)).map((path) => fs.realpathSync(Buffer.from(path, 'latin1'), 'latin1')); // a handle tells where a link led
+      assert.deepEqual(told, local, args.join(' '));
     });
   }
 
@@ -143,15 +144,15 @@ describe('the walk ahead of a session', () => {
   });
 
   it('cuts a large folder into items of a bounded size', async () => {
-    const tree: Tree = {};
-    for (let i = 0; i < 5000; i++) tree[`${'n'.repeat(100)}${i}`] = '';
-    makeTree(temp.at('s'), tree);
+    const names = Array.from({ length: 3000 }, (_, i) => `${'n'.repeat(150)}${i}`);
+    fs.mkdirSync(temp.at('s'));
+    for (const name of names) fs.writeFileSync(temp.at('s', name), '');
     const session = new TestSession(setupFor(['-a'], [`${temp.at('s')}/`]));
     try {
       const items = await session.walk();
       assert.ok(items.length > 3);
       const [root] = folded(items);
-      assert.deepEqual(root?.names, Object.keys(tree).sort());
+      assert.deepEqual(root?.names, names.sort());
     } finally {
       await session.close();
     }
@@ -161,7 +162,6 @@ describe('the walk ahead of a session', () => {
     makeTree(temp.at('s'), { a: 'content', 'b.o': 'hidden', empty: '' });
     const session = new TestSession(setupFor(['-ac', '--exclude=*.o'], [`${temp.at('s')}/`]));
     try {
-      const { hashOf } = await import('./support.js');
       const [root] = await session.walk();
       assert.deepEqual([...(root?.hashes ?? [])].map(([index, hash]) => [root?.names[index], hash.toString('hex')]), [
         ['a', hashOf(Buffer.from('content')).toString('hex')], ['empty', hashOf(Buffer.alloc(0)).toString('hex')],
