@@ -94,7 +94,8 @@ describe('a serving side bound to a folder', () => {
     });
 
     it('does not read a rule file that another rule file names outside', () => {
-      writeFileSync(tmp.at('srv/sub/.rsync-filter'), `merge ${tmp.at('outside/secret')}\nmerge ../../outside/secret\n. /outside/secret\n`);
+      writeFileSync(tmp.at('outside/rules'), '- file\n');
+      writeFileSync(tmp.at('srv/sub/.rsync-filter'), `merge ${tmp.at('outside/rules')}\nmerge ../../outside/rules\n`);
       pull('-a', '-F', 'host:');
       assert.equal(readFileSync(tmp.at('got/sub/file'), 'utf8'), 'file');
     });

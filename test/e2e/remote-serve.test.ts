@@ -1,8 +1,11 @@
 /** Serving: --server behind a wrapper that stands in for rsync, ssh forced commands, and the TLS daemon. */
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { connect as connectSocket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { encodeFrame, encodeHello, FrameType, hello, MAGIC } from '../../src/wire/index.js';
 import { rsync, runCommand, startTwintree, twintree, useTempFolder, whyNoOtherUser, whyNoRsync, type RunResult } from '../support/index.js';
 import { REMOTE_PATH, remoteShell } from './remote-support.js';
 import { forcedShell, startDaemon, syncOver, type Daemon } from './remote-serve-support.js';
@@ -61,10 +64,16 @@ describe('twintree --server', () => {
     assert.equal(done.stderr.match(/TARGET_UNUSABLE/g)?.length, 1, done.stderr);
   });
 
-  it('ends in good order at SIGTERM while a client is silent', async () => {
-    const agent = startTwintree(['serve', '--stdio', '--root', tmp.path, '--read-only'], { input: '' });
-    const ended = await agent.kill('SIGTERM');
-    assert.ok(ended.code !== null || ended.signal !== null);
+  it('ends at SIGTERM while its client is silent, before and after the handshake', async () => {
+    for (const greeting of [undefined, Buffer.concat([MAGIC, ...encodeFrame(FrameType.Hello, 0, 0, encodeHello(hello('client', 'test', { brotli: true, zstd: false })))])]) {
+      const [node, shim] = REMOTE_PATH.split(' ') as [string, string];
+      const agent = spawn(node, [shim, '--server'], { stdio: ['pipe', 'pipe', 'inherit'] });
+      await once(agent.stdout, 'data'); // its own greeting
+      if (greeting !== undefined) agent.stdin.write(greeting);
+      agent.kill('SIGTERM');
+      const [code] = (await once(agent, 'exit')) as [number | null];
+      assert.equal(code, 20);
+    }
   });
 });
 

@@ -45,7 +45,10 @@ export function tampered(changes: Partial<Posix>, base: Posix = loadPosix()): Po
 }
 
 export interface BenchOptions {
+  /** Where content and attributes are read from; planning looks at the folder itself. */
   source?: SourceFs;
+  /** The source's handle of its root, where that is another one's than the kernel's. */
+  sourceRoot?: number;
   options?: SessionOptions;
   posix?: Posix;
   marksIncomplete?: boolean;
@@ -69,6 +72,7 @@ export class Bench {
   private readonly roots: number[] = [];
   private readonly sourceRoot: number;
   private readonly sourceFolders: FolderCache;
+  private readonly remoteFolders: FolderCache | undefined;
   private readonly s = new StatTable(1);
   private readonly t = new StatTable(1);
   private readonly umask: number;
@@ -88,6 +92,7 @@ export class Bench {
     );
     this.sourceRoot = this.root(source);
     this.sourceFolders = new FolderCache(posix, this.sourceRoot);
+    if (more.source !== undefined && more.sourceRoot !== undefined) this.remoteFolders = new FolderCache(more.source, more.sourceRoot);
     const targetRoot = this.root(target);
     this.ctx = {
       posix, source: more.source ?? localSource(posix), options: this.options, umask: this.umask, targetRoot,
@@ -95,7 +100,7 @@ export class Bench {
       backupRoot: more.backupDir === undefined ? -1 : this.root(more.backupDir),
       tempRoot: more.tempDir === undefined ? -1 : this.root(more.tempDir),
       targetFolders: new FolderCache(posix, targetRoot, { follow: this.options.symlinks.keepDirlinks, beneath: true }),
-      sourceFolder: (_layer, path) => this.sourceFolders.open(path),
+      sourceFolder: (_layer, path) => (this.remoteFolders ?? this.sourceFolders).open(path),
       sessionTag: more.tag ?? (process.pid * 4096 + sessions++ * 16 + threadId).toString(16),
       marksIncomplete: more.marksIncomplete ?? true,
       aborted: () => this.abort,
@@ -115,6 +120,7 @@ export class Bench {
   close(): void {
     closeContext(this.ctx);
     this.sourceFolders.closeAll();
+    this.remoteFolders?.closeAll();
     this.ctx.targetFolders.closeAll();
     for (const fd of this.roots) this.posix.close(fd);
     process.umask(this.umask);

@@ -1,12 +1,13 @@
 /** Content from a remote source: a delta against what the target has, rebuilt by every option that has a say in it, checked before it counts. */
 import assert from 'node:assert';
 import { appendFileSync, chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync, openSync, writeSync, ftruncateSync, closeSync } from 'node:fs';
-import { announce, execute } from '../../src/endpoint/apply/index.js';
+import { announce, execute, finishDelayed } from '../../src/endpoint/apply/index.js';
 import { loadPosix } from '../../src/fs/index.js';
 import { TwintreeError } from '../../src/tree/index.js';
 import type { SessionOptions } from '../../src/plan/index.js';
 import { describeOn, useTempFolder } from '../support/index.js';
 import { archive, tampered, withBench, type BenchOptions } from './apply-bench.js';
+import { otherHost } from './remote/support.js';
 import { contentSource, type Behaviour, type Traffic } from './content-source.js';
 
 const KB = 1024;
@@ -274,6 +275,35 @@ describe('apply: content from a remote source', () => {
       assert.deepStrictEqual(readdirSync(target), ['f']);
     });
   }
+
+  it('comes so from a real supplier too, over a connection', async function () {
+    this.timeout(60_000);
+    const host = await otherHost([`${source}/`], ['-a']);
+    try {
+      const from = host.source(false);
+      for (const [way, change] of WAYS.filter(([name]) => ['by default', '--inplace', '--inplace -S', '--delay-updates', '-W'].includes(name))) {
+        EDITS.forEach(([, now], k) => {
+          writeFileSync(`${source}/f${k}`, now);
+          utimesSync(`${source}/f${k}`, 5000 + k, 5000);
+          writeFileSync(`${target}/f${k}`, OLD);
+          utimesSync(`${target}/f${k}`, 1000, 1000);
+        });
+        withBench(source, target, { source: from, sourceRoot: 0, options: archive(change) }, (bench) => {
+          const folder = bench.enter();
+          const ops = EDITS.map((_, k) => bench.plan(`f${k}`));
+          for (const op of ops) announce(bench.ctx, folder, op);
+          for (const op of ops) assert.ok(execute(bench.ctx, folder, op), bench.told.join());
+          if (bench.options.replace.delayUpdates) finishDelayed(bench.ctx, folder);
+          assert.deepStrictEqual(bench.told, []);
+          if (way !== '-W') assert.ok(bench.ctx.counters.literalBytes < 2 * MB, `${way}: ${bench.ctx.counters.literalBytes} literal bytes`);
+        });
+        EDITS.forEach(([edit, now], k) => assert.ok(readFileSync(`${target}/f${k}`).equals(now), `${edit}, ${way}`));
+        assert.strictEqual(readdirSync(target).length, EDITS.length);
+      }
+    } finally {
+      await host.close();
+    }
+  });
 
   describe('--partial-dir and --partial', () => {
     const now = noise(900 * KB, 21);

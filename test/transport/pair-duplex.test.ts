@@ -7,8 +7,13 @@ import { afterwards, cleanUp } from './support.js';
 
 function child(command: string): { stream: PairDuplex; process: ChildProcessWithoutNullStreams } {
   const started = spawn('sh', ['-c', command], { stdio: ['pipe', 'pipe', 'pipe'] });
-  afterwards(() => { started.kill('SIGKILL'); });
-  return { stream: new PairDuplex(started.stdout, started.stdin), process: started };
+  const stream = new PairDuplex(started.stdout, started.stdin);
+  afterwards(() => {
+    stream.destroy();
+    started.stderr.destroy();
+    started.kill('SIGKILL');
+  });
+  return { stream, process: started };
 }
 
 describe('two streams as one', () => {
@@ -52,7 +57,7 @@ describe('two streams as one', () => {
   });
 
   it('holds back a child whose output is not read', async () => {
-    const { stream, process: started } = child('yes');
+    const { stream, process: started } = child('exec yes');
     await new Promise((resolve) => { stream.once('readable', resolve); });
     await new Promise((resolve) => { setTimeout(resolve, 50); });
     assert.ok(stream.readableLength < 1 << 20 && started.stdout.readableLength < 1 << 20);

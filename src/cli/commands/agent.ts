@@ -13,13 +13,14 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export async function runAgent(limitsFor: (root: ByteString | undefined) => AgentLimits, options: AgentOptions = {}, log?: (text: string) => void): Promise<number> {
   const { serveAgent } = await import('../../session/remote/index.js');
   const controller = new AbortController();
+  let open = false;
   const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(EXIT.signal);
+    if (!open || controller.signal.aborted) process.exit(EXIT.signal); // nothing has begun yet, or whoever asks is in a hurry
     controller.abort();
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
-    const error = await serveAgent(limitsFor, { ...options, signal: controller.signal });
+    const error = await serveAgent(limitsFor, { ...options, signal: controller.signal, opened: () => { open = true; } });
     if (error === undefined) return EXIT.ok;
     const { text, exitCode } = describeError(error, process.env['TWINTREE_DEBUG'] === '1');
     if (log !== undefined) log(text);

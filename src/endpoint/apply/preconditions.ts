@@ -162,8 +162,8 @@ export class Preconditions {
     switch (op.kind) {
       case OpKind.File: case OpKind.Move: case OpKind.Link: // without a time there is no telling
         return (op.set & SetBits.Mtime) !== 0 && table.size(NOW) === op.size && this.isPlanned(ctx, op);
-      case OpKind.Symlink: return !fake && ctx.posix.readlink(folder.fd, op.name) === op.link && this.isPlanned(ctx, op);
-      case OpKind.Node: return !fake && table.rdevMajor(NOW) === op.rdevMajor && table.rdevMinor(NOW) === op.rdevMinor && this.isPlanned(ctx, op);
+      case OpKind.Symlink: if (fake) return this.isFake(ctx, op); return ctx.posix.readlink(folder.fd, op.name) === op.link && this.isPlanned(ctx, op);
+      case OpKind.Node: if (fake) return this.isFake(ctx, op); return table.rdevMajor(NOW) === op.rdevMajor && table.rdevMinor(NOW) === op.rdevMinor && this.isPlanned(ctx, op);
       case OpKind.Attributes: return this.isInode(op) && this.isPlanned(ctx, op);
       case OpKind.Folder: case OpKind.Note: return false;
     }
@@ -176,6 +176,11 @@ export class Preconditions {
     if (ctx.options.attributes.fakeSuper.target) return true;
     if ((op.set & SetBits.Mode) !== 0 && !table.isSymlink(NOW) && table.perms(NOW) !== (op.mode & 0o7777)) return false;
     return ((op.set & SetBits.Uid) === 0 || table.uid(NOW) === op.uid) && ((op.set & SetBits.Gid) === 0 || table.gid(NOW) === op.gid);
+  }
+
+  /** A symlink or special file that a fake-super target keeps as a regular one. */
+  private isFake(ctx: ApplyContext, op: Operation): boolean {
+    return (op.set & SetBits.Mtime) !== 0 && this.table.isFile(NOW) && this.table.size(NOW) === op.link.length && this.isPlanned(ctx, op);
   }
 
   private isLeader(ctx: ApplyContext, op: Operation): boolean {

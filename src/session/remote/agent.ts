@@ -29,6 +29,8 @@ export interface AgentOptions {
   handshakeTimeoutMs?: number;
   /** Ends the session in good order. */
   signal?: AbortSignal;
+  /** Called when both ends know each other: from here on `signal` is heeded. */
+  opened?(): void;
 }
 
 /**
@@ -43,6 +45,7 @@ export async function serveAgent(limitsFor: (root: ByteString | undefined) => Ag
   const link = await Link.open(spec, { role: 'agent', connectTimeoutMs: 0, ...(handshakeTimeoutMs === undefined ? {} : { handshakeTimeoutMs }) });
   link.onControl = (message) => { inbox.put(message); };
   link.onLost = (error) => { inbox.fail(error); };
+  how.opened?.();
   const end = (): void => { inbox.fail(new TwintreeError('ABORTED', 'the other end was told to stop')); };
   if (signal?.aborted === true) end();
   signal?.addEventListener('abort', end);

@@ -289,6 +289,26 @@ describe('content from the supplier', () => {
     assert.equal(session.on(1).compressed, 0);
   });
 
+  it('with automatic compression begins to compress where it mostly waits for credit', async () => {
+    const text = Buffer.from('a line of text that is said again\n'.repeat(600_000));
+    write('text', text);
+    start(['-a'], { compression: 'auto', threads: 1 });
+    session.grants = false;
+    session.send(1, content('text'));
+    const parts: Buffer[] = [];
+    for (;;) {
+      const item = session.on(1).items.shift();
+      if (item?.kind === 'content-end') break;
+      if (item?.kind === 'literal') parts.push(item.bytes);
+      if (item !== undefined) continue;
+      for (let i = 0; i < 3; i++) await session.call({ op: 'names', uids: [0], gids: [] });
+      session.supplier.credit(1, 300_000); // a slow link
+    }
+    assert.ok(Buffer.concat(parts).equals(text));
+    assert.ok(session.on(1).compressed > 0);
+    assert.ok(session.on(1).bytes < text.length / 2, `${session.on(1).bytes} of ${text.length}`);
+  });
+
   for (const how of ['shrinks', 'grows', 'goes away'] as const) {
     it(`ends in good order where a file ${how} while it is read`, async () => {
       write('f', random(20 * MIB, 9));

@@ -61,7 +61,7 @@ describe('the walk ahead of a session', () => {
       }
       const args = ['-a', ...pickArgs(dice)];
       const local = await listedLocally(root, args, sources, temp.at('target'));
-      const told = (await toldAhead(args, sources)).map((path) => fs.realpathSync(Buffer.from(path, 'latin1'), 'latin1')); // a handle tells where a link led
+      const told = (await toldAhead(args, sources)).map((path) => fs.realpathSync.native(Buffer.from(path, 'latin1'), 'latin1')); // a handle tells where a link led
       assert.deepEqual(told, local, args.join(' '));
     });
   }
@@ -150,7 +150,7 @@ describe('the walk ahead of a session', () => {
     const session = new TestSession(setupFor(['-a'], [`${temp.at('s')}/`]));
     try {
       const items = await session.walk();
-      assert.ok(items.length > 3);
+      assert.ok(items.length >= 3);
       const [root] = folded(items);
       assert.deepEqual(root?.names, names.sort());
     } finally {
