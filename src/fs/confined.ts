@@ -6,7 +6,7 @@
 import type { FilterRule } from '../filter/index.js';
 import type { ByteString, StatTable } from '../tree/index.js';
 import { Errno } from './errno.js';
-import { HiddenNames, pathBelow } from './hidden.js';
+import { HiddenNames, isOwnName, pathBelow } from './hidden.js';
 import type { FsInfo, NameList, OpenFlags, Posix } from './posix.js';
 
 /** What a process is bound to. Plain data. */
@@ -213,10 +213,12 @@ export class ConfinedPosix implements Posix {
     const refused = this.both(fromAt, from, toAt, to);
     return refused < 0 ? refused : this.posix.link(fromAt, from, toAt, to);
   }
-  /** The new name is judged as what the old one is. */
+  /** The new name is judged as what the old one is. A folder stays where it is: what is hidden in it could be in sight elsewhere. */
   private both(fromAt: number, from: ByteString, toAt: number, to: ByteString): number {
     const refused = this.touch(fromAt, from);
-    return refused < 0 ? refused : this.touch(toAt, to, this.hidden === undefined || leads(from) ? undefined : this.isFolder(fromAt, from));
+    if (refused < 0 || this.hidden === undefined) return refused < 0 ? refused : this.touch(toAt, to);
+    const isDir = this.isFolder(fromAt, from);
+    return isDir && !isOwnName(from) ? OUT : this.touch(toAt, to, isDir);
   }
   symlink(target: ByteString, at: number, name: ByteString): number {
     const refused = this.touch(at, name, false);

@@ -11,6 +11,11 @@ const MOST_SCOPES = 1024;
 /** Names that sessions make for themselves: temporary ones, and the folder of --delay-updates. */
 const OWN = /^\.~(?:twintree-|tmp~$)/;
 
+/** Whether a name is one that a session makes for itself. */
+export function isOwnName(name: ByteString): boolean {
+  return OWN.test(name);
+}
+
 /** Path of an open folder below the open folder `root`, as the kernel tells it now; undefined where it is not below it (any more). */
 export function pathBelow(root: number, fd: number): RelPath | undefined {
   if (fd === root) return EMPTY;
@@ -38,7 +43,7 @@ export class HiddenNames {
 
   /** Whether the name in a folder is hidden, itself or by a folder above it. `isDir` is asked only where rules for folders alone decide. */
   hides(folder: RelPath, name: ByteString, isDir: () => boolean): boolean {
-    if (OWN.test(name)) return this.scope(folder) === 'hidden';
+    if (isOwnName(name)) return this.scope(folder) === 'hidden';
     const scope = this.scope(folder);
     if (scope === 'hidden') return true;
     const asFolder = scope.excludes(name, true);
@@ -57,7 +62,7 @@ export class HiddenNames {
     const slash = path.lastIndexOf('/');
     const above = this.scope((slash < 0 ? '' : path.slice(0, slash)) as RelPath);
     const name = path.slice(slash + 1) as ByteString;
-    const scope = above === 'hidden' || (!OWN.test(name) && above.excludes(name, true)) ? 'hidden' : above.enter(name, nothing);
+    const scope = above === 'hidden' || (!isOwnName(name) && above.excludes(name, true)) ? 'hidden' : above.enter(name, nothing);
     if (this.scopes.size >= MOST_SCOPES) this.scopes.clear();
     this.scopes.set(path, scope);
     return scope;

@@ -127,6 +127,15 @@ const rules = (...texts: string[]) => texts.flatMap((text) => parseFilterRule(b(
     for (const fd of [secret, root]) posix.close(fd);
   });
 
+  it('does not move a folder, with what is hidden in it, to where it would be in sight', () => {
+    mkdirSync(tmp.at('root/a/secret'));
+    const posix = bound('- /a/secret/');
+    assert.equal(posix.rename(root, b('a'), root, b('other')), -Errno.EACCES);
+    assert.equal(posix.renameNoReplace(root, b('a'), root, b('.~twintree-abc-1')), -Errno.EACCES);
+    assert.equal(posix.rename(root, b('file'), root, b('renamed')), 0);
+    posix.close(root);
+  });
+
   it('a rule for folders alone asks what the name is', () => {
     const posix = bound('- file/');
     assert.equal(posix.stat(root, b('file'), table, 0), 0);

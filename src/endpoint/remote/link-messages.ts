@@ -37,6 +37,8 @@ export type ToLink =
   | { readonly kind: 'frame'; readonly type: FrameType; readonly channel: number; readonly flags: number; readonly payload: Uint8Array }
   /** Most bytes a second that are sent from now on; 0: no limit. */
   | { readonly kind: 'limit'; readonly bytesPerSecond: number }
+  /** How long the other side may be silent from now on; 0: for ever. */
+  | { readonly kind: 'patience'; readonly ms: number }
   | { readonly kind: 'close' };
 
 export type FromLink =

@@ -129,6 +129,7 @@ class LinkThread {
         this.count();
         return;
       case 'limit': this.peer?.setBwlimit(message.bytesPerSecond); return;
+      case 'patience': this.peer?.setTimeout(message.ms); return;
       case 'close': void this.close(); return;
     }
   }

@@ -131,6 +131,11 @@ export class Link {
     this.post({ kind: 'frame', type, channel, flags, payload: own }, [own.buffer as ArrayBuffer]);
   }
 
+  /** How long the other side may be silent from now on, ms; 0: for ever. Both ends keep the connection alive within it. */
+  patience(ms: number): void {
+    this.post({ kind: 'patience', ms });
+  }
+
   /** Most bytes a second that are sent from now on; 0: no limit. */
   limit(bytesPerSecond: number): void {
     this.post({ kind: 'limit', bytesPerSecond });

@@ -7,7 +7,7 @@ import { Link, Supplier } from '../../endpoint/index.js';
 import type { Posix } from '../../fs/index.js';
 import type { ConnectSpec } from '../../transport/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
-import { FrameType, WireError, type ControlMessage } from '../../wire/index.js';
+import { FrameType, type ControlMessage } from '../../wire/index.js';
 import type { SessionListener } from '../events.js';
 import { runSync } from '../run.js';
 import { openSources, type Sources } from '../sources.js';
@@ -15,11 +15,8 @@ import { allowedOptions, bindTo, type AgentLimits } from './confine.js';
 import { describeSources, SelectionReader } from './describe.js';
 import { OperationSender, writeError, writeOutcome, writeProblem, writeProgress, writeTotals } from './events.js';
 import { Mailbox } from './mailbox.js';
-import { FilesReader, readOpen, type Open } from './messages.js';
-import { supplySetup } from './supply.js';
-
-type OpenSupplier = Extract<Open, { side: 'supplier' }>;
-type OpenSession = Extract<Open, { side: 'session' }>;
+import { FilesReader, readOpen, type OpenSession, type OpenSupplier } from './messages.js';
+import { asTwintreeError, supplySetup } from './supply.js';
 
 /** How an agent serves. */
 export interface AgentOptions {
@@ -68,6 +65,7 @@ async function serveSession(link: Link, inbox: Mailbox, limitsFor: (root: ByteSt
   for (; message.type === 'files'; message = await soon(inbox, patience)) files.add(message['files']);
   if (message.type !== 'open') throw new TwintreeError('WIRE', `a message "${message.type}" before the session was opened`);
   const open = readOpen(message);
+  link.patience(open.timeoutMs);
   const limits = limitsFor(open.root);
   const options = allowedOptions(open.options, limits);
   if (open.side === 'supplier') {
@@ -103,7 +101,7 @@ async function supply(link: Link, inbox: Mailbox, posix: Posix, open: OpenSuppli
   const setup = { ...supplySetup(sources, options, open.seed, open.compression), expands: link.hello.compression };
   const supplier = new Supplier(setup, (channel, flags, payload) => { link.sendFrame(FrameType.Items, channel, flags, payload); });
   const failed = new Promise<never>((_resolve, reject) => {
-    supplier.onFailed = (error) => { reject(error instanceof TwintreeError ? error : new TwintreeError(error instanceof WireError ? 'WIRE' : 'INTERNAL', error.message, { cause: error })); };
+    supplier.onFailed = (error) => { reject(asTwintreeError(error)); };
   });
   link.onFrame = (frame) => {
     if (frame.type === FrameType.Requests) supplier.receive(frame.channel, frame.flags, frame.payload);

@@ -19,7 +19,7 @@ import { readError, readOperations, readOutcome, readProblem, readProgress, read
 import { Mailbox } from './mailbox.js';
 import { writeFiles, writeOpen, type Compression, type Seed } from './messages.js';
 import { sentence } from './shape.js';
-import { supplySetup } from './supply.js';
+import { asTwintreeError, supplySetup } from './supply.js';
 
 /** A sync with one end on another host. */
 export interface RemoteRequest {
@@ -89,7 +89,7 @@ class Attempt {
     try {
       for (const message of request.options.filesFrom === undefined ? [] : writeFiles(request.options.filesFrom)) link.send(message);
       const sent: SessionOptions = { ...request.options, filesFrom: undefined, stopAt: undefined };
-      link.send(writeOpen({ side: 'supplier', root: request.root, sources: [...request.sources], options: sent, seed: this.seed, compression: request.link.compression, bwlimit: request.options.bwlimit }));
+      link.send(writeOpen({ side: 'supplier', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], options: sent, seed: this.seed, compression: request.link.compression, bwlimit: request.options.bwlimit }));
       const sources = await described(this.errorsOf(this.inbox));
       this.opened = true;
       const outcome = await runSync(
@@ -115,8 +115,9 @@ class Attempt {
     try {
       link = await this.connect(request.options.bwlimit);
       const { send, sendFrame } = { send: (m: ControlMessage) => link?.send(m), sendFrame: (c: number, f: number, p: Uint8Array) => link?.sendFrame(FrameType.Items, c, f, p) };
-      const mine = new Supplier(supplySetup(sources, request.options, this.seed, request.link.compression), sendFrame);
+      const mine = new Supplier({ ...supplySetup(sources, request.options, this.seed, request.link.compression), expands: link.hello.compression }, sendFrame);
       supplier = mine;
+      mine.onFailed = (error) => { this.inbox.fail(asTwintreeError(error)); };
       link.onFrame = (frame) => {
         if (frame.type === FrameType.Requests) mine.receive(frame.channel, frame.flags, frame.payload);
         else if (frame.type === FrameType.Credit) mine.credit(frame.channel, frame.payload.readUInt32LE(0));
@@ -124,7 +125,7 @@ class Attempt {
       const { stopAt } = request.options;
       const sent: SessionOptions = { ...request.options, filesFrom: undefined, stopAt: undefined, bwlimit: 0 };
       send(writeOpen({
-        side: 'session', root: request.root, sources: [...request.sources], target: request.target ?? ('' as ByteString), options: sent, seed: this.seed, lineage: this.lineage,
+        side: 'session', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], target: request.target ?? ('' as ByteString), options: sent, seed: this.seed, lineage: this.lineage,
         wants: { operations: listener.wantsOperations ?? 'none', progress: listener.progress !== undefined },
       }));
       const { selection, rest } = describeSources(sources);
@@ -153,7 +154,9 @@ class Attempt {
 
   private async connect(bwlimit: number): Promise<Link> {
     const { connectTimeoutMs, timeoutMs } = this.request.link;
-    const link = await Link.open(this.request.connect, { role: 'client', connectTimeoutMs, timeoutMs, bwlimit });
+    const link = await Link.open(this.request.connect, {
+      role: 'client', connectTimeoutMs, timeoutMs, bwlimit, ...(connectTimeoutMs > 0 ? { handshakeTimeoutMs: connectTimeoutMs } : {}),
+    });
     link.onControl = (message) => { this.inbox.put(message); };
     link.onLost = (error) => { this.inbox.fail(error); };
     for (const notice of link.notices) this.listener.notice?.('connection', notice);

@@ -13,7 +13,7 @@ const ERROR_CODES: readonly ErrorCode[] = [
   'USAGE', 'UNSUPPORTED', 'SOURCE_MISSING', 'TARGET_UNUSABLE', 'FILTER_SYNTAX', 'FILE_LIST', 'REFUSED', 'LOCKED', 'NO_SPACE', 'ROOT_CHANGED', 'ABORTED', 'TIMEOUT', 'IO',
   'INTERNAL', 'CONNECT', 'CONNECT_TIMEOUT', 'NOT_TWINTREE', 'VERSION', 'WIRE', 'CONNECTION_LOST', 'FENCED', 'PLAN_FILE',
 ];
-const RESULTS: readonly OperationResult[] = ['planned', 'done', 'failed'];
+const RESULTS: readonly OperationResult[] = ['planned', 'done', 'failed', 'skipped'];
 /** Problems that an outcome holds at most. */
 const MOST_PROBLEMS = 10_000;
 /** Operations in one message at most. */

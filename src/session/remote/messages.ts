@@ -10,12 +10,15 @@ import { broken, bytes, list, members, oneOf, optional, truth, whole } from './s
 /** What the listener of the client wants to be told. */
 export interface Wants { operations: 'none' | 'changes' | 'all'; progress: boolean }
 
-/** From the client: what the agent shall be. */
-export type Open =
+/** From the client: what the agent shall be. `timeoutMs`: how long the client may be silent, 0: for ever. */
+export type Open = { timeoutMs: number } & (OpenSupplier | OpenSession);
+
+export type OpenSupplier =
   /** The agent reads: the client runs the session. */
-  | { side: 'supplier'; root: ByteString | undefined; sources: ByteString[]; options: SessionOptions; seed: Seed; compression: Compression; bwlimit: number }
+  { side: 'supplier'; root: ByteString | undefined; sources: ByteString[]; options: SessionOptions; seed: Seed; compression: Compression; bwlimit: number }
+export type OpenSession =
   /** The agent runs the session on its target: the client supplies. The sources' description follows in `selection` and `opened`. */
-  | { side: 'session'; root: ByteString | undefined; target: ByteString; sources: ByteString[]; options: SessionOptions; seed: Seed; wants: Wants; lineage: string };
+  { side: 'session'; root: ByteString | undefined; target: ByteString; sources: ByteString[]; options: SessionOptions; seed: Seed; wants: Wants; lineage: string };
 
 export interface Seed { low: number; high: number }
 export type Compression = 'auto' | 'on' | 'off';
@@ -31,13 +34,14 @@ export function readOpen(message: ControlMessage): Open {
   const seed = readSeed(message['seed']);
   const sources = list(message['sources'], 'sources', MOST_SOURCES, (value) => bytes(value, 'source'));
   const options = decodeOptions(message['options']);
+  const timeoutMs = whole(message['timeoutMs'], 'timeoutMs', 86_400_000);
   const root = optional(message['root'], (value) => bytes(value, 'root', 255));
   if (oneOf(message['side'], 'side', ['supplier', 'session'] as const) === 'supplier') {
-    return { side: 'supplier', root, sources, options, seed, compression: oneOf(message['compression'], 'compression', ['auto', 'on', 'off'] as const), bwlimit: whole(message['bwlimit'], 'bwlimit') };
+    return { side: 'supplier', timeoutMs, root, sources, options, seed, compression: oneOf(message['compression'], 'compression', ['auto', 'on', 'off'] as const), bwlimit: whole(message['bwlimit'], 'bwlimit') };
   }
   const wants = members(message['wants'], 'wants');
   return {
-    side: 'session', root, sources, options, seed, target: bytes(message['target'], 'target'),
+    side: 'session', timeoutMs, root, sources, options, seed, target: bytes(message['target'], 'target'),
     lineage: lineageOf(message['lineage']),
     wants: { operations: oneOf(wants['operations'], 'wants', ['none', 'changes', 'all'] as const), progress: truth(wants['progress'], 'wants') },
   };

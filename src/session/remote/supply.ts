@@ -2,7 +2,8 @@
 import { availableParallelism } from 'node:os';
 import type { SupplySetup } from '../../endpoint/index.js';
 import type { SessionOptions } from '../../plan/index.js';
-import { EMPTY, type ByteString } from '../../tree/index.js';
+import { EMPTY, TwintreeError, type ByteString } from '../../tree/index.js';
+import { WireError } from '../../wire/index.js';
 import { absolute, type Sources } from '../sources.js';
 import type { Compression, Seed } from './messages.js';
 
@@ -14,4 +15,9 @@ export function supplySetup(sources: Sources, options: SessionOptions, seed: See
     options, mounts: sources.mounts, selection: sources.selection, seed, compression, threads: options.threads ?? Math.min(MOST_THREADS, availableParallelism()),
     filterPlace: { contents: sources.selection.mounts.length > 0, source: absolute(sources.mounts[0]?.path ?? EMPTY), target: '/' as ByteString },
   };
+}
+
+/** What ended a supplier, as an error of the session. */
+export function asTwintreeError(error: Error): TwintreeError {
+  return error instanceof TwintreeError ? error : new TwintreeError(error instanceof WireError ? 'WIRE' : 'INTERNAL', error.message, { cause: error });
 }
