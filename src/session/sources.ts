@@ -78,8 +78,8 @@ class SourceOpener {
   /** -R: the path as given, or what of it stands after `/./`; returns mount and name where that is one name and no folder. */
   private relativePath(source: ByteString): Sources['single'] {
     const dot = source.indexOf('/./');
-    const absolute = source.startsWith('/');
-    const base = (dot >= 0 ? source.slice(0, dot) || '/' : absolute ? '/' : '.') as ByteString;
+    const fromRoot = source.startsWith('/');
+    const base = (dot >= 0 ? source.slice(0, dot) || '/' : fromRoot ? '/' : '.') as ByteString;
     const rest = cleanPath((dot >= 0 ? source.slice(dot + 3) : source) as ByteString);
     if (rest === undefined) {
       throw new TwintreeError('USAGE', 'a path with ".." cannot be kept relative', { path: source, advice: 'Put /./ after the last "..": what stands before it is not kept.' });

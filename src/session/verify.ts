@@ -7,6 +7,9 @@ import type { RelPath } from '../tree/index.js';
 import type { Outcome, SessionListener } from './events.js';
 import { runSync, type SyncRequest } from './run.js';
 
+/** Runs a session: here, or over a connection. */
+export type Runner = (request: SyncRequest, listener: SessionListener, signal?: AbortSignal) => Promise<Outcome>;
+
 /** Exit code where the trees differ. */
 const DIFFERENT = 23;
 
@@ -14,7 +17,7 @@ const DIFFERENT = 23;
  * Compares content, attributes and extras. The listener is told each difference as a planned operation; the outcome's
  * exit code is 0 where the trees are equal and 23 where they are not or could not be read whole.
  */
-export async function verifyTrees(request: SyncRequest, listener: SessionListener = {}, signal?: AbortSignal): Promise<Outcome> {
+export async function verifyTrees(request: SyncRequest, listener: SessionListener = {}, signal?: AbortSignal, run: Runner = runSync): Promise<Outcome> {
   const { options } = request;
   let differences = 0;
   const counting: SessionListener = {
@@ -25,7 +28,7 @@ export async function verifyTrees(request: SyncRequest, listener: SessionListene
       if (listener.wantsOperations !== undefined && listener.wantsOperations !== 'none') listener.operation?.(op, path, result);
     },
   };
-  const outcome = await runSync({
+  const outcome = await run({
     ...request,
     options: {
       ...options, dryRun: true,

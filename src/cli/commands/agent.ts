@@ -1,5 +1,5 @@
 /** What --server and serve --stdio share: an agent over this process' stdin and stdout, ended in good order by signals. */
-import type { AgentLimits, AgentOptions } from '../../session/remote/index.js';
+import type { AgentLimits, AgentOptions } from '../../session/index.js';
 import type { ByteString } from '../../tree/index.js';
 import { describeError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
@@ -11,7 +11,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  * serve. Without it only faults of the program itself are told here.
  */
 export async function runAgent(limitsFor: (root: ByteString | undefined) => AgentLimits, options: AgentOptions = {}, log?: (text: string) => void): Promise<number> {
-  const { serveAgent } = await import('../../session/remote/index.js');
+  const { serveAgent } = await import('../../session/index.js');
   const controller = new AbortController();
   let open = false;
   const onSignal = (): void => {

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { finished, type Duplex } from 'node:stream';
-import type { Exports } from '../../session/remote/index.js';
+import type { Exports } from '../../session/index.js';
 import { connect, listenTls, readTokens, type ClientIdentity, type Connection, type Token } from '../../transport/index.js';
 import { usageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
@@ -24,7 +24,7 @@ const LINGER_MS = 10_000;
 /** Runs until SIGTERM or SIGINT. Returns the exit code. @throws TwintreeError where it cannot start. */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const first = await options.load();
-  const { everyPeer } = await import('../../session/remote/index.js');
+  const { everyPeer } = await import('../../session/index.js');
   const at = options.listen ?? first.listen;
   if (at === undefined) throw usageError('serve needs --listen, or listen in the configuration');
   if (first.identity === undefined) throw usageError(`${options.file}: identity is missing`, 'twintree cert make makes one.');

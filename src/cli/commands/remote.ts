@@ -1,16 +1,15 @@
 /** How a session of a command line is run: between local trees, or over a connection to the host it names. */
-import { runSync, type RemoteRequest } from '../../session/index.js';
+import { runRemote, runSync, type RemoteRequest } from '../../session/index.js';
 import { agentCommand, defaultKnownHosts, selfBootstrap, type ConnectSpec, type RemoteShell } from '../../transport/index.js';
 import { displayName, type ByteString } from '../../tree/index.js';
 import { usageError } from '../errors.js';
 import type { ConnectionOptions, HostSpec, ParsedRun } from '../options/index.js';
 import type { SessionRun } from './shared.js';
 
-/** The function that runs the session. The room for connections is loaded only where there is one. */
-export async function sessionRun(parsed: ParsedRun): Promise<SessionRun> {
+/** The function that runs the session. */
+export function sessionRun(parsed: ParsedRun): SessionRun {
   const { host, direction, connection } = parsed;
   if (host === undefined || direction === 'local') return runSync;
-  const { runRemote } = await import('../../session/remote/index.js');
   const request: Omit<RemoteRequest, 'sources' | 'target' | 'options'> = {
     direction, connect: connectSpec(host, connection), root: host.kind === 'daemon' ? host.root : undefined,
     link: { connectTimeoutMs: connection.connectTimeoutMs, timeoutMs: connection.timeoutMs, compression: connection.compression, retries: connection.retries },

@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { readWholeFile, errnoText } from '../../fs/index.js';
-import type { AgentLimits, Exports } from '../../session/remote/index.js';
+import type { AgentLimits, Exports } from '../../session/index.js';
 import { displayName, TwintreeError, type ByteString } from '../../tree/index.js';
 import { usageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
@@ -62,7 +62,7 @@ async function bound(options: ReadonlyMap<string, ByteString>): Promise<number> 
   if (options.has('peer')) throw usageError('--peer needs --config');
   const [direction, more] = DIRECTIONS.filter((name) => options.has(name));
   if (direction === undefined || more !== undefined) throw usageError('serve --stdio needs one of --read-only, --write-only and --read-write');
-  const { checkRefusable } = await import('../../session/remote/index.js');
+  const { checkRefusable } = await import('../../session/index.js');
   const refused = options.has('refuse') ? typed(options.get('refuse') as ByteString).split(',').map((name) => name.replace(/^--/, '')) : [];
   for (const name of refused) checkRefusable(name, (what) => usageError(`--refuse: ${what}`));
   const limits: AgentLimits = { root, mayRead: direction !== 'write-only', mayWrite: direction !== 'read-only', refused, hidden: [], userMap: [], groupMap: [] };
@@ -77,7 +77,7 @@ async function child(file: string, options: ReadonlyMap<string, ByteString>): Pr
   for (const name of ['root', 'refuse', ...DIRECTIONS]) if (options.has(name)) throw usageError(`--${name} and --config exclude each other`);
   const who = options.get('peer');
   if (who === undefined) throw usageError('serve --stdio --config needs --peer', 'The daemon says it to those it starts.');
-  const { becomeUser, limitsOf, rootFor, takePlace } = await import('../../session/remote/index.js');
+  const { becomeUser, limitsOf, rootFor, takePlace } = await import('../../session/index.js');
   const config = await loadExports(file);
   return runAgent((name) => {
     const root = rootFor(config, name, typed(who));
@@ -89,7 +89,7 @@ async function child(file: string, options: ReadonlyMap<string, ByteString>): Pr
 }
 
 async function loadExports(file: string): Promise<Exports> {
-  const { parseExports } = await import('../../session/remote/index.js');
+  const { parseExports } = await import('../../session/index.js');
   const path = Buffer.from(file, 'utf8').toString('latin1') as ByteString;
   const content = readWholeFile(path, LONGEST_CONFIG);
   if (typeof content === 'number') throw new TwintreeError('IO', `the configuration cannot be read: ${errnoText(-content)}`, { path });

@@ -14,6 +14,6 @@ export async function run(args: readonly ByteString[]): Promise<number> {
   if (call.kind === 'refused') {
     throw new CommandError(call.exitCode === EXIT.protocol ? 'NOT_TWINTREE' : 'USAGE', call.message, { exitCode: call.exitCode });
   }
-  const { UNLIMITED } = await import('../../session/remote/index.js');
+  const { UNLIMITED } = await import('../../session/index.js');
   return runAgent(() => UNLIMITED);
 }

@@ -11,7 +11,7 @@ import type { Informative, OutputOptions, ParseContext, ParsedRun, TableCommand 
 import { createReport, type Report, type Writer } from '../report/index.js';
 
 /** A session of some kind: a sync or a verify. Without a target the sources are listed. */
-export type SessionRun = (request: SyncRequest, listener: SessionListener, signal: AbortSignal) => Promise<Outcome>;
+export type SessionRun = (request: SyncRequest, listener: SessionListener, signal?: AbortSignal) => Promise<Outcome>;
 
 /** The parser's context over this process. */
 export function processContext(): ParseContext {

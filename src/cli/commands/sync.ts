@@ -6,5 +6,5 @@ import { sessionRun } from './remote.js';
 
 export async function run(args: readonly ByteString[]): Promise<number> {
   const parsed = parseSync(args, processContext());
-  return parsed.kind === 'run' ? runReported(parsed, await sessionRun(parsed)) : printInstead('sync', parsed);
+  return parsed.kind === 'run' ? runReported(parsed, sessionRun(parsed)) : printInstead('sync', parsed);
 }

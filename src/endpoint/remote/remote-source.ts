@@ -15,6 +15,7 @@ import { SyncChannel, type ChannelEnd } from './channel.js';
 import { FileContent } from './file-content.js';
 import type { StoredFolder } from './folder-store.js';
 import { Folders } from './folders.js';
+import { dataFrom, holeFrom, readHandle, sizeOf } from './handle-calls.js';
 import { DirHandle, FileHandle, Handles, MemoryHandle } from './handles.js';
 import { Questions } from './questions.js';
 import { SourceStream } from './stream.js';
@@ -347,48 +348,20 @@ export class RemoteSource implements SourceFs, RemoteContent {
   }
 
   read(fd: number, buffer: Buffer, offset: number, length: number, position: number): number {
-    const handle = this.handles.get(fd);
-    if (handle === undefined) return -Errno.EBADF;
-    if (handle.kind === 'dir') return -Errno.EISDIR;
-    if (handle.kind === 'file') return this.content.read(handle, buffer, offset, length, position);
-    const from = position < 0 ? handle.at : position;
-    const n = Math.max(0, Math.min(length, handle.bytes.length - from));
-    handle.bytes.copy(buffer, offset, from, from + n);
-    if (position < 0) handle.at += n;
-    return n;
+    return readHandle(this.content, this.handles.get(fd), buffer, offset, length, position);
   }
-
-  /** Holes are known only where the tokens at hand tell of one. */
   seekData(fd: number, offset: number): number {
-    const size = this.sizeOf(fd);
-    if (size < 0) return size;
-    if (offset >= size) return -Errno.ENXIO;
-    const handle = this.handles.get(fd);
-    const data = offset + (handle?.kind === 'file' ? this.content.holeAt(handle, offset) : 0);
-    return data >= size ? -Errno.ENXIO : data;
+    return dataFrom(this.content, this.handles.get(fd), offset);
   }
-
   seekHole(fd: number, offset: number): number {
-    const size = this.sizeOf(fd);
-    if (size < 0) return size;
-    if (offset >= size) return -Errno.ENXIO;
-    const handle = this.handles.get(fd);
-    return handle?.kind === 'file' && this.content.holeAt(handle, offset) > 0 ? offset : size;
+    return holeFrom(this.content, this.handles.get(fd), offset);
   }
 
   seekEnd(fd: number): number {
     const handle = this.handles.get(fd);
-    if (handle?.kind !== 'file') return this.sizeOf(fd);
-    if (handle.record !== undefined && (handle.record.readUInt16LE(MODE_AT) & S_IFMT) === S_IFREG) return this.sizeOf(fd);
+    if (handle?.kind !== 'file') return sizeOf(handle);
+    if (handle.record !== undefined && (handle.record.readUInt16LE(MODE_AT) & S_IFMT) === S_IFREG) return sizeOf(handle);
     return this.call({ op: 'seek-end', place: handle.place }).result;
-  }
-
-  private sizeOf(fd: number): number {
-    const handle = this.handles.get(fd);
-    if (handle === undefined) return -Errno.EBADF;
-    if (handle.kind === 'memory') return handle.bytes.length;
-    if (handle.kind === 'dir') return -Errno.EISDIR;
-    return handle.record === undefined ? -Errno.EIO : Number(handle.record.readBigUInt64LE(40)); // stx_size
   }
 
   unlink(at: number, name: ByteString): number {

@@ -4,3 +4,4 @@ export * from './selection.js';
 export { addFindings, emptyFindings } from './findings.js';
 export type { WalkSignals } from './walk-context.js';
 export { rootRun, Walker } from './walker.js';
+export { leadsBack } from './loops.js';

@@ -9,6 +9,7 @@ import { deviceOf } from './device.js';
 import { overlayFakeStat } from './fake-stat.js';
 import { leftAlone } from './left-alone.js';
 import type { SourceLayer } from './listing.js';
+import { leadsBack } from './loops.js';
 import { noteLost } from './losses.js';
 import { inheritedPerms, parentSetgid } from './new-perms.js';
 import { Open, type SelectionNode } from './selection.js';
@@ -38,6 +39,10 @@ export function openFolder(w: WalkContext, run: FolderRun, k: number, outer: Sco
       if (error < 0) {
         w.readFailure(path, -error, 'its attributes cannot be read');
         continue;
+      }
+      if (w.listingFollow !== undefined && leadsBack(w.source, w.mounts[mount] as FolderCache, path, w.own, w.outside)) {
+        w.readFailure(path, Errno.ELOOP, 'it leads back to a folder that it lies in');
+        return undefined;
       }
       if (w.listing.fake) overlayFakeStat(w.source, fd, EMPTY, w.own, 0);
       attributesFrom = fd;

@@ -4,8 +4,9 @@
  * is not answers -EBADF. One belongs to one channel.
  */
 import { Errno, FolderCache, type Posix } from '../../fs/index.js';
-import { joinPath, type ByteString, type RelPath } from '../../tree/index.js';
+import { joinPath, StatTable, type ByteString, type RelPath } from '../../tree/index.js';
 import type { SourcePlace } from '../../wire/index.js';
+import { leadsBack } from '../scan/index.js';
 import type { SupplySetup } from './messages.js';
 import { sharesName, shareOf, type Share } from './share.js';
 
@@ -18,6 +19,8 @@ export class Places {
   readonly follows: boolean;
   private readonly caches: FolderCache[];
   private readonly named = new Set<RelPath>();
+  private readonly own = new StatTable(1);
+  private readonly outer = new StatTable(1);
   private lastMount = -1;
   private lastPath: RelPath = '' as ByteString;
   private lastShare: Share | undefined;
@@ -55,6 +58,12 @@ export class Places {
   pin(mount: number, path: RelPath): number {
     const cache = this.caches[mount];
     return cache === undefined ? -Errno.EBADF : cache.pin(path);
+  }
+
+  /** Whether a folder that was reached by a followed symlink is one of those on the way to it. */
+  leadsBack(mount: number, path: RelPath, fd: number): boolean {
+    const cache = this.caches[mount];
+    return this.follows && cache !== undefined && this.posix.fstat(fd, this.own, 0) === 0 && leadsBack(this.posix, cache, path, this.own, this.outer);
   }
 
   unpin(mount: number, fd: number): void {

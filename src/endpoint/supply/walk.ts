@@ -99,7 +99,10 @@ export class SupplyWalk {
     try {
       for (const mount of next.owners) {
         const fd = this.places.pin(mount, path);
-        if (fd >= 0) layers.push({ mount, fd, whole: next.whole.includes(mount) });
+        if (fd >= 0) {
+          layers.push({ mount, fd, whole: next.whole.includes(mount) });
+          if (this.places.leadsBack(mount, path, fd)) return; // the session sees it too
+        }
         else {
           open = Open.No;
           if (told) this.folders.refused(this.out, mount, path, -fd);

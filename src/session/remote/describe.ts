@@ -91,7 +91,9 @@ export class SelectionReader {
     checkMounts(this.root, mounts.length);
     const single = optional(of['single'], (value) => {
       const one = members(value, 'single');
-      return { mount: whole(one['mount'], 'single mount', mounts.length - 1), name: bytes(one['name'], 'single name') };
+      const name = bytes(one['name'], 'single name', 255);
+      if (!isName(name)) throw broken('single name', 'is no name');
+      return { mount: whole(one['mount'], 'single mount', mounts.length - 1), name };
     });
     return {
       mounts, selection: this.root, problems: list(of['problems'], 'problems', MOST_NODES, (value): Problem => readProblem(value)), missing: whole(of['missing'], 'missing'),

@@ -60,7 +60,8 @@ function readSeed(value: unknown): Seed {
 
 /** Entries of --files-from in one message. */
 const FILES_PART = 5000;
-const MOST_FILES = 20_000_000;
+/** Bytes of all entries. */
+const MOST_FILES = 256 << 20;
 
 /** A list of files in parts; it may be long. */
 export function writeFiles(files: readonly ByteString[]): ControlMessage[] {
@@ -72,11 +73,15 @@ export function writeFiles(files: readonly ByteString[]): ControlMessage[] {
 /** Puts the parts together again. */
 export class FilesReader {
   private files: ByteString[] | undefined;
+  private size = 0;
 
   add(value: unknown): void {
     this.files ??= [];
-    for (const file of list(value, 'files', FILES_PART, (item) => bytes(item, 'file'))) this.files.push(file);
-    if (this.files.length > MOST_FILES) throw broken('files', 'are too many');
+    for (const file of list(value, 'files', FILES_PART, (item) => bytes(item, 'file'))) {
+      this.files.push(file);
+      this.size += file.length + 16; // each costs something beside its text
+    }
+    if (this.size > MOST_FILES) throw broken('files', 'are too many');
   }
 
   /** All of them; undefined where no part came. */
