@@ -115,6 +115,7 @@ export class Executor {
     const op = emptyOperation();
     const removesSources = deps.options.replace.removeSourceFiles;
     for (const chunk of deps.store.chunks(0)) {
+      deps.runner.announceFolders(chunk);
       const reader = new OperationReader(chunk);
       while (!reader.done && !deps.shared.aborted) {
         const kind = reader.peekKind();
@@ -124,7 +125,7 @@ export class Executor {
         } else if (kind === OpKind.Delete) {
           reader.next(op);
           await this.drain();
-          this.removal(op);
+          if (!deps.shared.aborted) this.removal(op);
         } else if (kind === OpKind.Note && deps.wants !== 'all' && !deps.resolver.active && !removesSources) {
           reader.skip();
         } else this.content(reader, op, chunk);
@@ -335,9 +336,9 @@ export class Executor {
     }
   }
 
-  /** What would keep the main thread from hearing signals: much content, or content that is slowed down. */
+  /** What would keep the main thread from hearing signals: much content, or content that is slowed down or comes over a connection. */
   private isHeavy(batch: Batch): boolean {
-    return batch.bytes >= HEAVY || (batch.bytes > 0 && this.deps.options.bwlimit > 0);
+    return batch.bytes >= HEAVY || (batch.bytes > 0 && (this.deps.options.bwlimit > 0 || this.deps.runner.context.source.remote !== undefined));
   }
 
   private receive(_worker: PoolWorker, message: FromWorker): void {

@@ -51,12 +51,17 @@ export interface RemoteSide {
   readonly seed: { readonly low: number; readonly high: number };
 }
 
+/** Reason of a signal that says: the connection to the client is gone. What was begun of large files is kept for its next session. */
+export const CUT_OFF = 'cut off';
+
 /** Problems kept in the outcome; more are counted only. */
 const MAX_PROBLEMS = 10_000;
 /** Threads that a session uses at most by itself. */
 const MAX_THREADS = 4;
 /** How often a new file is compared with another of the files it may have been, where several have its size and time. */
 const MOVE_ROUNDS = 4;
+/** Milliseconds that threads have to end in after an abort before those that wait for another host are woken. */
+const ABORT_PATIENCE = 1000;
 /** Milliseconds between two progress events. */
 const PROGRESS_EVERY = 100;
 
@@ -66,12 +71,15 @@ const PROGRESS_EVERY = 100;
  */
 export async function runSync(request: SyncRequest, listener: SessionListener = {}, signal?: AbortSignal): Promise<Outcome> {
   const session = new Session(request, listener);
-  const abort = (): void => session.abort();
+  const abort = (): void => session.abort(signal?.reason === CUT_OFF);
   if (signal?.aborted === true) abort();
   signal?.addEventListener('abort', abort);
   const umask = takeUmask();
   try {
     return await session.run(umask);
+  } catch (error) {
+    if (error instanceof TwintreeError && (error.code === 'CONNECTION_LOST' || error.code === 'TIMEOUT')) session.abort(true);
+    throw error;
   } finally {
     giveUmask();
     signal?.removeEventListener('abort', abort);
@@ -113,6 +121,7 @@ class Session {
   private ticker: NodeJS.Timeout | undefined;
   private readonly targetLock: TargetLock;
   private fenced = false; // a newer session took the target over
+  private abortTimer: NodeJS.Timeout | undefined;
   private stoppedByTime = false;
   private already = 0; // operations of a kept plan that an earlier run of it had done
   private sourceMoved = false; // something vanished or kept changing while it was read
@@ -123,7 +132,7 @@ class Session {
     this.store = request.kept?.store ?? new PlanStore(loadOwnPosix());
     this.targetLock = new TargetLock(loadOwnPosix(), request.lineage, () => {
       this.fenced = true;
-      this.abort();
+      this.abort(true);
     });
     // A list shows the source's own permissions, whatever a copy would make of them.
     this.options = request.target === undefined ? { ...options, attributes: { ...options.attributes, perms: true, chmod: undefined } } : options;
@@ -138,11 +147,25 @@ class Session {
     }
   }
 
-  abort(): void {
-    this.shared.abort();
+  /** `cutOff`: the client comes back. */
+  abort(cutOff = false): void {
+    this.shared.abort(cutOff);
+    const link = this.request.from?.link;
+    // Threads come to an end by themselves as long as the other host goes on sending; who waits for nothing is woken.
+    if (link !== undefined) this.abortTimer ??= setTimeout(() => { link.abort(); }, ABORT_PATIENCE);
   }
 
   async run(umask: number): Promise<Outcome> {
+    try {
+      return await this.pass(umask);
+    } catch (error) {
+      // A thread that was woken out of its wait says so as an error: it is the end that was asked for.
+      if (this.shared.aborted && this.abortTimer !== undefined && error instanceof TwintreeError && error.code === 'ABORTED') return this.finish();
+      throw error;
+    }
+  }
+
+  private async pass(umask: number): Promise<Outcome> {
     const { posix, options, request, outcome } = this;
     // While workers are at one large file, nothing else would wake the main thread to tell how far they are.
     if (this.listener.progress !== undefined) this.ticker = setInterval(() => this.tick(), PROGRESS_EVERY);
@@ -201,6 +224,7 @@ class Session {
 
   async close(): Promise<void> {
     clearTimeout(this.stopTimer);
+    clearTimeout(this.abortTimer);
     clearInterval(this.ticker);
     this.targetLock.close();
     this.shared.abort(); // where an error ended the session, its threads may still be at work, or wait for the other host

@@ -1,7 +1,7 @@
 /**
  * Asking a remote source for content ahead of its use: for each file what is wanted of it, and, where a delta is worth trying, the sums
  * of the basis that this end has. What serves as a basis: the file that is to be replaced (also what --partial kept of it), what
- * --partial-dir kept, the same name in an alternate folder. Which one it was is remembered until the file's turn comes.
+ * --partial-dir kept or a broken connection left, the same name in an alternate folder. Which one it was is remembered until the file's turn comes.
  */
 import { joinPath, S_IFMT, S_IFREG, type ByteString } from '../../tree/index.js';
 import { blockLengthFor, MAX_BLOCK, MAX_FILE, planRounds, worthMatching } from '../../delta/index.js';
@@ -10,10 +10,12 @@ import type { OpenFlags } from '../../fs/index.js';
 import { MAX_ROUND, type RoundSums } from '../../wire/index.js';
 import type { RemoteContent } from '../source/types.js';
 import type { ApplyContext, FolderContext } from './context.js';
+import { keepsCutOff } from './cut-off.js';
 import { goesInPlace } from './goes-in-place.js';
 import { partialFolder } from './partial-folder.js';
 import { recoverInode } from './recover.js';
 import { OTHER, scratchOf, type Scratch } from './scratch.js';
+import { partName } from './temp-name.js';
 
 /** Bytes that one block adds to a round of sums. */
 const BLOCK_SUMS = 12;
@@ -21,8 +23,8 @@ const BLOCK_SUMS = 12;
 const ROUNDS_WORTH = 256 << 10;
 const READ: OpenFlags = { read: true, nonBlock: true };
 
-/** Where a basis lies. `partial`: in --partial-dir; `alt`: in an alternate folder, numbered from 0. */
-export type BasisPlace = { readonly kind: 'target' } | { readonly kind: 'partial' } | { readonly kind: 'alt'; readonly index: number };
+/** Where a basis lies. `partial`: in --partial-dir; `cut-off`: what a broken connection left (cut-off.ts); `alt`: in an alternate folder, numbered from 0. */
+export type BasisPlace = { readonly kind: 'target' } | { readonly kind: 'partial' } | { readonly kind: 'cut-off' } | { readonly kind: 'alt'; readonly index: number };
 
 /** A basis as it was when it was signed. */
 export interface Basis {
@@ -101,12 +103,14 @@ function chooseBasis(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: O
   const e = op.expected;
   const isFile = (e.mode & S_IFMT) === S_IFREG;
   const kept = replace.partial && e.mtimeSec === 0 && e.mtimeNsec === 0 && e.size < op.size; // by an interrupted run
-  if (replace.wholeFile === true && !kept && replace.partialDir === undefined) return undefined;
+  const resumes = keepsCutOff(ctx, op.size);
+  if (replace.wholeFile === true && !kept && replace.partialDir === undefined && !resumes) return undefined;
   if (goesInPlace(ctx, op)) {
     if (!isFile || replace.wholeFile === true) return undefined;
     return recoverInode(ctx.posix, folder.fd, e.inoHigh, e.inoLow) < 0 ? undefined : openWorth(ctx, s, folder, op, { kind: 'target' });
   }
-  const partial = replace.partialDir === undefined ? undefined : openWorth(ctx, s, folder, op, { kind: 'partial' });
+  let partial = replace.partialDir === undefined ? undefined : openWorth(ctx, s, folder, op, { kind: 'partial' });
+  if (partial === undefined && resumes) partial = openWorth(ctx, s, folder, op, { kind: 'cut-off' });
   const target = isFile && (replace.wholeFile !== true || kept) ? openWorth(ctx, s, folder, op, { kind: 'target' }) : undefined;
   if (partial !== undefined && target !== undefined) { // the one that is more of the file
     const better = partial.size * 2 >= target.size ? partial : target;
@@ -138,7 +142,7 @@ export function openBasis(ctx: ApplyContext, folder: FolderContext, name: ByteSt
 
 function openAt(ctx: ApplyContext, s: Scratch, folder: FolderContext, name: ByteString, place: BasisPlace): OpenBasis | undefined {
   const at = folderOf(ctx, s, folder, place);
-  const fd = at < 0 ? at : ctx.posix.open(at, name, READ);
+  const fd = at < 0 ? at : ctx.posix.open(at, place.kind === 'cut-off' ? partName(name) : name, READ);
   if (fd < 0) return undefined; // it only would have saved work
   const basis = describeBasis(ctx, s, fd, place);
   if (basis === undefined) ctx.posix.close(fd);
@@ -155,7 +159,7 @@ export function describeBasis(ctx: ApplyContext, s: Scratch, fd: number, place: 
 
 function folderOf(ctx: ApplyContext, s: Scratch, folder: FolderContext, place: BasisPlace): number {
   switch (place.kind) {
-    case 'target': return folder.fd;
+    case 'target': case 'cut-off': return folder.fd;
     case 'partial': return partialFolder(ctx, folder, false);
     case 'alt': {
       const root = ctx.altRoots[place.index];

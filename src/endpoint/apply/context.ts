@@ -62,6 +62,8 @@ export interface ApplyContext {
   marksIncomplete: boolean;
   /** Whether the run shall end now; asked between operations and between slices of at most 8 MB. */
   aborted(): boolean;
+  /** Whether it ends because the connection is gone, or a newer session of the same client takes over: the next one goes on where this one was. */
+  cutOff?(): boolean;
   /** Content bytes done: written or found equal. Negative where a file that has changed is read again. */
   addBytes(n: number): void;
   counters: ApplyCounters;

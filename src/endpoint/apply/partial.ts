@@ -4,6 +4,7 @@
  * With --partial-dir the unfinished file goes there (made 0700 in each folder where it is relative) and the next run
  * continues it, after comparing every byte it holds with the source. With --partial alone it stands under its final name,
  * with the epoch as its time, but only where nothing complete is lost by it: an older complete file stays.
+ * What a broken connection left of a large file (cut-off.ts) is continued in the same way.
  */
 import { baseOf, cleanPath, EMPTY, joinPath, parentOf, S_IFMT, S_IFREG, type ByteString, type RelPath } from '../../tree/index.js';
 import { INCOMPLETE_MODE, SetBits, type Operation } from '../../plan/index.js';
@@ -11,9 +12,11 @@ import type { OpenFlags } from '../../fs/index.js';
 import { setAttributes } from './attributes.js';
 import type { ApplyContext, FolderContext } from './context.js';
 import { equalPrefix } from './copy-data.js';
+import { keepsCutOff } from './cut-off.js';
 import { partialFolder } from './partial-folder.js';
 import { ABORTED } from './report.js';
 import { BEFORE, OTHER, scratchOf, TARGET } from './scratch.js';
+import { partName } from './temp-name.js';
 
 const UPDATE: OpenFlags = { read: true, write: true, nonBlock: true };
 
@@ -25,10 +28,15 @@ export function openPartial(ctx: ApplyContext, folder: FolderContext, op: Operat
   const { posix } = ctx;
   const s = scratchOf(ctx);
   const { partialDir, delayUpdates, sparse } = ctx.options.replace;
-  if (partialDir === undefined || delayUpdates || sparse || !s.table.isFile(BEFORE)) return -1;
-  const at = partialFolder(ctx, folder, false);
-  if (at < 0) return -1;
-  const fd = posix.open(at, op.name, UPDATE);
+  if (delayUpdates || sparse || !s.table.isFile(BEFORE)) return -1;
+  let at = partialDir === undefined ? -1 : partialFolder(ctx, folder, false);
+  let { name } = op;
+  let fd = at < 0 ? -1 : posix.open(at, name, UPDATE);
+  if (fd < 0 && keepsCutOff(ctx, s.size) && !folder.fresh) {
+    at = folder.fd;
+    name = partName(name);
+    fd = posix.open(at, name, UPDATE);
+  }
   if (fd < 0) return -1;
   // Only a file of our own with one name, on the target's file system: another's could be a trap, a second name would be
   // written to as well, and what lies elsewhere cannot be renamed into place.
@@ -42,7 +50,7 @@ export function openPartial(ctx: ApplyContext, folder: FolderContext, op: Operat
   const st = s.stage;
   st.fd = fd;
   st.at = at;
-  st.name = op.name;
+  st.name = name;
   st.direct = false;
   st.perms = s.table.perms(TARGET);
   st.uid = s.table.uid(TARGET);

@@ -5,13 +5,14 @@
  * As long as the tokens say no more than that the file is the old one from its start on, nothing is made: if that is all they say,
  * the old file is kept and only its attributes are set. As soon as something differs the new file begins with what was equal so far.
  */
-import { joinPath } from '../../tree/index.js';
+import { joinPath, TwintreeError } from '../../tree/index.js';
 import type { Operation } from '../../plan/index.js';
 import { Errno } from '../../fs/index.js';
 import type { RemoteContent } from '../source/types.js';
 import { openBasis, type OpenBasis } from './announce.js';
 import type { ApplyContext, FolderContext } from './context.js';
 import { leaveHole, readFull, targetError, writeAll, writeSkippingZeros, type CopyTask } from './copy-data.js';
+import { keepCutOff } from './cut-off.js';
 import { ROOM } from './engine.js';
 import { keep, mayKeep, stillTheSame } from './keep.js';
 import { keepPartial } from './partial.js';
@@ -38,7 +39,7 @@ export function buildRemote(ctx: ApplyContext, remote: RemoteContent, folder: Fo
           left = false;
           return sink.keeping ? keep(ctx, s, folder, op, basis?.fd ?? -1, s.handle) : finishStage(ctx, folder, op, s.handle);
         case 'failed':
-          if (covered === ABORTED && sink.keepsMore() && keepPartial(ctx, folder, op)) left = false;
+          if (covered === ABORTED && sink.keepUnfinished(ctx.cutOff?.() === true)) left = false;
           return 'failed';
         case 'changed':
           attempt++;
@@ -53,7 +54,7 @@ export function buildRemote(ctx: ApplyContext, remote: RemoteContent, folder: Fo
       }
       ctx.addBytes(-sink.position);
     } catch (error) {
-      if (sink.keepsMore() && keepPartial(ctx, folder, op)) left = false; // the connection is lost
+      if (sink.keepUnfinished(comesBack(ctx, error))) left = false; // the connection is lost
       throw error;
     } finally {
       if (left && sink.opened) discardStage(ctx);
@@ -61,6 +62,12 @@ export function buildRemote(ctx: ApplyContext, remote: RemoteContent, folder: Fo
     }
     if (reopenSource(ctx, remote, folder, op, whole) < 0) return 'failed';
   }
+}
+
+/** Whether what ended the transfer was the connection: then the next session goes on from here. */
+function comesBack(ctx: ApplyContext, error: unknown): boolean {
+  if (!(error instanceof TwintreeError)) return false;
+  return error.code === 'CONNECTION_LOST' || error.code === 'TIMEOUT' || (error.code === 'ABORTED' && ctx.cutOff?.() === true);
 }
 
 /** What to make of the result of a transfer. */
@@ -169,8 +176,15 @@ class Rebuild implements ContentSink {
     return error < 0 ? targetError(this.s, error) : this.position;
   }
 
+  /** The run ends here: what was built is kept as --partial says, or for a client that comes back (`cutOff`). False where it is to be thrown away. */
+  keepUnfinished(cutOff: boolean): boolean {
+    const { ctx, folder, op } = this;
+    if (this.keepsMore() && keepPartial(ctx, folder, op)) return true;
+    return cutOff && this.opened && keepCutOff(ctx, folder, op, this.basis, this.cloned);
+  }
+
   /** What was built is worth more to a later run than what was there. */
-  keepsMore(): boolean {
+  private keepsMore(): boolean {
     const place = this.basis?.place.kind;
     const left = place === 'partial' || (place === 'target' && this.op.expected.mtimeSec === 0 && this.op.expected.mtimeNsec === 0);
     this.s.reached = this.position;

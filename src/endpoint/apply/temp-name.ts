@@ -54,6 +54,27 @@ export function undoNames(names: readonly ByteString[]): readonly ByteString[] {
   return names.slice(low, end).filter(isUndoName);
 }
 
+/**
+ * Name under which the beginning of the file `name` waits for the next session after a connection broke (cut-off.ts). It follows from the
+ * name, so that it is found again; 16 digits as above.
+ */
+export function partName(name: ByteString): ByteString {
+  let low = 0x811c9dc5;
+  let high = 0x01000193;
+  for (let k = 0; k < name.length; k++) { // FNV-1a twice: files of one folder are told apart, and a mistake costs work only
+    low = Math.imul(low ^ name.charCodeAt(k), 0x01000193);
+    high = Math.imul(high ^ name.charCodeAt(k), 0x85ebca6b);
+  }
+  return `${PREFIX}${hex8(high)}${hex8(low)}-part` as ByteString;
+}
+
+const PART_FORM = /^\.~twintree-[0-9a-f]{16}-part$/;
+
+/** Whether a name is that of a file that was cut off. All such names are temporary ones too. */
+export function isPartName(name: ByteString): boolean {
+  return name.startsWith(PREFIX) && PART_FORM.test(name);
+}
+
 function hex8(word: number): string {
   return (word >>> 0).toString(16).padStart(8, '0');
 }

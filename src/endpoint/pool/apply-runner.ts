@@ -34,6 +34,7 @@ export class ApplyRunner {
       sessionTag: `${setup.sessionTag}${slot.toString(16).padStart(2, '0')}`,
       marksIncomplete: setup.marksIncomplete,
       aborted: () => shared.aborted,
+      cutOff: () => shared.cutOff,
       addBytes: (n) => shared.addContentBytes(slot, n),
       counters: newCounters(),
       ids: idMapper(options, source.remote),

@@ -94,7 +94,9 @@ export class SharedState {
   }
 
   get aborted(): boolean { return Atomics.load(this.ints, 0) !== 0; }
-  abort(): void { Atomics.store(this.ints, 0, 1); }
+  /** Ends the work. `cutOff`: the client comes back, and what was begun is kept for it. The first call counts. */
+  abort(cutOff = false): void { Atomics.compareExchange(this.ints, 0, 0, cutOff ? 2 : 1); }
+  get cutOff(): boolean { return Atomics.load(this.ints, 0) === 2; }
 
   /** How many walkers wait for work. */
   get hungry(): number { return Atomics.load(this.ints, 1); }

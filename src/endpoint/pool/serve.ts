@@ -58,19 +58,23 @@ export function serve(): void {
   function lookAhead(): void {
     if (lost || remote === undefined) return;
     try {
-      for (;;) {
-        const first = waiting.find((message) => message.kind === 'apply');
-        if (first !== undefined) runner?.announce(first.parts);
-        const more = port === null ? undefined : receiveMessageOnPort(port);
-        if (more === undefined) break;
-        const message = more.message as ToWorker;
-        waiting.push(message);
+      // What comes while a batch is looked at is taken in the same way. All are announced in the order in which they will be carried out:
+      // content that is asked for behind that of a later batch would be passed over, and asked for again.
+      for (let at = 0; ; at++) {
+        takeWaiting();
+        const message = waiting[at];
+        if (message === undefined || message.kind === 'apply-setup') break; // batches behind it are for a runner that is yet to come
         if (message.kind === 'apply') runner?.announce(message.parts);
       }
       remote.flush();
     } catch (error) {
       if (!(error instanceof TwintreeError)) throw error; // carrying it out meets the same loss and tells it
     }
+  }
+
+  /** Takes the messages that are there already. */
+  function takeWaiting(): void {
+    for (let more = port === null ? undefined : receiveMessageOnPort(port); more !== undefined; more = port === null ? undefined : receiveMessageOnPort(port)) waiting.push(more.message as ToWorker);
   }
 
   function handle(message: ToWorker): void {

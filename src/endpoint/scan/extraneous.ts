@@ -1,7 +1,7 @@
 /** What of a target folder is to go: names the source does not have, names that were asked to go, and what stands in the way of a file. */
 import { Reason } from '../../plan/index.js';
 import type { ByteString, RelPath, TypeCounts } from '../../tree/index.js';
-import { DELAY_FOLDER, isTempName } from '../apply/index.js';
+import { DELAY_FOLDER, isPartName, isTempName } from '../apply/index.js';
 import { Listing } from './listing.js';
 import { countRemoval, isSideFolder, RemovalList } from './removal.js';
 import type { Folder, WalkContext } from './walk-context.js';
@@ -12,6 +12,10 @@ export function extraneous(w: WalkContext, folder: Folder, j: number, removes: b
   if (r < 0) return;
   const name = w.targetListing.names[j] as ByteString;
   w.findings.targetEntries++;
+  if (t.isFile(r) && isPartName(name)) { // it serves the folder's operations, and goes when they are done
+    w.cutOffs.add(w.planner, name, t, r, Reason.Incomplete);
+    return;
+  }
   if (w.setup.options.lock && (t.isDir(r) ? name === DELAY_FOLDER : isTempName(name))) {
     // A temporary file, or the waiting folder, of a run that was killed: the lock says that nobody works on it now.
     w.removals.add(w.planner, name, t, r, Reason.Incomplete);
@@ -42,6 +46,11 @@ function isEmptyOnTarget(w: WalkContext, path: RelPath): boolean {
   const fd = w.target?.open(path) ?? -1;
   const listing = new Listing(w.posix);
   return fd >= 0 && listing.readFolder(fd) === 0 && listing.length === 0;
+}
+
+/** What broken connections left of files goes behind the folder's operations, whenever deletions are made. */
+export function writeCutOffs(w: WalkContext, folder: Folder): void {
+  w.cutOffs.write(w.removal, folder.path, w.plan, folder.scopes, () => { w.useFolder(folder); });
 }
 
 export function writeRemovals(w: WalkContext, folder: Folder): void {

@@ -7,7 +7,7 @@ import { Reason } from '../../plan/index.js';
 import { joinPath, S_IFDIR, type ByteString } from '../../tree/index.js';
 import { recoverFolder } from '../apply/index.js';
 import { deviceOf } from './device.js';
-import { extraneous, requestedRemoval, writeRemovals } from './extraneous.js';
+import { extraneous, requestedRemoval, writeCutOffs, writeRemovals } from './extraneous.js';
 import { leaf, skipped } from './leaves.js';
 import { leftAlone } from './left-alone.js';
 import { defaultPerms, inheritedPerms } from './new-perms.js';
@@ -54,6 +54,7 @@ export function merge(w: WalkContext, folder: Folder): void {
     }
   }
   w.signals.scanned(names.length + targetLength);
+  if (!w.cutOffs.empty) writeCutOffs(w, folder);
   if (!w.removals.empty) writeRemovals(w, folder);
 }
 

@@ -60,6 +60,8 @@ export class WalkContext {
   readonly deletions: PlanStream;
   readonly scratch = new OperationWriter(1 << 10);
   readonly removals = new RemovalList();
+  /** What broken connections left in the folder. */
+  readonly cutOffs = new RemovalList();
   readonly removal: RemovalContext;
   readonly follow: ReturnType<typeof followRule>; // by options
   readonly listingFollow: ReturnType<typeof followRule>; // and what the user named a way through

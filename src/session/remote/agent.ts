@@ -9,7 +9,7 @@ import type { ConnectSpec } from '../../transport/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
 import { FrameType, type ControlMessage } from '../../wire/index.js';
 import type { SessionListener } from '../events.js';
-import { runSync } from '../run.js';
+import { CUT_OFF, runSync } from '../run.js';
 import { openSources, type Sources } from '../sources.js';
 import { allowedOptions, bindTo, type AgentLimits } from './confine.js';
 import { describeSources, SelectionReader } from './describe.js';
@@ -160,6 +160,6 @@ async function untilClosed(inbox: Mailbox, abort?: AbortController): Promise<voi
       else if (message.type === 'close') return;
     }
   } catch {
-    abort?.abort(); // the connection is gone: whoever reads the source meets the same error and tells it
+    abort?.abort(CUT_OFF); // the connection is gone: whoever reads the source meets the same error and tells it
   }
 }

@@ -16,6 +16,7 @@ import { openSources } from '../sources.js';
 import { described } from './agent.js';
 import { describeSources } from './describe.js';
 import { readError, readOperations, readOutcome, readProblem, readProgress, readTotals } from './events.js';
+import { Headway } from './headway.js';
 import { Mailbox } from './mailbox.js';
 import { writeFiles, writeOpen, type Compression, type Seed } from './messages.js';
 import { sentence } from './shape.js';
@@ -51,34 +52,42 @@ const LONGEST_WAIT = 30_000;
 export async function runRemote(request: RemoteRequest, listener: SessionListener = {}, signal?: AbortSignal): Promise<Outcome> {
   let wait = FIRST_WAIT;
   const lineage = randomBytes(16).toString('hex');
+  const headway = new Headway();
+  let stood = false; // there was a connection: what hinders another one may pass
   for (let attempt = 0; ; attempt++) {
-    const one = new Attempt(request, listener, signal, lineage);
+    const one = new Attempt(request, listener, signal, lineage, headway);
     try {
       return await (request.direction === 'pull' ? one.pull() : one.push());
     } catch (error) {
-      const lost = error instanceof TwintreeError && error.code === 'CONNECTION_LOST';
-      if (!lost || !one.opened || signal?.aborted === true) throw error;
-      if (one.progressed) {
+      if (!(error instanceof TwintreeError) || !mayPass(error, one.opened, stood) || signal?.aborted === true) throw error;
+      stood ||= one.opened;
+      if (headway.take()) {
         attempt = 0;
         wait = FIRST_WAIT;
       }
       if (attempt >= request.link.retries) throw error;
       listener.notice?.('reconnect', `${error.message}; connecting again in ${wait / 1000} s`);
       await pause(wait, signal);
+      if (signal?.aborted === true) throw error;
       wait = Math.min(LONGEST_WAIT, 2 * wait);
     }
   }
 }
 
+/** Whether another attempt may go better. `opened`: the connection of this one stood; `stood`: that of an earlier one did. */
+function mayPass(error: TwintreeError, opened: boolean, stood: boolean): boolean {
+  if (error.code === 'CONNECTION_LOST') return opened || stood;
+  // While it is opened, a connection that breaks looks as if nobody, or somebody else, had answered.
+  return stood && !opened && (error.code === 'CONNECT' || error.code === 'CONNECT_TIMEOUT' || error.code === 'NOT_TWINTREE');
+}
+
 class Attempt {
   /** The other end has answered: what breaks from here on may be tried again. */
   opened = false;
-  /** Something was carried out. */
-  progressed = false;
   private readonly inbox = new Mailbox();
   private readonly seed: Seed;
 
-  constructor(private readonly request: RemoteRequest, private readonly listener: SessionListener, private readonly signal: AbortSignal | undefined, private readonly lineage: string) {
+  constructor(private readonly request: RemoteRequest, private readonly listener: SessionListener, private readonly signal: AbortSignal | undefined, private readonly lineage: string, private readonly headway: Headway) {
     const random = randomBytes(8);
     this.seed = { low: random.readUInt32LE(0), high: random.readUInt32LE(4) };
   }
@@ -91,7 +100,6 @@ class Attempt {
       const sent: SessionOptions = { ...request.options, filesFrom: undefined, stopAt: undefined };
       link.send(writeOpen({ side: 'supplier', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], options: sent, seed: this.seed, compression: request.link.compression, bwlimit: request.options.bwlimit }));
       const sources = await described(this.errorsOf(this.inbox));
-      this.opened = true;
       const outcome = await runSync(
         { sources: request.sources, target: request.target, options: { ...request.options, bwlimit: 0 }, from: { link, sources, seed: this.seed } },
         this.watched(), this.signal,
@@ -126,7 +134,7 @@ class Attempt {
       const sent: SessionOptions = { ...request.options, filesFrom: undefined, stopAt: undefined, bwlimit: 0 };
       send(writeOpen({
         side: 'session', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], target: request.target ?? ('' as ByteString), options: sent, seed: this.seed, lineage: this.lineage,
-        wants: { operations: listener.wantsOperations ?? 'none', progress: listener.progress !== undefined },
+        wants: { operations: listener.wantsOperations ?? 'none', progress: listener.progress !== undefined || request.link.retries > 0 },
       }));
       const { selection, rest } = describeSources(sources);
       for (const nodes of selection) send({ type: 'selection', nodes });
@@ -157,6 +165,7 @@ class Attempt {
     const link = await Link.open(this.request.connect, {
       role: 'client', connectTimeoutMs, timeoutMs, bwlimit, ...(connectTimeoutMs > 0 ? { handshakeTimeoutMs: connectTimeoutMs } : {}),
     });
+    this.opened = true;
     link.onControl = (message) => { this.inbox.put(message); };
     link.onLost = (error) => { this.inbox.fail(error); };
     for (const notice of link.notices) this.listener.notice?.('connection', notice);
@@ -169,10 +178,14 @@ class Attempt {
     const problems: Outcome['problems'] = [];
     for (;;) {
       const message = await this.inbox.next();
-      this.opened = true;
       switch (message.type) {
         case 'notice': listener.notice?.(sentence(message['code'], 'notice'), sentence(message['message'], 'notice')); break;
-        case 'plan': listener.plan?.(readTotals(message['totals'])); break;
+        case 'plan': {
+          const totals = readTotals(message['totals']);
+          this.headway.planned(totals);
+          listener.plan?.(totals);
+          break;
+        }
         case 'problem': {
           const problem = readProblem(message['problem']);
           if (problems.length < MOST_PROBLEMS) problems.push(problem);
@@ -181,7 +194,7 @@ class Attempt {
         }
         case 'progress': {
           const progress = readProgress(message['progress']);
-          if (progress.doneOperations > 0) this.progressed = true;
+          this.headway.reached(progress);
           listener.progress?.(progress);
           break;
         }
@@ -204,24 +217,22 @@ class Attempt {
     };
   }
 
-  /** The listener, with progress noticed. */
+  /** The listener, with headway noticed. */
   private watched(): SessionListener {
     const { listener } = this;
     return {
       notice: (code, message) => { listener.notice?.(code, message); },
-      plan: (totals) => { listener.plan?.(totals); },
+      plan: (totals) => {
+        this.headway.planned(totals);
+        listener.plan?.(totals);
+      },
       problem: (problem) => { listener.problem?.(problem); },
       ...(listener.wantsOperations === undefined ? {} : { wantsOperations: listener.wantsOperations }),
-      operation: (op, path, result) => {
-        if (result === 'done') this.progressed = true;
-        listener.operation?.(op, path, result);
+      operation: (op, path, result) => { listener.operation?.(op, path, result); },
+      progress: (progress) => {
+        this.headway.reached(progress);
+        listener.progress?.(progress);
       },
-      ...(listener.progress === undefined ? {} : {
-        progress: (progress) => {
-          if (progress.doneOperations > 0) this.progressed = true;
-          listener.progress?.(progress);
-        },
-      }),
     };
   }
 }
