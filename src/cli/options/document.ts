@@ -27,7 +27,7 @@ by name with a sentence, a stable code and an exit code ([exit-codes.md](exit-co
 const SECTION_TEXT: Partial<Record<Section, string>> = {
   Filters: 'The first rule that matches a name decides. The language of rules is rsync\'s: rsync(1), FILTER RULES.',
   Deleting: 'Nothing is deleted unless one of these asks for it.',
-  'Accepted without effect': 'These ask for what always holds, or concern a connection that does not exist between two local trees.',
+  'Accepted without effect': 'These ask for what always holds, or for what is decided here without asking.',
   'Not in this version': 'These are refused with the code `UNSUPPORTED`, and exit code 4 unless another is named.',
 };
 

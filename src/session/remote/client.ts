@@ -42,15 +42,18 @@ export interface LinkSettings {
   compression: Compression;
   /** How often a broken connection is made again without progress in between. */
   retries: number;
+  /** Milliseconds before the first new attempt; doubled for each further one without progress. Default 500. */
+  firstWaitMs?: number;
 }
 
-/** Milliseconds before the first new attempt; doubled for each further one. */
+/** Default of `firstWaitMs`. */
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 30_000;
 
 /** Runs the session over a connection. Resolves and throws as runSync; CONNECTION_LOST where no further attempt is made. */
 export async function runRemote(request: RemoteRequest, listener: SessionListener = {}, signal?: AbortSignal): Promise<Outcome> {
-  let wait = FIRST_WAIT;
+  const firstWait = request.link.firstWaitMs ?? FIRST_WAIT;
+  let wait = firstWait;
   const lineage = randomBytes(16).toString('hex');
   const headway = new Headway();
   let stood = false; // there was a connection: what hinders another one may pass
@@ -59,16 +62,16 @@ export async function runRemote(request: RemoteRequest, listener: SessionListene
     try {
       return await (request.direction === 'pull' ? one.pull() : one.push());
     } catch (error) {
-      if (!(error instanceof TwintreeError) || !mayPass(error, one.opened, stood) || signal?.aborted === true) throw error;
+      if (!(error instanceof TwintreeError) || !mayPass(error, one.opened, stood) || isAborted(signal)) throw error;
       stood ||= one.opened;
       if (headway.take()) {
         attempt = 0;
-        wait = FIRST_WAIT;
+        wait = firstWait;
       }
       if (attempt >= request.link.retries) throw error;
       listener.notice?.('reconnect', `${error.message}; connecting again in ${wait / 1000} s`);
       await pause(wait, signal);
-      if (signal?.aborted === true) throw error;
+      if (isAborted(signal)) throw error;
       wait = Math.min(LONGEST_WAIT, 2 * wait);
     }
   }
@@ -239,6 +242,10 @@ class Attempt {
 
 /** Problems that the outcome holds at most. */
 const MOST_PROBLEMS = 10_000;
+
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
+}
 
 /** Waits, or until the signal. */
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

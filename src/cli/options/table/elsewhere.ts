@@ -50,15 +50,15 @@ export const HOLDING: readonly OptionSpec[] = [
   holds({ name: 'motd', negatable: true, shownNegated: true, help: "show no daemon's message of the day", note: 'Daemons have none.' }),
   holds({
     name: 'fuzzy', short: 'y', negatable: true, help: 'look for a similar file to build a missing one from',
-    note: 'Between local trees a missing file is cloned or read whole; renamed files are found by move detection.',
+    note: 'Renamed files are found by move detection (with --delete), by content and not by name; other missing files are read whole.',
   }),
   holds({
-    name: 'block-size', short: 'B', argument: 'SIZE', help: 'block size of the delta algorithm', note: 'Between local trees both files are compared directly; there are no blocks to choose.',
+    name: 'block-size', short: 'B', argument: 'SIZE', help: 'block size of the delta algorithm', note: 'Between local trees both files are compared directly; between hosts sizes follow the file, in rounds of ever smaller blocks.',
     set: (_d, value) => { if (parseSize('--block-size', value) > 131072) throw usageError(`--block-size=${displayName(value)} is too large`, 'The largest is 128K.'); },
   }),
   holds({
     name: 'checksum-choice', aliases: ['cc'], argument: 'STR', help: 'the checksum algorithm',
-    note: 'With -c, files on one machine are compared byte by byte, which is stronger than any of them. Names that rsync does not know are refused; none as the second one cannot be combined with -c.',
+    note: 'With -c, files on one machine are compared byte by byte, which is stronger than any of them; between hosts by XXH3-128 (xxh128). Names that rsync does not know are refused; none as the second one cannot be combined with -c.',
     set: (d, value) => { d.noComparingSum = checksumChoice(value); },
   }),
   holds({ name: 'checksum-seed', argument: 'NUM', help: 'seed of the checksums', note: 'As --checksum-choice.', set: (_d, value) => { parseInteger('--checksum-seed', value); } }),

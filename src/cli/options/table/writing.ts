@@ -95,7 +95,7 @@ function addAltDest(draft: Draft, kind: 'link' | 'copy' | 'compare', dir: ByteSt
 export const REPLACING: readonly OptionSpec[] = [
   replace('inplace', {
     name: 'inplace', help: 'write into the file itself instead of replacing it by a new one',
-    note: 'Hard links stay, but a reader sees the file half written, and so does who comes after a crash.',
+    note: 'Hard links stay, but a reader sees the file half written. With --no-whole-file, and between hosts, a journal lets the next run undo what a killed one left; else the next run finishes it.',
   }),
   {
     name: 'append', negatable: true, section: replacing, standing: works, commands: SYNC,

@@ -1,0 +1,44 @@
+/**
+ * A child process between the ends of a connection: starts the command it is given and hands bytes on, both ways. It counts them, and can be told to
+ * die after so many. argv: JSON `RelayPlan`, then the command. What it saw is appended to the plan's log, one JSON line for each start and each end.
+ */
+import { spawn } from 'node:child_process';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
+
+/** What the n-th start does; a start beyond the list goes on to its end. */
+export interface RelayPlan { log: string; cuts: readonly (Cut | null)[] }
+/** Where it dies. `out`: from the client to the agent. */
+export interface Cut { way: 'in' | 'out'; after: number }
+/** One line of the log. */
+export interface RelayLine { start?: number; relay?: number; pid?: number; in?: number; out?: number }
+
+const { log, cuts } = JSON.parse(process.argv[2] ?? '') as RelayPlan;
+const [file = '', ...args] = process.argv.slice(3);
+const number = existsSync(log) ? readFileSync(log, 'utf8').split('\n').filter((line) => line.includes('start')).length : 0;
+const say = (line: RelayLine): void => { appendFileSync(log, `${JSON.stringify(line)}\n`); };
+const cut = cuts[number] ?? undefined;
+const seen = { in: 0, out: 0 };
+const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+say({ start: number, relay: process.pid, pid: child.pid ?? 0 });
+process.on('exit', () => { say(seen); });
+
+function hand(from: Readable, to: Writable, way: 'in' | 'out'): void {
+  to.on('error', () => { from.resume(); });
+  from.on('data', (bytes: Buffer) => {
+    const left = cut?.way === way ? cut.after - seen[way] : Infinity;
+    const part = bytes.length < left ? bytes : bytes.subarray(0, left);
+    seen[way] += part.length;
+    if (part.length < bytes.length || left === bytes.length) {
+      from.pause();
+      to.write(part, () => process.exit(9));
+    } else if (!to.write(part)) {
+      from.pause();
+      to.once('drain', () => { from.resume(); });
+    }
+  });
+  from.on('end', () => { to.end(); });
+}
+hand(process.stdin, child.stdin, 'out');
+hand(child.stdout, process.stdout, 'in');
+child.on('close', (code) => { process.exit(code ?? 1); });
