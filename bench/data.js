@@ -113,6 +113,50 @@ export function largeFileEdited(base) {
   });
 }
 
+/** A file made of the one of 1 GiB by `change(fd)`. */
+function largeFileChanged(base, name, change) {
+  const first = largeFile(base, 1);
+  return once(base, name, (root) => {
+    run('cp', '-a', `${first}/.`, root);
+    const fd = openSync(join(root, 'large.bin'), 'r+');
+    change(fd);
+    closeSync(fd);
+    utimesSync(join(root, 'large.bin'), THEN + 100, THEN + 100);
+  });
+}
+
+/** The file of 1 GiB with 250 bytes changed, somewhere. */
+export function largeFileTouched(base) {
+  return largeFileChanged(base, 'large-1-touched', (fd) => writeSync(fd, byteStream(6)(250), 0, 250, 700_000_123));
+}
+
+/** The file of 1 GiB with 1,000 bytes inserted near the front. */
+export function largeFileInserted(base) {
+  const first = largeFile(base, 1);
+  return once(base, 'large-1-inserted', (root) => {
+    const [from, to] = [join(first, 'large.bin'), join(root, 'large.bin')];
+    writeFileSync(`${to}.piece`, byteStream(7)(1000));
+    run('sh', '-c', 'head -c 5000 "$0" >"$1"; cat "$1.piece" >>"$1"; tail -c +5001 "$0" >>"$1"; rm "$1.piece"', from, to);
+    utimesSync(to, THEN + 100, THEN + 100);
+  });
+}
+
+/** A file of 1 GiB that has nothing in common with the other one. */
+export function largeFileUnlike(base) {
+  return once(base, 'large-1-unlike', (root) => {
+    const next = byteStream(8);
+    const fd = openSync(join(root, 'large.bin'), 'w');
+    for (let i = 0; i < 64; i++) writeSync(fd, next(1 << 24));
+    closeSync(fd);
+    utimesSync(join(root, 'large.bin'), THEN + 100, THEN + 100);
+  });
+}
+
+/** Of a kernel source only `fs/`: what a slow link carries in minutes. */
+export function kernelPart(_base, version) {
+  return join(version, 'fs');
+}
+
 /** A folder of 10,000 files, 1 GiB in all, that will be renamed, beside one of 10,000 small files that stays. */
 export function folderToMove(base) {
   return once(base, 'moved', (root) => {

@@ -8,6 +8,9 @@ import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** Something that a workload needs could not be had here; it is left out with this sentence. */
+export class Missing extends Error {}
+
 const WRAPPER = fileURLToPath(new URL('./measure.py', import.meta.url));
 
 /** What the measured programs see of the environment: the same on every machine, nothing that changes how they start. */

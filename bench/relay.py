@@ -12,6 +12,8 @@ import json
 import os
 import queue
 import resource
+import select
+import signal
 import subprocess
 import sys
 import threading
@@ -29,8 +31,11 @@ def write_all(fd, data):
 
 def fast(source, sink, passed, key):
     spliced = hasattr(os, "splice")
+    ready = select.poll()
+    ready.register(source, select.POLLIN)
     while True:
         if spliced:
+            ready.poll()  # a splice that waits for its source keeps the other pipe locked, and with it whoever reads there
             try:
                 count = os.splice(source, sink, PIECE)
             except OSError:  # not between these two
@@ -82,6 +87,8 @@ def main():
         else:
             delay = float(args[1])
         args = args[2:]
+    # Whoever started this may end it in haste; it goes when the command has ended. (A handler, not SIG_IGN, which the command would inherit.)
+    signal.signal(signal.SIGTERM, lambda *_: None)
     passed = {"up": 0, "down": 0}
     command = subprocess.Popen(["sh", "-c", " ".join(args[1:])], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
     to_command, from_command = os.dup(command.stdin.fileno()), command.stdout.fileno()

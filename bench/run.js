@@ -10,10 +10,13 @@ import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { measure, median, run, settle } from './measure.js';
-import { Missing, WORKLOADS, cleanUp } from './workloads.js';
+import { Missing, measure, median, run, settle } from './measure.js';
+import { WORKLOADS, cleanUp } from './workloads.js';
 
 const REPOSITORY = fileURLToPath(new URL('..', import.meta.url));
+
+/** The quantities that ratios are made of; a workload's own goal and floor are those of `wall`. */
+const QUANTITIES = { wall: (s) => s.wall, cpu: (s) => s.user + s.sys, bytes: (s) => s.bytes };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -30,7 +33,7 @@ process.exitCode = main();
 
 function main() {
   if (values.list) {
-    for (const [name, { title }] of Object.entries(WORKLOADS)) process.stdout.write(`${name.padEnd(16)}${title}\n`);
+    for (const [name, { title }] of Object.entries(WORKLOADS)) process.stdout.write(`${name.padEnd(17)}${title}\n`);
     return 0;
   }
   if (values.clean) {
@@ -64,7 +67,9 @@ function context() {
     if (template === undefined) return [process.execPath, shim, 'sync', ...args, src, dst];
     return template.flatMap((part) => (part === '{args}' ? args : [part.replaceAll('{src}', src).replaceAll('{dst}', dst)]));
   };
-  return { folder, twintree: build, version: template === undefined ? [process.execPath, shim, '--version'] : [template[0], '--version'] };
+  // Between hosts both ends are this twintree.
+  const remote = (args, src, dst) => [process.execPath, shim, 'sync', '--no-bootstrap', '--retries=0', `--rsync-path=${process.execPath} ${shim}`, ...args, src, dst];
+  return { folder, twintree: build, remote, version: template === undefined ? [process.execPath, shim, '--version'] : [template[0], '--version'] };
 }
 
 function workload(name, runs) {
@@ -82,14 +87,20 @@ function workload(name, runs) {
   try {
     const tools = Object.keys(job.tools);
     const samples = Object.fromEntries(tools.map((tool) => [tool, []]));
-    if (job.warmUp) for (const tool of tools) measure(job.tools[tool], folder);
+    if (job.warmUp) {
+      for (const tool of tools) {
+        const sample = measure(job.tools[tool], folder);
+        job.account?.(sample);
+      }
+    }
     for (let i = 0; i < Math.min(Math.max(runs, job.runs ?? 0), plan.mostRuns ?? Infinity); i++) {
       for (const tool of tools) {
         job.reset();
         settle();
-        const sample = measure(job.tools[tool], folder);
+        const measured = measure(job.tools[tool], folder);
+        const sample = job.account === undefined ? measured : job.account(measured);
         samples[tool].push(sample);
-        process.stderr.write(`  ${tool.padEnd(9)}${seconds(sample.wall)}  cpu ${seconds(sample.user + sample.sys)}  ${megabytes(sample.rss)}\n`);
+        process.stderr.write(`  ${tool.padEnd(9)}${seconds(sample.wall)}  cpu ${seconds(sample.user + sample.sys)}  ${megabytes(sample.rss)}${sample.bytes === undefined ? '' : `  ${sample.up} + ${sample.down} bytes`}\n`);
         if (tool === 'twintree' && i === 0 && job.check !== false && !values['no-check']) check(name, job);
       }
     }
@@ -111,13 +122,20 @@ function check(name, job) {
 }
 
 function summary(name, plan, samples) {
-  const tools = Object.fromEntries(Object.entries(samples).map(([tool, list]) => [tool, {
-    wall: median(list.map((s) => s.wall)), cpu: median(list.map((s) => s.user + s.sys)), rss: median(list.map((s) => s.rss)), samples: list,
-  }]));
+  const tools = Object.fromEntries(Object.entries(samples).map(([tool, list]) => {
+    const medians = Object.fromEntries(Object.entries(QUANTITIES).filter(([, of]) => list.every((s) => of(s) !== undefined)).map(([quantity, of]) => [quantity, median(list.map(of))]));
+    return [tool, { ...medians, rss: median(list.map((s) => s.rss)), samples: list }];
+  }));
   const [mine, peer] = [tools.twintree, tools[plan.peer]];
-  const ratio = mine.wall / peer.wall;
-  const missed = ratio > plan.floor || (plan.memory !== undefined && mine.rss > plan.memory.floor * 1e6);
-  return { name, title: plan.title, peer: plan.peer, goal: plan.goal, floor: plan.floor, memory: plan.memory, ratio, cpuRatio: mine.cpu / peer.cpu, missed, tools };
+  const limits = { wall: { goal: plan.goal, floor: plan.floor }, cpu: { ...plan.cpu }, bytes: { ...plan.bytes } };
+  const ratios = {};
+  for (const [quantity, limit] of Object.entries(limits)) {
+    if (mine[quantity] === undefined) continue;
+    const ratio = mine[quantity] / peer[quantity];
+    ratios[quantity] = { ratio, ...limit, missed: limit.floor !== undefined && ratio > limit.floor };
+  }
+  const missed = Object.values(ratios).some((each) => each.missed) || (plan.memory !== undefined && mine.rss > plan.memory.floor * 1e6);
+  return { name, title: plan.title, peer: plan.peer, ratios, memory: plan.memory, missed, tools };
 }
 
 function seconds(value) {
@@ -128,15 +146,23 @@ function megabytes(value) {
 }
 
 function printTable(results) {
-  const line = (...cells) => process.stdout.write(`${cells[0].padEnd(15)}${cells[1].padEnd(10)}${cells.slice(2).map((cell) => cell.padStart(11)).join('')}\n`);
-  line('workload', 'tool', 'wall', 'cpu', 'memory', 'ratio', 'goal', 'floor');
+  const line = (...cells) => process.stdout.write(`${cells[0].padEnd(17)}${cells[1].padEnd(10)}${cells.slice(2).map((cell) => cell.padStart(13)).join('')}\n`);
+  line('workload', 'tool', 'wall', 'cpu', 'memory', 'bytes', 'ratio', 'goal', 'floor');
   for (const r of results) {
     for (const [tool, t] of Object.entries(r.tools)) {
       const mine = tool === 'twintree';
-      line(mine ? r.name : '', tool, seconds(t.wall), seconds(t.cpu), megabytes(t.rss), mine ? r.ratio.toFixed(2) : tool === r.peer ? '1' : '', mine ? String(r.goal) : '', mine ? `${r.floor}${r.ratio > r.floor ? ' missed' : ''}` : '');
+      const ratio = mine ? ratioCells(r.ratios.wall) : [tool === r.peer ? '1' : ''];
+      line(mine ? r.name : '', tool, seconds(t.wall), seconds(t.cpu), megabytes(t.rss), t.bytes === undefined ? '' : String(t.bytes), ...ratio);
     }
-    if (r.memory !== undefined) line('', '(memory)', '', '', megabytes(r.tools.twintree.rss), '', `${r.memory.goal} MB`, `${r.memory.floor} MB`);
+    for (const quantity of ['cpu', 'bytes']) {
+      if (r.ratios[quantity] !== undefined) line('', `(${quantity})`, '', '', '', '', ...ratioCells(r.ratios[quantity]));
+    }
+    if (r.memory !== undefined) line('', '(memory)', '', '', megabytes(r.tools.twintree.rss), '', '', `${r.memory.goal} MB`, `${r.memory.floor} MB`);
   }
+}
+
+function ratioCells({ ratio, goal, floor, missed }) {
+  return [ratio < 0.1 ? ratio.toPrecision(2) : ratio.toFixed(2), goal === undefined ? '' : String(goal), floor === undefined ? '' : `${floor}${missed ? ' missed' : ''}`];
 }
 
 /** Every sample with what it was measured on, as JSON. */
@@ -148,6 +174,6 @@ function keep(results) {
     rsync: run('rsync', '--version').split('\n')[0], fileSystem: `0x${statfsSync(folder).type.toString(16)}`,
   };
   const path = join(at, `${new Date().toISOString().replaceAll(/[:.]/g, '-')}.json`);
-  writeFileSync(path, `${JSON.stringify({ version: 1, date: new Date().toISOString(), command: values.command, machine, results }, undefined, 1)}\n`);
+  writeFileSync(path, `${JSON.stringify({ version: 2, date: new Date().toISOString(), command: values.command, machine, results }, undefined, 1)}\n`);
   process.stdout.write(`\nall samples: ${path}\n`);
 }

@@ -2,15 +2,13 @@
  * The workloads: what each measures, beside whom, and from which state every run starts.
  *
  * A workload's `prepare` makes its data and returns for each tool the command, and how a run is reset before it. Goals
- * and floors are ratios of wall times to the peer (below 1 is faster); `memory` in MB. `bench/README.md` explains them.
+ * and floors are ratios of wall times to the peer (below 1 is faster), `cpu` and `bytes` have their own; `memory` in MB. `bench/README.md` explains them.
  */
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { emptyFiles, folderToMove, kernelSources, largeFile, largeFileEdited, smallFiles, smallFilesChanged } from './data.js';
-import { run } from './measure.js';
-
-/** Data that could not be had here; the workload is left out with this sentence. */
-export class Missing extends Error {}
+import { Missing, run } from './measure.js';
+import { REMOTE_WORKLOADS } from './remote.js';
 
 function remove(path) {
   run('rm', '-rf', '--one-file-system', '--', path); // faster on a million names than Node's own
@@ -138,10 +136,11 @@ export const WORKLOADS = {
   'large-first': { title: 'one file of 4 GiB, first copy', peer: 'cp', goal: 1, floor: 1.2, prepare: (c) => firstCopy(c, largeFile(c.folder, 4)) },
   'large-edited': { title: 'one file of 1 GiB, 1 % edited, --inplace', peer: 'rsync', goal: 0.25, floor: 0.4, prepare: editedFile },
   moved: { title: 'a folder of 10,000 files (1 GiB) renamed', peer: 'rsync', goal: 0.2, floor: 0.5, prepare: movedFolder },
+  ...REMOTE_WORKLOADS,
 };
 
 /** Removes what a workload left; the data sets stay in the cache. */
 export function cleanUp(context) {
   remove(target(context));
-  rmSync(join(context.folder, 'state'), { recursive: true, force: true });
+  for (const name of ['state', 'ssh', 'relay-report']) rmSync(join(context.folder, name), { recursive: true, force: true });
 }

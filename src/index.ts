@@ -7,8 +7,8 @@
  * const outcome = await sync({ source: 'data/', target: '/backup/data', args: ['-aHAX', '--delete'] });
  * if (outcome.exitCode !== 0) for (const p of outcome.problems) console.error(p.path, p.message);
  */
-import { parseExplain, parseSync, parseVerify, processContext } from './cli/index.js';
-import { explainPaths, runSync, verifyTrees, type Explanation, type Outcome, type SessionListener } from './session/index.js';
+import { parseExplain, parseSync, parseVerify, processContext, sessionRun, type SessionRun } from './cli/index.js';
+import { explainPaths, verifyTrees, type Explanation, type Outcome, type SessionListener } from './session/index.js';
 import type { SessionOptions } from './plan/index.js';
 import { fromBytes, fromText, TwintreeError, type ByteString } from './tree/index.js';
 
@@ -41,12 +41,12 @@ export interface SyncOptions {
 
 /**
  * Makes the target equal to the source. Resolves with the outcome, also where single paths failed (`exitCode` 23, 24 …).
- * While it runs, the process has umask 0: modes are set exactly; files that the host program makes meanwhile want a mode of their own.
+ * A source or target may be on another host (`host:path`, `ssh://`, `twintree://`). While it runs, the process has umask 0: modes are set exactly; files that the host program makes meanwhile want a mode of their own.
  * @throws TwintreeError where the run had to stop: bad options, an unusable target, a guard that refused, a lock.
  */
 export async function sync(what: SyncOptions): Promise<Outcome> {
-  const { sources, target, options } = prepare(what, parseSync);
-  return runSync({ sources, target, options }, what.listener, what.signal);
+  const { sources, target, options, run } = prepare(what, parseSync);
+  return run({ sources, target, options }, what.listener ?? {}, what.signal);
 }
 
 /**
@@ -54,8 +54,8 @@ export async function sync(what: SyncOptions): Promise<Outcome> {
  * @throws TwintreeError as `sync`.
  */
 export async function verify(what: SyncOptions): Promise<Outcome> {
-  const { sources, target, options } = prepare(what, parseVerify);
-  return verifyTrees({ sources, target, options }, what.listener, what.signal);
+  const { sources, target, options, run } = prepare(what, parseVerify);
+  return verifyTrees({ sources, target, options }, what.listener, what.signal, run);
 }
 
 /** What `explain` is asked. */
@@ -74,14 +74,13 @@ export function explain(what: ExplainOptions): Explanation[] {
   return explainPaths(bytes(what.source), what.paths.map(bytes), parsed.options, () => undefined);
 }
 
-function prepare(what: SyncOptions, parse: typeof parseSync): { sources: ByteString[]; target: ByteString; options: SessionOptions } {
+function prepare(what: SyncOptions, parse: typeof parseSync): { sources: ByteString[]; target: ByteString | undefined; options: SessionOptions; run: SessionRun } {
   const list: readonly PathLike[] = typeof what.source === 'string' || what.source instanceof Uint8Array ? [what.source] : what.source;
   const args = what.args ?? (what.options === undefined ? ['-a'] : []);
-  const sources = list.map(bytes);
-  const target = bytes(what.target);
-  const parsed = parse([...words(args), '--' as ByteString, ...sources, target], processContext());
+  const parsed = parse([...words(args), '--' as ByteString, ...list.map(bytes), bytes(what.target)], processContext());
   if (parsed.kind !== 'run') throw new TwintreeError('USAGE', 'these options ask for help, not for a run');
-  return { sources, target, options: merge(parsed.options, what.options ?? {}) };
+  const { sources, target } = parsed; // on their hosts
+  return { sources, target, options: merge(parsed.options, what.options ?? {}), run: sessionRun(parsed) };
 }
 
 function merge(base: SessionOptions, over: PartialOptions): SessionOptions {

@@ -5,4 +5,5 @@ export * from './apply/index.js';
 export * from './pool/index.js';
 export * from './remote/index.js';
 export * from './supply/index.js';
+export * from './recorded/index.js';
 export { idMapper, type SourceNames } from './ids.js';

@@ -34,6 +34,11 @@ export class InputFile {
     }
   }
 
+  /** Its handle, valid until `close`. */
+  get handle(): number {
+    return this.#fd;
+  }
+
   /** Reads from `position`; the number of bytes, 0 at the end. For files that are `seekable`. */
   read(into: Buffer, position: number): number {
     try {

@@ -91,6 +91,8 @@ export interface ReplaceOptions {
 /** Everything a session is told. */
 export interface SessionOptions {
   dryRun: boolean;
+  /** A dry run that reads the content of what it would transfer, so that it can be recorded on the way (--only-write-batch). */
+  contentOnly?: boolean;
   compare: CompareOptions;
   attributes: AttributeOptions;
   symlinks: SymlinkOptions;

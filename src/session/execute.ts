@@ -35,6 +35,8 @@ export interface ExecuteDeps {
   runner: ApplyRunner;
   applySetup: ApplySetup;
   pool: WorkerPool;
+  /** The content comes over a connection. */
+  remote: boolean;
   shared: SharedState;
   threads: number;
   /** Operations and bytes in the plan, to choose how many threads. */
@@ -309,9 +311,10 @@ export class Executor {
     const { deps } = this;
     const last = this.items[this.items.length - 1];
     const heavy = last?.kind === 'batch' && this.isHeavy(last);
-    if (!this.workersReady && (heavy || (deps.threads > 1 && (deps.operations > WORTH_WORKERS || deps.transferBytes > 4 * HEAVY)))) {
+    const worth = heavy || (deps.threads > 1 && (deps.operations > WORTH_WORKERS || deps.transferBytes > 4 * HEAVY));
+    if (!this.workersReady && (worth || deps.remote)) {
       this.workersReady = true;
-      deps.pool.grow(Math.max(1, deps.threads - 1));
+      deps.pool.grow(Math.max(1, deps.remote ? (worth ? deps.threads : 1) : deps.threads - 1));
       for (const worker of deps.pool.workers) {
         worker.post({ kind: 'apply-setup', setup: deps.applySetup });
         this.load.set(worker, 0);
@@ -385,6 +388,7 @@ export class Executor {
 
   /** The first batch that nobody has and that the main thread may carry out itself. */
   private lightest(): Batch | undefined {
+    if (this.deps.remote) return undefined; // it would wait for a connection and hear neither signals nor a newer session
     for (let k = this.head; k < this.items.length; k++) {
       const item = this.items[k] as Item_;
       if (item.kind === 'batch' && item.state === 'waiting' && (!this.isHeavy(item) || !this.workersReady)) return item;

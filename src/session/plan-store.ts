@@ -84,13 +84,14 @@ export class PlanStore {
   }
 }
 
-function unnamedFile(posix: Posix): number {
+/** A temporary file without a name, open for reading and writing. @throws TwintreeError IO. */
+export function unnamedFile(posix: Posix): number {
   const folder = posix.openRoot(fromText(tmpdir()));
   if (folder < 0) throw new TwintreeError('IO', 'the folder for temporary files cannot be opened', { path: fromText(tmpdir()), advice: 'Set TMPDIR to a folder that exists.' });
   const name = `.twintree-plan-${process.pid}-${Date.now().toString(36)}` as ByteString;
   const fd = posix.open(folder, name, { read: true, write: true, create: true, exclusive: true }, 0o600);
   if (fd >= 0) posix.unlink(folder, name);
   posix.close(folder);
-  if (fd < 0) throw new TwintreeError('IO', 'a temporary file for the plan cannot be made', { path: fromText(tmpdir()), advice: 'Set TMPDIR to a folder that can be written.' });
+  if (fd < 0) throw new TwintreeError('IO', 'a temporary file cannot be made', { path: fromText(tmpdir()), advice: 'Set TMPDIR to a folder that can be written.' });
   return fd;
 }

@@ -19,6 +19,7 @@ import { PlanStore } from './plan-store.js';
 import { preview } from './preview.js';
 import type { FinishedPlan } from './recorded/seal.js';
 import type { SealedPlan } from './recorded/sealed-plan.js';
+import { readContent } from './recorded/batch-content.js';
 import { Resolver, type MoveCandidate } from './resolve.js';
 import { scan } from './scan.js';
 import { absolute, openSources, type Sources } from './sources.js';
@@ -47,6 +48,8 @@ export interface SyncRequest {
 export interface RemoteSide {
   readonly link: Link;
   readonly sources: Sources;
+  /** It is a batch: what it lacks is told as such. */
+  readonly recorded?: boolean;
   /** Key of the sums in this session. */
   readonly seed: { readonly low: number; readonly high: number };
 }
@@ -197,6 +200,7 @@ class Session {
     if (options.dryRun) {
       preview(this.store, this.resolver, this.listener, deletes || options.delete.when === undefined ? (options.delete.when ?? 'after') : undefined, options.delete.maxDelete, outcome, () => this.shared.aborted);
       this.guardDeletions(findings, sources);
+      if (options.contentOnly === true) await this.readContent(sources, target, altRoots, umask);
       return this.finish();
     }
     await this.apply(sources, target, altRoots, kept?.head.umask ?? umask, findings, deletes);
@@ -243,10 +247,14 @@ class Session {
     this.listener.notice?.('portable', `system calls are reached through Node.js alone${reason === undefined ? '' : ` (${reason})`}; not kept: ${[...this.posix.lacks].join(', ')}`);
   }
 
-  private useRemote({ link, sources, seed }: RemoteSide): void {
+  private useRemote({ link, sources, seed, recorded = false }: RemoteSide): void {
     const a = this.options.attributes;
-    const setup: RemoteSetup = { seed, mounts: sources.mounts.length, attributes: a.acls || a.xattrs || a.fakeSuper.source };
-    this.remote = new RemoteSource(link.channel(), link.channel(), setup);
+    const setup: RemoteSetup = { seed, recorded, mounts: sources.mounts.length, attributes: a.acls || a.xattrs || a.fakeSuper.source };
+    // While the main thread waits for a connection that says nothing any more, no timer tells it that a newer session has come.
+    this.remote = new RemoteSource(link.channel(), link.channel(), setup, () => {
+      this.targetLock.look();
+      if (this.fenced) link.abort();
+    });
     this.pool.useLink(link, setup);
   }
 
@@ -426,7 +434,7 @@ class Session {
     this.phase = 'apply';
     if (rootIsNew && sources.selection.mounts.length > 0) outcome.created.dirs++;
     const executor = new Executor({
-      options, store: this.store, resolver: this.resolver, runner, applySetup: setup, pool: this.pool, shared: this.shared, threads: this.threads,
+      options, store: this.store, resolver: this.resolver, runner, applySetup: setup, pool: this.pool, remote: this.remote !== undefined, shared: this.shared, threads: this.threads,
       operations: findings.operations, transferBytes: findings.transferBytes, wants: this.listener.wantsOperations ?? 'none', rootIsNew, deletes: deletes || options.delete.when === undefined,
       tell: (op, path, result) => this.listener.operation?.(op, path, result),
       problem: (problem) => this.problem(problem),
@@ -449,6 +457,27 @@ class Session {
       runner.close();
     }
     outcome.deletionsSkipped = executor.deletionsSkipped;
+  }
+
+  /** --only-write-batch: what would be transferred is read, and nothing changed. */
+  private async readContent(sources: Sources, target: Target, altRoots: number[], umask: number): Promise<void> {
+    const options = { ...this.options, replace: { ...this.options.replace, inplace: false } }; // a patch that was interrupted is not finished here
+    const runner = new ApplyRunner(this.posix, {
+      options, umask, targetRoot: target.fd, altRoots, backupRoot: -1, tempRoot: -1, mounts: sources.mounts, targetFollowed: this.targetFollowed(sources), alias: target.alias,
+      sessionTag: randomBytes(6).toString('hex'), marksIncomplete: false,
+    }, this.shared, 0, this.remote);
+    this.phase = 'apply';
+    try {
+      await readContent({
+        store: this.store, resolver: this.resolver, runner, shared: this.shared, problem: (problem) => this.problem(problem),
+        read: () => {
+          this.doneFiles++;
+          this.tick();
+        },
+      });
+    } finally {
+      runner.close();
+    }
   }
 
   private count(c: ApplyCounters): void {

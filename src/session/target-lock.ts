@@ -17,6 +17,7 @@ const PATIENCE = 30_000;
 /** The lock on one target root. */
 export class TargetLock {
   private watch: NodeJS.Timeout | undefined;
+  private stillMine = (): boolean => true;
 
   /** @param lineage of a remote client's run; undefined for a session that nobody takes over. @param fenced is called once where a newer session took over. */
   constructor(private readonly posix: Posix, private readonly lineage: string | undefined, private readonly fenced: () => void) {}
@@ -33,31 +34,50 @@ export class TargetLock {
     const mine: Holder = { lineage: this.lineage, session: randomBytes(8).toString('hex') };
     if (!this.tryLock(target)) {
       if (fence.read()?.lineage !== this.lineage) throw locked(target);
-      fence.write(mine);
+      if (!note(fence, mine)) throw locked(target);
       const until = performance.now() + PATIENCE;
       while (!this.tryLock(target)) {
         if (performance.now() > until || fence.read()?.session !== mine.session) throw locked(target);
         await pause(LOOK);
       }
-    }
-    fence.write(mine);
-    this.watch = setInterval(() => {
+      // Still newer sessions may have come while this one waited: then it is their turn.
+      if (fence.read()?.session !== mine.session) throw locked(target);
+    } else if (!note(fence, mine)) return; // without a place for the note nobody can take over, and the lock alone counts
+    this.stillMine = () => {
       const holder = fence.read();
-      if (holder === undefined || holder.session === mine.session) return;
-      this.close();
-      this.fenced();
-    }, LOOK);
+      return holder === undefined || holder.session === mine.session;
+    };
+    this.watch = setInterval(() => { this.look(); }, LOOK);
     this.watch.unref();
+  }
+
+  /** Looks whether a newer session took over. By itself this happens as long as the event loop runs. */
+  look(): void {
+    if (this.stillMine()) return;
+    this.close();
+    this.fenced();
   }
 
   /** Stops looking. The lock goes with the root's handle. */
   close(): void {
     clearInterval(this.watch);
     this.watch = undefined;
+    this.stillMine = () => true;
   }
 
   private tryLock(target: Target): boolean {
     return this.posix.flock(target.fd, 'exclusive') !== -Errno.EWOULDBLOCK;
+  }
+}
+
+/** Says that the target is `holder`'s. False where that cannot be written. */
+function note(fence: Fence, holder: Holder): boolean {
+  try {
+    fence.write(holder);
+    return true;
+  } catch (error) {
+    if (error instanceof TwintreeError && error.code === 'IO') return false;
+    throw error;
   }
 }
 

@@ -3,12 +3,15 @@
  * tell an rsync, another service or a shell that prints, and how the child ended tells the rest.
  */
 import { fromBytes, TwintreeError, type ByteString } from '../tree/index.js';
+import { MAGIC } from '../wire/index.js';
 import type { ConnectionEnd } from './connection.js';
 import { safeText } from './last-words.js';
 
 /** Bytes that are looked at. */
 const KEPT = 4096;
 const SHOWN = 300;
+/** How the other side's opening begins: a twintree is there, whatever came after it. */
+const BEGINNING = fromBytes(MAGIC.subarray(0, 4));
 
 /** The first bytes of the other side. */
 export class SeenStart {
@@ -43,6 +46,7 @@ export function refusalOf(about: string, seen: SeenStart, end: ConnectionEnd): T
   const service = serviceOf(text);
   if (service !== undefined) return new TwintreeError('NOT_TWINTREE', `${about}: ${service} answered, not twintree`, { advice: 'Look at the port.' });
   const words = end.lastWords === undefined ? '' : `: ${end.lastWords}`;
+  if (text.includes(BEGINNING)) return new TwintreeError('CONNECT', `${about}: the connection broke while it was opened${exitText(end)}${words}`);
   if (end.exitCode === 127) {
     return new TwintreeError('CONNECT', `${about}: the command was not found on the other host${words}`, {
       advice: 'Install twintree there, or name it with --remote-path.',

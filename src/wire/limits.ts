@@ -2,6 +2,8 @@
 
 /** Longest payload of a frame, compressed or expanded, bytes. */
 export const MAX_PAYLOAD = 16 << 20;
+/** Bytes of items that a supplier may send on a channel before it was granted any: a slow link shall not hold up questions by more. */
+export const FIRST_CREDIT = 2 << 20;
 /** Longest payload of a Hello or Bye frame, bytes: what a stranger may send. */
 export const MAX_HELLO = 16 << 10;
 /** Most bytes before the magic (a shell's banner). */

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { sync, verify } from '../../src/index.js';
 import { remoteShell, syncBy, wayArgs, type Way } from './remote-support.js';
 import { assertSameTree, changedTree, dir, file, makeTree, randomTree, runCommand, sparse, symlink, time, treePaths, twintree, useTempFolder, type Tree } from '../support/index.js';
 
@@ -140,5 +141,23 @@ describe('sync over a connection does what a local sync does', () => {
     assert.equal(told[0]?.[0], 23);
     assert.deepEqual(told[1], told[0], 'push');
     assert.deepEqual(told[2], told[0], 'pull');
+  });
+});
+
+describe('the library over a connection', () => {
+  const tmp = useTempFolder('library');
+
+  it('syncs and verifies trees of another host, and never takes its paths for local ones', async () => {
+    const shell = remoteShell(tmp);
+    makeTree(tmp.at('s'), { f: file('content', { mtime: T }), d: dir({ g: file('g', { mtime: T }) }, { mtime: T }) }, { mtime: T });
+    const args = [...wayArgs('push', shell), '-a'];
+    const pushed = await sync({ source: `${tmp.at('s')}/`, target: `host:${tmp.at('t')}`, args });
+    assert.deepEqual([pushed.exitCode, pushed.transferredFiles], [0, 2]);
+    assertSameTree(tmp.at('s'), tmp.at('t'));
+    const pulled = await sync({ source: `host:${tmp.at('s')}/`, target: tmp.at('u'), args });
+    assert.deepEqual([pulled.exitCode, pulled.transferredFiles], [0, 2]);
+    assertSameTree(tmp.at('s'), tmp.at('u'));
+    assert.equal((await verify({ source: `host:${tmp.at('s')}/`, target: tmp.at('u'), args })).exitCode, 0);
+    await assert.rejects(sync({ source: 'host:x', target: 'host:y', args }), /cannot both be on other hosts/);
   });
 });

@@ -22,6 +22,7 @@ const seen = { in: 0, out: 0 };
 const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
 say({ start: number, relay: process.pid, pid: child.pid ?? 0 });
 process.on('exit', () => { say(seen); });
+process.on('SIGTERM', () => { process.exit(15); });
 
 function hand(from: Readable, to: Writable, way: 'in' | 'out'): void {
   to.on('error', () => { from.resume(); });

@@ -4,15 +4,18 @@ import { agentCommand, defaultKnownHosts, selfBootstrap, type ConnectSpec, type 
 import { displayName, type ByteString } from '../../tree/index.js';
 import { usageError } from '../errors.js';
 import type { ConnectionOptions, HostSpec, ParsedRun } from '../options/index.js';
+import { recordedLocally } from './batch.js';
 import type { SessionRun } from './shared.js';
 
 /** The function that runs the session. */
 export function sessionRun(parsed: ParsedRun): SessionRun {
   const { host, direction, connection } = parsed;
-  if (host === undefined || direction === 'local') return runSync;
+  const record = parsed.batch?.kind === 'write' ? { path: parsed.batch.file, compress: connection.compression === 'on' } : undefined;
+  if (host === undefined || direction === 'local') return record === undefined ? runSync : recordedLocally(record.path, record.compress);
   const request: Omit<RemoteRequest, 'sources' | 'target' | 'options'> = {
     direction, connect: connectSpec(host, connection), root: host.kind === 'daemon' ? host.root : undefined,
-    link: { connectTimeoutMs: connection.connectTimeoutMs, timeoutMs: connection.timeoutMs, compression: connection.compression, retries: connection.retries },
+    link: { connectTimeoutMs: connection.connectTimeoutMs, timeoutMs: connection.timeoutMs, compression: connection.compression, retries: record === undefined ? connection.retries : 0 },
+    ...(record === undefined ? {} : { record }),
   };
   return (what, listener, signal) => runRemote({ ...request, ...what }, listener, signal);
 }

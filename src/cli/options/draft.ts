@@ -8,6 +8,7 @@
 import type { SessionOptions } from '../../plan/index.js';
 import type { FilterRule } from '../../filter/index.js';
 import { fromText, type ByteString } from '../../tree/index.js';
+import type { BatchWords } from './batch.js';
 import { defaultConnection, type ConnectionOptions } from './connection.js';
 import { DEBUG_NAMES, INFO_NAMES, silent } from './levels.js';
 import type { OutputOptions } from './output.js';
@@ -42,6 +43,7 @@ export interface Draft {
   cvsExclude: boolean;
   from0: boolean;
   filesFrom: ByteString | undefined;
+  batch: BatchWords;
   /** plan -o. */
   planFile: ByteString | undefined;
   infoAsked: Map<string, number>; debugAsked: Map<string, number>;
@@ -99,7 +101,7 @@ export function emptyDraft(): Draft {
     deleting: false, deleteBefore: false, deleteDuring: false, deleteAfter: false,
     chmod: [], userMapBy: undefined, groupMapBy: undefined, dropDevices: false, xattrLevel: 0, atimeLevel: 0,
     suffix: undefined, munge: false, fakeSuper: false,
-    filters: [], filterShorthand: 0, cvsExclude: false, from0: false, filesFrom: undefined, planFile: undefined,
+    filters: [], filterShorthand: 0, cvsExclude: false, from0: false, filesFrom: undefined, batch: {}, planFile: undefined,
     infoAsked: new Map(), debugAsked: new Map(), progress: false, human: 1, noComparingSum: false,
     secludedArgs: false, oldArgs: false, help: false, version: false, listLevels: undefined,
   };

@@ -110,7 +110,7 @@ function finishDelete(draft: Draft): void {
   const asked = [draft.deleteBefore, draft.deleteDuring !== false, draft.deleteAfter].filter(Boolean).length;
   if (asked > 1) throw usageError('only one of --delete-before, --delete-during, --delete-delay and --delete-after can be used');
   if (!draft.deleting) return;
-  if (!walk.recursive && !walk.dirs) throw usageError('--delete does not work without --recursive (-r) or --dirs (-d)');
+  if (!walk.recursive && !walk.dirs && draft.batch.read === undefined) throw usageError('--delete does not work without --recursive (-r) or --dirs (-d)');
   if (draft.deleteDuring !== false) del.when = draft.deleteDuring;
   else del.when = draft.deleteBefore ? 'before' : 'after';
 }

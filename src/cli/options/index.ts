@@ -1,5 +1,6 @@
 /** Options of the command line: the table, the parser, and what it makes. */
 export * from './connection.js';
+export type { BatchUse } from './batch.js';
 export type { HostSpec } from './operands.js';
 export type { Direction } from './finish.js';
 export * from './output.js';

@@ -6,6 +6,7 @@ import type { SessionOptions } from '../../plan/index.js';
 import { fromText, type ByteString } from '../../tree/index.js';
 import { usageError } from '../errors.js';
 import { Recurse, type Draft } from './draft.js';
+import { finishBatch, type BatchUse } from './batch.js';
 import { finishOutput, finishSession, type Direction } from './finish.js';
 import { levelsHelp } from './levels.js';
 import { checkLocal, readOperands, type HostSpec } from './operands.js';
@@ -29,6 +30,8 @@ export interface ParsedRun {
   direction: Direction;
   host: HostSpec | undefined;
   connection: ConnectionOptions;
+  /** It is recorded, or was. */
+  batch?: BatchUse;
 }
 
 /** A sync whose plan is kept. */
@@ -120,14 +123,16 @@ export function parseExplain(args: readonly ByteString[], context: ParseContext)
 
 function finishRun(draft: Draft, words: ByteString[], context: ParseContext): ParsedRun {
   const names = draft.oldArgs ? words.map((each) => (each === '' ? fromText('.') : each)) : words;
-  const sources = names.length === 1 ? names : names.slice(0, -1);
-  const target = names.length === 1 ? undefined : names[names.length - 1];
+  const batch = finishBatch(draft, names.length);
+  const reads = batch?.kind === 'read'; // then the target is the only argument
+  const sources = names.length === 1 && !reads ? names : names.slice(0, -1);
+  const target = names.length === 1 && !reads ? undefined : names[names.length - 1];
   const operands = readOperands(sources, target);
   if (target === undefined) draft.output.listOnly = true;
   if (draft.filesFrom !== undefined && sources.length > 1) {
     throw usageError('--files-from takes one source, below which its names are', `${sources.length} sources were given.`);
   }
-  return { kind: 'run', ...operands, options: finishSession(draft, context, operands.direction), output: finishOutput(draft), connection: draft.connection };
+  return { kind: 'run', ...operands, options: finishSession(draft, context, operands.direction), output: finishOutput(draft), connection: draft.connection, ...(batch === undefined ? {} : { batch }) };
 }
 
 function informative(draft: Draft): Informative | undefined {

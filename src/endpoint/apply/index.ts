@@ -4,6 +4,7 @@ export { announce } from './announce.js';
 export { recoverFolder } from './recover.js';
 export { closeContext } from './scratch.js';
 export { execute } from './execute.js';
+export { fetchContent } from './fetch.js';
 export { describeFolder, enterFolder, leaveFolder } from './folders.js';
 export { discardDelayed, finishDelayed } from './delay.js';
 export { Preconditions } from './preconditions.js';

@@ -3,6 +3,7 @@
  */
 import { joinPath, type ByteString, type ProblemCode, type RelPath } from '../../tree/index.js';
 import { Errno, errnoText } from '../../fs/index.js';
+import { NO_CONTENT, OTHER_BASIS } from '../recorded/errnos.js';
 import type { ApplyContext, FolderContext } from './context.js';
 import { scratchOf } from './scratch.js';
 
@@ -28,6 +29,10 @@ export function targetFailed(ctx: ApplyContext, folder: FolderContext, name: Byt
 /** A step on the source failed. */
 export function sourceFailed(ctx: ApplyContext, folder: FolderContext, name: ByteString, errno: number, doing: string): false {
   const path = joinPath(folder.path, name);
+  if (ctx.source.remote?.recorded === true) {
+    if (errno === -OTHER_BASIS) return report(ctx, path, 'target', 'drifted', 'is not the file that the recorded change is for; left as it is');
+    if (errno === -NO_CONTENT) return report(ctx, path, 'source', 'unreadable', 'the batch has no content for it: when it was recorded the target had this file already');
+  }
   if (errno === -Errno.ENOENT) return report(ctx, path, 'source', 'vanished', 'was gone when it was to be read', errno, 'warning');
   return report(ctx, path, 'source', 'unreadable', `cannot ${doing}: ${errnoText(errno)}`, errno);
 }

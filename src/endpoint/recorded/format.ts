@@ -5,7 +5,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { TwintreeError } from '../../tree/index.js';
-import { encodeBye, encodeFrame, FrameReader, FrameType, parseBye, WireError, type Frame, type Request, type RoundSums } from '../../wire/index.js';
+import { encodeBye, encodeFrame, FrameReader, FrameType, MAGIC, parseBye, WireError, type Frame, type Request, type RoundSums } from '../../wire/index.js';
 
 /** Version of the file. */
 export const BATCH_VERSION = 1;
@@ -109,7 +109,7 @@ export class SealedFrameReader {
     if (version !== BATCH_VERSION) throw badBatch(`it has version ${version}, this program reads version ${BATCH_VERSION}`);
     if (this.opening.subarray(10).some((byte) => byte !== 0)) throw badBatch('its opening is damaged');
     this.seal.update(this.opening);
-    this.frames.push(STREAM_START);
+    this.frames.push(MAGIC); // what a connection begins with; the file has its own opening instead
   }
 
   private take(frame: Frame): void {
@@ -130,9 +130,6 @@ export class SealedFrameReader {
     this.onFrame(frame, at);
   }
 }
-
-/** What a connection begins with; the file has its own opening instead. */
-const STREAM_START = Buffer.from('895454570d0a1a0a', 'hex');
 
 /** Runs `read`; what is wrong with the bytes is wrong with the batch. */
 export function guarded<T>(read: () => T): T {

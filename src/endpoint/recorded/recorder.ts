@@ -41,7 +41,7 @@ export class Recorder {
   /** A payload of requests goes by. @throws WireError */
   requests(channel: number, flags: number, payload: Uint8Array): void {
     const { due } = this.of(channel);
-    for (const reader = new RequestReader(expandPayload(flags, copyOf(payload))); !reader.done;) {
+    for (const reader = new RequestReader(expandPayload(flags, viewOf(payload))); !reader.done;) {
       const request = reader.next();
       if (request.kind === 'refine') continue;
       due.push(request.kind === 'content' && request.sums !== undefined ? { ...request, sums: sumsPrint(request.sums) } : request);
@@ -51,13 +51,13 @@ export class Recorder {
   /** A payload of items goes by. @throws WireError */
   items(number: number, flags: number, payload: Uint8Array): void {
     const channel = this.of(number);
-    for (const reader = new ItemReader(expandPayload(flags, copyOf(payload))); !reader.done;) {
+    for (const reader = new ItemReader(expandPayload(flags, viewOf(payload))); !reader.done;) {
       const item = reader.next();
       const [request] = channel.due;
       if (request === undefined || item.kind === 'refine') continue; // nobody asked: whoever reads it ends the session
       if (!channel.begun) this.begin(number, channel, request);
       channel.items.write(item);
-      const ended = isLast(item);
+      const ended = isLast(request, item);
       if (ended || channel.items.length >= FRAME) this.flush(number, channel);
       if (!ended) continue;
       channel.due.shift();
@@ -96,17 +96,17 @@ export class Recorder {
   }
 }
 
-/** Whether an item ends its answer. */
-export function isLast(item: Item): boolean {
+/** Whether an item ends the answer to a request. */
+export function isLast(request: Request, item: Item): boolean {
   switch (item.kind) {
-    case 'folder': return false; // of a walk; see `Recorder.items`
+    case 'folder': return request.kind === 'folder' && !item.more;
     case 'walk-end': case 'answer': case 'content-end': return true;
     case 'content-begin': return item.errno !== 0;
     case 'literal': case 'copy': case 'hole': case 'refine': return false;
   }
 }
 
-/** The payload itself goes on to another thread. */
-function copyOf(payload: Uint8Array): Buffer {
+/** The bytes as a Buffer. */
+function viewOf(payload: Uint8Array): Buffer {
   return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
 }

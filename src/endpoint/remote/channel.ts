@@ -5,7 +5,7 @@
  */
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { TwintreeError, type ErrorCode } from '../../tree/index.js';
-import { expandPayload } from '../../wire/index.js';
+import { expandPayload, FIRST_CREDIT } from '../../wire/index.js';
 
 /** One end of a channel: structured-cloneable, its port goes into the transfer list. */
 export interface ChannelEnd {
@@ -20,13 +20,15 @@ const DELIVERED = 0;
 /** Word that is not 0 once the session was aborted. */
 const ABORTED = 1;
 
-/** Bytes that the peer may send ahead of the reader, at first and at most. What is on its way delays every question on a slow link. */
-export const WINDOW = 2 << 20;
+/** Bytes that the peer may send ahead of the reader at most; FIRST_CREDIT at first. What is on its way delays every question on a slow link. */
 const MOST_WINDOW = 32 << 20;
 /** Share of the window after whose consumption credit is granted. */
 const GRANT = 1 / 8;
 /** A window that a reader who mostly waits has consumed within this time, ms, is too small for the link. */
 const SHORT = 500;
+
+/** Between two calls of `idle`, ms. */
+const IDLE = 250;
 
 /** Why a connection ended, as plain data. */
 export interface Loss { readonly code: ErrorCode; readonly message: string; readonly advice?: string }
@@ -67,14 +69,15 @@ function wake(state: SharedArrayBuffer): void {
 /** The reader's side. */
 export class SyncChannel {
   private readonly words: Int32Array;
-  private window = WINDOW;
+  private window = FIRST_CREDIT;
   private consumed = 0; // since credit was granted
   private inWindow = 0; // since the window was judged
   private judged = performance.now();
   private waited = 0; // ms
   private lost: Loss | undefined;
 
-  constructor(private readonly end: ChannelEnd) {
+  /** @param idle is called now and then while the thread waits; it may abort the channel. */
+  constructor(private readonly end: ChannelEnd, private readonly idle?: () => void) {
     this.words = new Int32Array(end.state);
   }
 
@@ -104,7 +107,8 @@ export class SyncChannel {
       const got = receiveMessageOnPort(this.end.port);
       if (got === undefined) {
         const since = performance.now();
-        Atomics.wait(this.words, DELIVERED, seen);
+        if (this.idle === undefined) Atomics.wait(this.words, DELIVERED, seen);
+        else if (Atomics.wait(this.words, DELIVERED, seen, IDLE) === 'timed-out') this.idle();
         this.waited += performance.now() - since;
         continue;
       }

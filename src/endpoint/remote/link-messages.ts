@@ -1,7 +1,10 @@
 /** What the main thread and the link thread say to each other. Plain data. */
 import type { MessagePort } from 'node:worker_threads';
 import type { ConnectSpec } from '../../transport/index.js';
+import type { ByteString } from '../../tree/index.js';
 import type { Compression, ControlMessage, FrameType, Hello } from '../../wire/index.js';
+import type { RecordSetup } from '../recorded/recorder.js';
+import type { ReplayData } from '../recorded/replay-link.js';
 import type { Loss } from './channel.js';
 
 /** How a link behaves; see PeerOptions and ConnectOptions. */
@@ -26,6 +29,8 @@ export interface LinkThreadData {
   readonly run: 'link';
   readonly spec: ConnectSpec;
   readonly options: LinkOptions;
+  /** A batch answers in place of another host. */
+  readonly replay?: ReplayData;
   /** Two Float64: bytes received, bytes sent. */
   readonly counters: SharedArrayBuffer;
 }
@@ -39,10 +44,16 @@ export type ToLink =
   | { readonly kind: 'limit'; readonly bytesPerSecond: number }
   /** How long the other side may be silent from now on; 0: for ever. */
   | { readonly kind: 'patience'; readonly ms: number }
+  /** What goes by on channels from now on is kept in a file … */
+  | { readonly kind: 'record'; readonly path: ByteString; readonly setup: RecordSetup }
+  /** … that is whole now. */
+  | { readonly kind: 'seal' }
   | { readonly kind: 'close' };
 
 export type FromLink =
   | { readonly kind: 'opened'; readonly hello: Hello; readonly about: string; readonly notices: readonly string[] }
+  /** The file of a recording has its name. */
+  | { readonly kind: 'sealed'; readonly bytes: number }
   /** A line for the user: what the other host printed. */
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'control'; readonly message: ControlMessage }

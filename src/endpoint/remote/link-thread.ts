@@ -5,8 +5,10 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { TwintreeError } from '../../tree/index.js';
 import { connect, Peer, type Connection } from '../../transport/index.js';
-import { encodeControl, encodeCredit, FrameType, MAX_PAYLOAD, parseControl, WireError, type Frame } from '../../wire/index.js';
-import { deliver, ownMemory, WINDOW, type FromReader, type Loss } from './channel.js';
+import { encodeControl, encodeCredit, FIRST_CREDIT, FrameType, MAX_PAYLOAD, parseControl, WireError, type Frame } from '../../wire/index.js';
+import { Recording } from '../recorded/recording.js';
+import { runReplay } from '../recorded/replay-link.js';
+import { deliver, ownMemory, type FromReader, type Loss } from './channel.js';
 import type { FromLink, LinkThreadData, ToLink } from './link-messages.js';
 
 /** One channel of the connection. */
@@ -16,14 +18,18 @@ interface LinkChannel {
   readonly state: SharedArrayBuffer;
   /** Bytes that the peer may still send. */
   credit: number;
-  opened: boolean;
 }
 
 /** Runs the link until it is closed. Throws where this is not a worker thread. */
 export function runLink(): void {
   const port = parentPort;
   if (port === null) throw new Error('this runs in a worker thread only');
-  const thread = new LinkThread(port, workerData as LinkThreadData);
+  const data = workerData as LinkThreadData;
+  if (data.replay !== undefined) {
+    runReplay(data.replay);
+    return;
+  }
+  const thread = new LinkThread(port, data);
   process.on('uncaughtException', (error) => thread.lose({ code: 'INTERNAL', message: error.stack ?? String(error) }));
   void thread.run();
 }
@@ -35,6 +41,7 @@ class LinkThread {
   private peer: Peer | undefined;
   private loss: Loss | undefined;
   private closing = false;
+  private recording: Recording | undefined;
 
   constructor(private readonly main: MessagePort, private readonly data: LinkThreadData) {
     this.counters = new Float64Array(data.counters);
@@ -73,6 +80,7 @@ class LinkThread {
         case FrameType.Control: this.say({ kind: 'control', message: parseControl(frame.payload) }); return;
         case FrameType.Requests: case FrameType.Credit: {
           if (this.channels.size > 0) throw new TwintreeError('WIRE', 'the other host asks, where it has to answer');
+          if (frame.type === FrameType.Requests) this.recording?.requests(frame.channel, frame.flags, frame.payload);
           const payload = ownMemory(frame.payload);
           this.say({ kind: 'frame', type: frame.type, channel: frame.channel, flags: frame.flags, payload }, [payload.buffer as ArrayBuffer]);
           return;
@@ -81,10 +89,33 @@ class LinkThread {
           return; // the peer's own
       }
     } catch (error) {
-      if (!(error instanceof TwintreeError) && !(error instanceof WireError)) throw error;
-      const refusal = error instanceof TwintreeError ? error : new TwintreeError('WIRE', `the other host broke the protocol: ${error.message}`, { cause: error });
-      this.ended(refusal);
-      void this.peer?.abort(refusal);
+      this.refuse(error);
+    }
+  }
+
+  /** Ends the connection: the other host broke the protocol, or a recording cannot go on. */
+  private refuse(error: unknown): void {
+    if (!(error instanceof TwintreeError) && !(error instanceof WireError)) throw error;
+    const refusal = error instanceof TwintreeError ? error : new TwintreeError('WIRE', `the other host broke the protocol: ${error.message}`, { cause: error });
+    this.ended(refusal);
+    void this.peer?.abort(refusal);
+  }
+
+  /** Does what concerns the recording; where it fails the session ends. */
+  private recorded(work: (recording: Recording) => void): void {
+    if (this.recording === undefined) return;
+    try {
+      work(this.recording);
+    } catch (error) {
+      this.refuse(error);
+    }
+  }
+
+  private record(message: Extract<ToLink, { kind: 'record' }>): void {
+    try {
+      this.recording = new Recording(message.path, message.setup);
+    } catch (error) {
+      this.refuse(error);
     }
   }
 
@@ -92,6 +123,7 @@ class LinkThread {
     const channel = this.channels.get(frame.channel);
     if (channel === undefined) throw new TwintreeError('WIRE', `the other host answers on channel ${frame.channel}, where nothing was asked`);
     const { payload } = frame;
+    this.recording?.items(frame.channel, frame.flags, payload);
     channel.credit -= payload.length;
     // One frame may exceed the credit that is left; who goes on without any means to fill our memory.
     if (channel.credit < -MAX_PAYLOAD) throw new TwintreeError('WIRE', 'the other host sends more than it was allowed to');
@@ -125,17 +157,20 @@ class LinkThread {
         this.count();
         return;
       case 'frame':
+        this.recorded((recording) => { recording.items(message.channel, message.flags, message.payload); });
         this.peer?.send(message.type, message.channel, message.payload, message.flags);
         this.count();
         return;
       case 'limit': this.peer?.setBwlimit(message.bytesPerSecond); return;
       case 'patience': this.peer?.setTimeout(message.ms); return;
+      case 'record': this.record(message); return;
+      case 'seal': this.recorded((recording) => { this.say({ kind: 'sealed', bytes: recording.seal() }); }); return;
       case 'close': void this.close(); return;
     }
   }
 
   private open({ number, port, state }: Extract<ToLink, { kind: 'channel' }>): void {
-    const channel: LinkChannel = { number, port, state, credit: WINDOW, opened: false };
+    const channel: LinkChannel = { number, port, state, credit: FIRST_CREDIT };
     this.channels.set(number, channel);
     port.on('message', (message: FromReader) => this.forward(channel, message));
     if (this.loss !== undefined) deliver(port, state, { lost: this.loss });
@@ -145,11 +180,8 @@ class LinkThread {
     const { peer } = this;
     if (peer === undefined || this.loss !== undefined) return;
     if ('requests' in message) {
+      this.recorded((recording) => { recording.requests(channel.number, 0, message.requests); });
       peer.send(FrameType.Requests, channel.number, message.requests);
-      if (!channel.opened) { // the first request makes the channel known
-        channel.opened = true;
-        peer.send(FrameType.Credit, channel.number, encodeCredit(WINDOW));
-      }
     } else {
       channel.credit += message.credit;
       peer.send(FrameType.Credit, channel.number, encodeCredit(message.credit));
@@ -160,6 +192,7 @@ class LinkThread {
   private async close(): Promise<void> {
     if (this.closing) return;
     this.closing = true;
+    this.recording?.discard();
     if (this.loss === undefined) await this.peer?.close();
     this.lose({ code: 'ABORTED', message: 'the connection was closed' });
     this.count();

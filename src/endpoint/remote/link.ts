@@ -3,10 +3,12 @@
  * the main thread may block, in a call to its source for example.
  */
 import { MessageChannel, Worker, type TransferListItem } from 'node:worker_threads';
-import { TwintreeError } from '../../tree/index.js';
+import { TwintreeError, type ByteString } from '../../tree/index.js';
 import type { ConnectSpec } from '../../transport/index.js';
 import type { ControlMessage, FrameType, Hello } from '../../wire/index.js';
 import { threadFile } from '../pool/thread-file.js';
+import type { RecordSetup } from '../recorded/recorder.js';
+import type { ReplayData } from '../recorded/replay-link.js';
 import { abortChannel, channelState, lossError, ownMemory, type ChannelEnd } from './channel.js';
 import type { FromLink, LinkOptions, LinkThreadData, ToLink } from './link-messages.js';
 
@@ -49,6 +51,7 @@ export class Link {
   private lostHandler: (error: TwintreeError) => void = () => undefined;
   private theirs: Hello | undefined;
   private readonly states: SharedArrayBuffer[] = [];
+  private sealed: ((bytes: number) => void) | undefined;
   private nextChannel = 1;
   private closing = false;
   private readonly gone: Promise<void>;
@@ -62,8 +65,16 @@ export class Link {
    * Rejects with a TwintreeError: CONNECT, CONNECT_TIMEOUT, NOT_TWINTREE, VERSION, WIRE …
    */
   static async open(spec: ConnectSpec, options: LinkOptions, onText: (text: string) => void = (text) => { process.stderr.write(text); }): Promise<Link> {
-    const counters = new SharedArrayBuffer(16);
-    const data: LinkThreadData = { run: 'link', spec, options, counters };
+    return Link.start({ run: 'link', spec, options, counters: new SharedArrayBuffer(16) }, onText);
+  }
+
+  /** A link at whose other end there is a batch. */
+  static async replay(replay: ReplayData): Promise<Link> {
+    return Link.start({ run: 'link', spec: { kind: 'stdio' }, options: { role: 'client', connectTimeoutMs: 0 }, replay, counters: new SharedArrayBuffer(16) }, () => undefined);
+  }
+
+  private static async start(data: LinkThreadData, onText: (text: string) => void): Promise<Link> {
+    const { counters } = data;
     const thread = new Worker(threadFile(), { workerData: data, trackUnmanagedFds: false, execArgv: [] });
     const link = new Link(thread, new Float64Array(counters));
     try {
@@ -89,6 +100,7 @@ export class Link {
         this.notices = message.notices;
         opened();
         return;
+      case 'sealed': this.sealed?.(message.bytes); return;
       case 'text': onText(message.text); return;
       case 'control': this.control(message.message); return;
       case 'frame': {
@@ -129,6 +141,20 @@ export class Link {
   sendFrame(type: FrameType, channel: number, flags: number, payload: Uint8Array): void {
     const own = ownMemory(payload);
     this.post({ kind: 'frame', type, channel, flags, payload: own }, [own.buffer as ArrayBuffer]);
+  }
+
+  /** Keeps what goes by on all channels in a file. Before the first channel is made, or where this side supplies. What goes wrong ends the link. */
+  record(path: ByteString, setup: RecordSetup): void {
+    this.post({ kind: 'record', path, setup });
+  }
+
+  /** The session is over: the file of the recording gets its name. Resolves with its bytes. Rejects with what ended the link. */
+  async seal(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.sealed = resolve;
+      this.onLost = reject; // what has been lost already is told at once
+      this.post({ kind: 'seal' });
+    });
   }
 
   /** How long the other side may be silent from now on, ms; 0: for ever. Both ends keep the connection alive within it. */

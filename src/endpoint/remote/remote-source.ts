@@ -27,6 +27,8 @@ export interface RemoteSetup {
   /** Session-wide seed of the sums. */
   readonly seed: { readonly low: number; readonly high: number };
   readonly mounts: number;
+  /** The other end is a batch. */
+  readonly recorded?: boolean;
   /** ACLs or extended attributes are compared or copied, or the source is a fake-super tree: they come along with folders. */
   readonly attributes: boolean;
 }
@@ -36,6 +38,7 @@ const MODE_AT = 28;
 
 export class RemoteSource implements SourceFs, RemoteContent {
   readonly remote: RemoteContent = this;
+  readonly recorded: boolean;
   readonly seed: RemoteSetup['seed'];
   private readonly channels: [SyncChannel, SyncChannel];
   private readonly told = new ToldNames();
@@ -47,9 +50,11 @@ export class RemoteSource implements SourceFs, RemoteContent {
   private walking = false;
   private readonly attributes: RemoteXattrs;
 
-  constructor(stream: ChannelEnd, questions: ChannelEnd, private readonly setup: RemoteSetup) {
+  /** @param idle is called now and then while this thread waits for the other host: what a blocked thread would not hear */
+  constructor(stream: ChannelEnd, questions: ChannelEnd, private readonly setup: RemoteSetup, idle?: () => void) {
+    this.recorded = setup.recorded === true;
     this.seed = setup.seed;
-    this.channels = [new SyncChannel(stream), new SyncChannel(questions)];
+    this.channels = [new SyncChannel(stream, idle), new SyncChannel(questions, idle)];
     this.stream = new SourceStream(this.channels[0], this.told);
     this.questions = new Questions(this.channels[1], this.told);
     this.attributes = new RemoteXattrs(this.questions);

@@ -45,6 +45,8 @@ export type ContentToken =
 
 /** Content over a connection, in the order in which it was requested. */
 export interface RemoteContent {
+  /** What is read comes from a batch: it has what it has. */
+  readonly recorded?: boolean;
   /** Session-wide seed of the sums. */
   readonly seed: { readonly low: number; readonly high: number };
   /**

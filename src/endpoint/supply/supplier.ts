@@ -4,8 +4,7 @@
  * nothing; what is under way is bounded by the credit of each channel, and by a limit on requests that wait.
  */
 import { Worker } from 'node:worker_threads';
-import { WireError, type WireErrorCode } from '../../wire/index.js';
-import { WINDOW } from '../remote/channel.js';
+import { FIRST_CREDIT, WireError, type WireErrorCode } from '../../wire/index.js';
 import { MAX_SLOTS, SupplyMemory } from './memory.js';
 import type { FromSupplyThread, SupplySetup, SupplyThreadData, ToSupplyThread } from './messages.js';
 
@@ -46,7 +45,7 @@ export class Supplier {
     thread.memory.ring();
   }
 
-  /** Grants bytes of items on a channel, beside the WINDOW that each begins with. */
+  /** Grants bytes of items on a channel, beside the FIRST_CREDIT that each begins with. */
   credit(channel: number, bytes: number): void {
     if (this.closed || this.failed) return;
     const route = this.routes.get(channel);
@@ -78,7 +77,7 @@ export class Supplier {
     }
     const route = { thread, slot: thread.slots++ };
     this.routes.set(channel, route);
-    thread.memory.addCredit(route.slot, WINDOW + (this.early.get(channel) ?? 0));
+    thread.memory.addCredit(route.slot, FIRST_CREDIT + (this.early.get(channel) ?? 0));
     this.early.delete(channel);
     return route;
   }

@@ -12,7 +12,7 @@ import { TwintreeError, type ByteString } from '../../tree/index.js';
 import { FrameType, type ControlMessage } from '../../wire/index.js';
 import type { Outcome, SessionListener } from '../events.js';
 import { runSync } from '../run.js';
-import { openSources } from '../sources.js';
+import { openSources, type Sources } from '../sources.js';
 import { described } from './agent.js';
 import { describeSources } from './describe.js';
 import { readError, readOperations, readOutcome, readProblem, readProgress, readTotals } from './events.js';
@@ -21,6 +21,7 @@ import { Mailbox } from './mailbox.js';
 import { writeFiles, writeOpen, type Compression, type Seed } from './messages.js';
 import { sentence } from './shape.js';
 import { asTwintreeError, supplySetup } from './supply.js';
+import { recordSetup, type BatchRequest } from '../recorded/batch.js';
 
 /** A sync with one end on another host. */
 export interface RemoteRequest {
@@ -33,6 +34,8 @@ export interface RemoteRequest {
   /** Name of a daemon's root. */
   root: ByteString | undefined;
   link: LinkSettings;
+  /** The session is recorded. A connection that breaks then is not made again. */
+  record?: BatchRequest;
 }
 
 /** How the connection behaves. */
@@ -103,10 +106,12 @@ class Attempt {
       const sent: SessionOptions = { ...request.options, filesFrom: undefined, stopAt: undefined };
       link.send(writeOpen({ side: 'supplier', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], options: sent, seed: this.seed, compression: request.link.compression, bwlimit: request.options.bwlimit }));
       const sources = await described(this.errorsOf(this.inbox));
+      this.record(link, sources);
       const outcome = await runSync(
         { sources: request.sources, target: request.target, options: { ...request.options, bwlimit: 0 }, from: { link, sources, seed: this.seed } },
         this.watched(), this.signal,
       );
+      await this.seal(link, outcome);
       link.send({ type: 'close' });
       return outcome;
     } finally {
@@ -125,6 +130,7 @@ class Attempt {
     const abort = (): void => { link?.send({ type: 'abort' }); };
     try {
       link = await this.connect(request.options.bwlimit);
+      this.record(link, sources);
       const { send, sendFrame } = { send: (m: ControlMessage) => link?.send(m), sendFrame: (c: number, f: number, p: Uint8Array) => link?.sendFrame(FrameType.Items, c, f, p) };
       const mine = new Supplier({ ...supplySetup(sources, request.options, this.seed, request.link.compression), expands: link.hello.compression }, sendFrame);
       supplier = mine;
@@ -152,6 +158,7 @@ class Attempt {
       }
       const outcome = await this.hear();
       if (stopped && outcome.exitCode === 20) outcome.exitCode = 30;
+      await this.seal(link, outcome);
       send({ type: 'close' });
       return outcome;
     } finally {
@@ -161,6 +168,16 @@ class Attempt {
       await link?.close();
       for (const mount of sources.mounts) posix.close(mount.fd);
     }
+  }
+
+  private record(link: Link, sources: Sources): void {
+    const { record, sources: given, options } = this.request;
+    if (record !== undefined) link.record(record.path, recordSetup(record, given, options, this.seed, sources));
+  }
+
+  /** What was recorded is a batch now, unless the session was ended early. */
+  private async seal(link: Link, outcome: Outcome): Promise<void> {
+    if (this.request.record !== undefined && !outcome.aborted) await link.seal();
   }
 
   private async connect(bwlimit: number): Promise<Link> {

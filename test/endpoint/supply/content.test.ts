@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { blockLengthFor, encodeRound, planRounds, Signature, SignatureBuilder, SumCollector, type Stretch } from '../../../src/delta/index.js';
 import { createKernel } from '../../../src/hash/index.js';
-import { WINDOW } from '../../../src/endpoint/remote/channel.js';
+import { FIRST_CREDIT as WINDOW } from '../../../src/wire/index.js';
 import type { Item, RoundSums } from '../../../src/wire/index.js';
 import { Dice, useTempFolder } from '../../support/index.js';
 import { content, hashOf, SEED, setupFor, statOf, TestSession } from './support.js';

@@ -106,7 +106,6 @@ function refused(row: Row, why: string, advice: string, exitCode: number = EXIT.
   };
 }
 
-const NO_BATCH = ['batch files are not in this version', 'Run the sync against each target.'] as const;
 const NO_DAEMON = ['the daemon is a command of its own', 'See twintree serve --help.'] as const;
 const NO_RSYNCD = ["rsync's daemon is not spoken to", 'twintree serve is a daemon; see twintree serve --help.'] as const;
 
@@ -115,9 +114,6 @@ export const REFUSED: readonly OptionSpec[] = [
   refused({ name: 'password-file', argument: 'FILE', help: "an rsync daemon's password", note: 'twintree:// takes --token-file or --identity.' }, "an rsync daemon's password has no use here", 'A twintree:// daemon takes --token-file or --identity.'),
   refused({ name: 'early-input', argument: 'FILE', help: "input of an rsync daemon's early exec", note: NO_RSYNCD[0] }, ...NO_RSYNCD),
   refused({ name: 'protocol', argument: 'NUM', help: "an older version of rsync's protocol", note: "The protocol is twintree's own; the two ends agree on its version." }, "rsync's protocol is not spoken", 'The two ends agree on the version of their own protocol.'),
-  refused({ name: 'write-batch', argument: 'FILE', help: 'record the update in FILE', note: NO_BATCH[0] }, ...NO_BATCH),
-  refused({ name: 'only-write-batch', argument: 'FILE', help: 'record the update and change nothing', note: NO_BATCH[0] }, ...NO_BATCH),
-  refused({ name: 'read-batch', argument: 'FILE', help: 'apply a recorded update', note: NO_BATCH[0] }, ...NO_BATCH),
   refused({ name: 'daemon', help: 'run as a daemon', note: NO_DAEMON[0] }, ...NO_DAEMON),
   refused({ name: 'server', help: 'be the other end of a connection', note: 'Only as the first option: that is how the other end is started.' }, 'it must be the first option', 'It is how the other end of a connection is started; nobody needs it by hand.', EXIT.usage),
   refused({ name: 'sender', help: 'be the end that reads, with --server', note: 'Only with --server.' }, 'it has a meaning with --server only', 'It is how the other end of a connection is started; nobody needs it by hand.', EXIT.usage),

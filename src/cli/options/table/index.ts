@@ -1,6 +1,7 @@
 /** The option table as a whole, and look-up by spelling. */
 import { negatedNames, type OptionSpec, type TableCommand } from '../spec.js';
 import { ATTRIBUTES, COMPARING, SYMLINKS } from './attributes.js';
+import { BATCH } from './batch.js';
 import { CONNECTION } from './connection.js';
 import { HOLDING, REFUSED } from './elsewhere.js';
 import { OUTPUT } from './output.js';
@@ -9,7 +10,7 @@ import { DELETING, REPLACING, SAFETY } from './writing.js';
 
 /** Every option, in the order of the help. */
 export const TABLE: readonly OptionSpec[] = [
-  ...WHAT, ...FILTERS, ...COMPARING, ...ATTRIBUTES, ...SYMLINKS, ...DELETING, ...REPLACING, ...SAFETY, ...CONNECTION, ...OUTPUT, ...HOLDING, ...REFUSED,
+  ...WHAT, ...FILTERS, ...COMPARING, ...ATTRIBUTES, ...SYMLINKS, ...DELETING, ...REPLACING, ...SAFETY, ...CONNECTION, ...OUTPUT, ...BATCH, ...HOLDING, ...REFUSED,
 ];
 
 /** What a spelling means: the option, or its negation. */
