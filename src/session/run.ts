@@ -249,7 +249,7 @@ class Session {
 
   private useRemote({ link, sources, seed, recorded = false }: RemoteSide): void {
     const a = this.options.attributes;
-    const setup: RemoteSetup = { seed, recorded, mounts: sources.mounts.length, attributes: a.acls || a.xattrs || a.fakeSuper.source };
+    const setup: RemoteSetup = { seed, recorded, whole: link.recording, mounts: sources.mounts.length, attributes: a.acls || a.xattrs || a.fakeSuper.source };
     // While the main thread waits for a connection that says nothing any more, no timer tells it that a newer session has come.
     this.remote = new RemoteSource(link.channel(), link.channel(), setup, () => {
       this.targetLock.look();

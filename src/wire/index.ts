@@ -7,6 +7,7 @@ export {
   type Frame,
 } from './frames.js';
 export { ItemReader, ItemWriter } from './items.js';
+export { FOLDER_DIGEST_BYTES, FolderDigest } from './folder-digest.js';
 export type { TimesTold } from './folder-item.js';
 export { RequestReader, RequestWriter } from './requests.js';
 export { COMPRESSION, compressPayload, expandPayload, NO_COMPRESSION, type Compression } from './compress.js';

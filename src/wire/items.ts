@@ -7,17 +7,18 @@ import { MAX_BLOCK, MAX_FILE, MIN_BLOCK, type Stretch } from '../delta/index.js'
 import { WHOLE_HASH_BYTES } from '../hash/index.js';
 import { EMPTY, type RelPath } from '../tree/index.js';
 import { WireError } from './error.js';
+import { FOLDER_DIGEST_BYTES } from './folder-digest.js';
 import { readFolder, writeFolder, type TimesTold } from './folder-item.js';
-import { MAX_BODY, MAX_ERRNO, MAX_LINK_TEXT, MAX_LITERAL_ITEM, MAX_SMALL_FILE, MAX_STRETCHES, SIZE_END } from './limits.js';
+import { MAX_BODY, MAX_ERRNO, MAX_LINK_TEXT, MAX_LITERAL_ITEM, MAX_MOUNTS, MAX_SMALL_FILE, MAX_STRETCHES, SIZE_END } from './limits.js';
 import type { AnswerItem, Item } from './messages.js';
-import { readIdNames, readXattrs, writeIdNames, writeXattrs } from './pieces.js';
+import { readIdNames, readPath, readXattrs, writeIdNames, writePath, writeXattrs } from './pieces.js';
 import { ByteReader, unzigzag } from './reader.js';
 import { RecordMemory, sendable, wordsOf } from './records.js';
 import { readStatBlock, StatBase, StatEncoder } from './stat-block.js';
 import { ByteWriter, zigzag } from './writer.js';
 
 /** Kinds of items in a payload. */
-const enum Kind { Folder = 1, WalkEnd, Answer, ContentBegin, Literal, Copy, Hole, Refine, ContentEnd }
+const enum Kind { Folder = 1, WalkEnd, Answer, ContentBegin, Literal, Copy, Hole, Refine, ContentEnd, Digest }
 
 const ANSWER_STAT = 1;
 const ANSWER_TEXT = 2;
@@ -64,7 +65,7 @@ export class ItemWriter {
       this.#base.last.set(this.#saved);
       throw error;
     }
-    if (item.kind === 'folder') this.#path = item.path;
+    if (item.kind === 'folder' || item.kind === 'digest') this.#path = item.path;
     else if (item.kind === 'copy') this.#copied = item.offset + item.length;
   }
 
@@ -80,6 +81,12 @@ export class ItemWriter {
     switch (item.kind) {
       case 'folder':
         return this.#body(Kind.Folder, () => { writeFolder(out, item, this.#told, this.#path, this.#base); });
+      case 'digest':
+        return this.#body(Kind.Digest, () => {
+          out.varint(item.mount);
+          writePath(out, item.path, this.#path);
+          out.raw(item.digest.subarray(0, FOLDER_DIGEST_BYTES));
+        });
       case 'walk-end':
         return this.#body(Kind.WalkEnd, () => undefined);
       case 'answer':
@@ -185,6 +192,11 @@ export class ItemReader {
       }
       case Kind.WalkEnd:
         return { kind: 'walk-end' };
+      case Kind.Digest: {
+        const mount = input.varint(MAX_MOUNTS - 1, 'mount');
+        this.#path = readPath(input, this.#path);
+        return { kind: 'digest', mount, path: this.#path, digest: Buffer.from(input.raw(FOLDER_DIGEST_BYTES)) };
+      }
       case Kind.Answer:
         return this.#answer();
       case Kind.ContentBegin:

@@ -30,9 +30,10 @@ export interface RoundSums {
 export type Request =
   /**
    * Send the folders of the transfer in the order of a walk (parents first, names in byte order), each with all its entries, as the options
-   * choose them; what they leave out is not sent. `after`: begin behind this folder. Answered by Folder items and WalkEnd.
+   * choose them; what they leave out is not sent. `after`: begin behind this folder. Answered by Folder items and WalkEnd. With `digests` the
+   * supplier may send a Digest in place of a folder's items.
    */
-  | { readonly kind: 'walk'; readonly after: RelPath | undefined }
+  | { readonly kind: 'walk'; readonly after: RelPath | undefined; readonly digests?: boolean }
   /** One folder of one mount, whatever the filters say. Answered by Folder items of which the last has `more` false. */
   | { readonly kind: 'folder'; readonly mount: number; readonly path: RelPath }
   /** One small question. Answered by one Answer item. */
@@ -96,9 +97,13 @@ export interface FolderItem {
   readonly groups: readonly WireName[];
 }
 
+/** What stands for a whole folder where the session may have the same one: see folder-digest.ts. */
+export interface DigestItem { readonly kind: 'digest'; readonly mount: number; readonly path: RelPath; readonly digest: Buffer }
+
 /** From the supplier to the session, on the channel of the request. */
 export type Item =
   | FolderItem
+  | DigestItem
   | { readonly kind: 'walk-end' }
   | AnswerItem
   /** `stat` is the open file's record before reading. */

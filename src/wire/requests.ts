@@ -17,6 +17,8 @@ const enum Kind { Walk = 1, Folder, Call, Content, Refine, Hash }
 /** Operations of a call. */
 const enum Op { Stat = 1, Readlink, Xattrs, Read, SeekEnd, Names, Unlink }
 
+const WALK_AFTER = 1;
+const WALK_DIGESTS = 2;
 const FOLLOW = 1;
 const NO_ATIME = 2;
 const HAS_SUMS = 4;
@@ -57,7 +59,7 @@ export class RequestWriter {
     const out = this.#out;
     switch (request.kind) {
       case 'walk':
-        out.u8(request.after === undefined ? 0 : 1);
+        out.u8((request.after === undefined ? 0 : WALK_AFTER) | (request.digests === true ? WALK_DIGESTS : 0));
         if (request.after !== undefined) this.#path(request.after);
         return;
       case 'folder':
@@ -166,11 +168,17 @@ export class RequestReader {
     return readMessage(this.#in, (kind) => this.#read(kind as Kind));
   }
 
+  #walk(): Request {
+    const flags = this.#in.flags(WALK_AFTER | WALK_DIGESTS, 'walk');
+    const after = (flags & WALK_AFTER) === 0 ? undefined : this.#path();
+    return { kind: 'walk', after, ...((flags & WALK_DIGESTS) === 0 ? {} : { digests: true }) };
+  }
+
   #read(kind: Kind): Request {
     const input = this.#in;
     switch (kind) {
       case Kind.Walk:
-        return { kind: 'walk', after: input.flags(1, 'walk') === 1 ? this.#path() : undefined };
+        return this.#walk();
       case Kind.Folder:
         return { kind: 'folder', mount: this.#mount(), path: this.#path() };
       case Kind.Call:

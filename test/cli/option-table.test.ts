@@ -40,6 +40,8 @@ const BEFORE: Record<string, string[]> = {
   'drop-D': ['-D'], from0: ['-r', '--files-from=list'], delete: ['-r'], 'delete-before': ['-r'], 'delete-during': ['-r'], 'delete-delay': ['-r'],
   'delete-after': ['-r'], 'delete-excluded': ['-r'], gitignore: ['-r'],
 };
+/** The arguments behind an option that takes others than a source and a target. */
+const OPERANDS: Record<string, string[]> = { 'read-batch': ['dst'] };
 const FILES = { list: 'one\ntwo\n' };
 
 function givenArguments(spec: OptionSpec, spelling = spelled(spec)): string[] {
@@ -96,7 +98,7 @@ describe('the option table', () => {
       case 'works':
         it(`${given.join(' ')} works: it changes what is done or shown`, () => {
           const without = sync([...before, 'src', 'dst'], context(FILES));
-          const withIt = sync([...before, ...given, ...(spec.shownNegated === true ? [`--no-${spec.name}`] : []), 'src', 'dst'], context(FILES));
+          const withIt = sync([...before, ...given, ...(spec.shownNegated === true ? [`--no-${spec.name}`] : []), ...(OPERANDS[spec.name] ?? ['src', 'dst'])], context(FILES));
           assert.notDeepEqual(withIt, without);
         });
         break;

@@ -8,10 +8,10 @@ import type { Readable, Writable } from 'node:stream';
 
 /** What the n-th start does; a start beyond the list goes on to its end. */
 export interface RelayPlan { log: string; cuts: readonly (Cut | null)[] }
-/** Where it dies. `out`: from the client to the agent. */
-export interface Cut { way: 'in' | 'out'; after: number }
+/** Where it dies. `out`: from the client to the agent. `held`: the agent's end stays open, as if nobody had told it: another process holds it. */
+export interface Cut { way: 'in' | 'out'; after: number; held?: boolean }
 /** One line of the log. */
-export interface RelayLine { start?: number; relay?: number; pid?: number; in?: number; out?: number }
+export interface RelayLine { start?: number; relay?: number; pid?: number; holder?: number; in?: number; out?: number }
 
 const { log, cuts } = JSON.parse(process.argv[2] ?? '') as RelayPlan;
 const [file = '', ...args] = process.argv.slice(3);
@@ -24,6 +24,13 @@ say({ start: number, relay: process.pid, pid: child.pid ?? 0 });
 process.on('exit', () => { say(seen); });
 process.on('SIGTERM', () => { process.exit(15); });
 
+/** Has another process keep the agent's stdin and stdout open. */
+function hold(): void {
+  const fds = [child.stdin, child.stdout].map((stream) => (stream as unknown as { _handle: { fd: number } })._handle.fd);
+  const holder = spawn('sleep', ['100'], { stdio: ['ignore', fds[0], fds[1]], detached: true });
+  say({ holder: holder.pid ?? 0 });
+}
+
 function hand(from: Readable, to: Writable, way: 'in' | 'out'): void {
   to.on('error', () => { from.resume(); });
   from.on('data', (bytes: Buffer) => {
@@ -32,7 +39,10 @@ function hand(from: Readable, to: Writable, way: 'in' | 'out'): void {
     seen[way] += part.length;
     if (part.length < bytes.length || left === bytes.length) {
       from.pause();
-      to.write(part, () => process.exit(9));
+      to.write(part, () => {
+        if (cut?.held === true) hold();
+        process.exit(9);
+      });
     } else if (!to.write(part)) {
       from.pause();
       to.once('drain', () => { from.resume(); });

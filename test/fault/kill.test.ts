@@ -1,6 +1,7 @@
 /**
  * kill -9 at chosen system calls: under every final name stands the old or the new, whole, or the mark of an incomplete
- * file in a folder of the same run; and the next run makes the tree equal and leaves no temporary name.
+ * file in a folder of the same run; and the next run makes the tree equal and leaves no temporary name. A file that is patched in place
+ * is old or new again as soon as a run has looked into its folder, also one that does not want it.
  */
 import assert from 'node:assert';
 import { createHash } from 'node:crypto';
@@ -59,6 +60,9 @@ function assertOldOrNew(now: Map<string, string>, before: Map<string, string>, a
 /** Calls at which a run is killed, and the how-manieth of one thread. */
 const POINTS = [['renameat,renameat2,rename', 1], ['renameat,renameat2,rename', 20], ['unlinkat', 3], ['mkdirat', 2], ['utimensat', 5], ['utimensat', 60], ['fchmod', 30], ['linkat', 1], ['write,pwrite64', 50], ['copy_file_range', 1], ['ftruncate', 1], ['close', 150]] as const;
 
+/** Steps of a patch in place: the journal, what it saves, the patch, the new length, the journal's end. */
+const PATCH_POINTS = [['fsync', 1], ['fsync', 2], ['fsync', 3], ['write,pwrite64', 2], ['write,pwrite64', 4], ['write,pwrite64', 6], ['write,pwrite64', 8], ['ftruncate', 1], ['unlinkat', 1], ['utimensat', 2]] as const;
+
 describeIf('killed in mid-run', whyNoInjection(), () => {
   let home: TempFolder;
   let old: Map<string, string>;
@@ -73,7 +77,8 @@ describeIf('killed in mid-run', whyNoInjection(), () => {
   });
   after('remove them', () => home.remove());
 
-  const modes: { args: string[]; inplace?: boolean; ours?: (path: string) => boolean }[] = [
+  const ours = (path: string): boolean => path.split('/').some((part) => part.startsWith('.~twintree-') || part === '.~tmp~' || part === '.part');
+  const modes: { args: string[]; inplace?: boolean; patches?: boolean }[] = [
     { args: ['-aH', '--delete'] },
     { args: ['-aH', '--delete', '--threads=1'] },
     { args: ['-a', '--delete', '--delay-updates'] },
@@ -81,12 +86,14 @@ describeIf('killed in mid-run', whyNoInjection(), () => {
     { args: ['-aH', '--delete-during', '--no-whole-file', '--fsync'] },
     { args: ['-aH', '--delete', '--inplace'], inplace: true },
     { args: ['-aH', '--delete', '--backup-dir=../bak'] },
+    { args: ['-aH', '--delete', '--inplace', '--no-whole-file'], inplace: true, patches: true },
   ];
-  modes.forEach(({ args, inplace }, at) => {
+  modes.forEach(({ args, inplace, patches }, at) => {
     // Each mode meets a part of the calls, all of them together.
-    const points = POINTS.filter((_, k) => k % 3 === at % 3);
+    const points = [...POINTS.filter((_, k) => k % 3 === at % 3), ...(patches === true ? PATCH_POINTS : [])];
     it(args.join(' '), async () => {
       let killed = 0;
+      let journals = 0;
       for (const [calls, when] of points) {
         const target = home.at('work');
         copyTree(home.at('target'), target);
@@ -94,7 +101,14 @@ describeIf('killed in mid-run', whyNoInjection(), () => {
         const context = `killed at ${calls} ${when}`;
         if (ran.signal === 'SIGKILL' || ran.code === 137) killed++;
         const now = snapshot(target);
-        if (inplace !== true) assertOldOrNew(now, old, made, (path) => path.split('/').some((part) => part.startsWith('.~twintree-') || part === '.~tmp~' || part === '.part'));
+        if (inplace !== true) assertOldOrNew(now, old, made, ours);
+        if (patches === true) {
+          journals += [...now.keys()].filter((path) => path.endsWith('-undo')).length;
+          const looked = await runHere(['-a', '--exclude=big', '--exclude=f*', '--exclude=pair', '--exclude=twin', `${home.path}/source/`, target]);
+          assert.strictEqual(looked.code, 0, `${context}: ${looked.errors}`);
+          assertOldOrNew(snapshot(target), old, made, () => false);
+          assert.deepStrictEqual(leftovers(home.path), [], context);
+        }
         const again = await runHere([...args, `${home.path}/source/`, target]);
         assert.strictEqual(again.code, 0, `${context}: ${again.errors}`);
         assertSameTree(home.at('source'), target, { ignore: args.includes('-aH') ? [] : ['hardlink'] });
@@ -103,6 +117,7 @@ describeIf('killed in mid-run', whyNoInjection(), () => {
         rmSync(home.at('bak'), { recursive: true, force: true });
       }
       assert.ok(killed > 0, 'at least one run was really killed');
+      if (patches === true) assert.ok(journals > 0, 'at least one was killed in the middle of a patch');
     });
   });
 });

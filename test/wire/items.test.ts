@@ -221,7 +221,7 @@ describe('wire/items: what is refused', () => {
 
   it('unknown kinds, bytes left over, bodies that end early, and numbers in a longer form than needed', () => {
     refused('kind', Buffer.from([0, 0]));
-    refused('kind', Buffer.from([10, 0]));
+    refused('kind', Buffer.from([11, 0]));
     refused('range', Buffer.from([2, 1, 0]));
     refused('truncated', Buffer.from([2]));
     refused('truncated', Buffer.from([2, 5, 0]));

@@ -65,7 +65,7 @@ describe('wire/requests', () => {
     refused('kind', [0, 0]);
     refused('kind', [7, 0]);
     refused('kind', [3, 1, 8]);
-    refused('range', [1, 1, 2]);
+    refused('range', [1, 1, 4]);
     refused('range', [4, 5, 8, 0, 0, 0, 0]);
     refused('range', [1, 2, 0, 0]);
   });

@@ -126,6 +126,7 @@ const blockLength = fc.integer({ min: 65536, max: 16 << 20 });
 
 export const otherItem: fc.Arbitrary<Item> = fc.oneof(
   fc.constant<Item>({ kind: 'walk-end' }),
+  fc.record({ kind: fc.constant('digest' as const), mount: fc.nat(65535), path, digest: fc.uint8Array({ minLength: 8, maxLength: 8 }).map((raw) => Buffer.from(raw)) }, { noNullPrototype: true }),
   answer,
   fc.record({ kind: fc.constant('content-begin' as const), errno, stat: fc.option(record, { nil: undefined }) }, { noNullPrototype: true }),
   fc.uint8Array({ minLength: 1, maxLength: 2000 }).map((raw): Item => ({ kind: 'literal', bytes: Buffer.from(raw) })),
@@ -156,6 +157,7 @@ const call: fc.Arbitrary<SourceCall> = fc.oneof(
 );
 export const request: fc.Arbitrary<Request> = fc.oneof(
   fc.record({ kind: fc.constant('walk' as const), after: fc.option(path, { nil: undefined }) }, { noNullPrototype: true }),
+  fc.record({ kind: fc.constant('walk' as const), after: fc.option(path, { nil: undefined }), digests: fc.constant(true) }, { noNullPrototype: true }),
   fc.record({ kind: fc.constant('folder' as const), mount: fc.nat(65535), path }, { noNullPrototype: true }),
   fc.record({ kind: fc.constant('call' as const), call }, { noNullPrototype: true }),
   fc.record({ kind: fc.constant('content' as const), place, follow: fc.boolean(), noAtime: fc.boolean(), from: size, sums: fc.option(sums, { nil: undefined }) }, { noNullPrototype: true }),

@@ -7,7 +7,8 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { loadPosix } from '../../fs/index.js';
 import { TwintreeError } from '../../tree/index.js';
 import { RemoteSource } from '../remote/remote-source.js';
-import { Walker } from '../scan/index.js';
+import { digestsServe, TargetFolders } from '../remote/target-folders.js';
+import { Walker, type ScanSetup } from '../scan/index.js';
 import { localSource, type SourceFs } from '../source/index.js';
 import { idMapper } from '../ids.js';
 import { ApplyRunner } from './apply-runner.js';
@@ -22,6 +23,7 @@ export function serve(): void {
   const shared = new SharedState(memory);
   const posix = loadPosix();
   let source: SourceFs = localSource(posix);
+  let comparable = false; // the other host may send digests
   let remote: RemoteSource | undefined;
   let walker: Walker | undefined;
   let runner: ApplyRunner | undefined;
@@ -82,9 +84,10 @@ export function serve(): void {
       case 'link':
         remote = new RemoteSource(message.stream, message.questions, message.setup);
         source = remote;
+        comparable = message.setup.recorded !== true && message.setup.whole !== true;
         break;
       case 'scan':
-        remote?.beginWalk();
+        remote?.beginWalk(undefined, targetFolders(message.setup));
         walker = new Walker(
           posix, source, message.setup,
           {
@@ -124,6 +127,12 @@ export function serve(): void {
         port?.close();
         break;
     }
+  }
+
+  /** The target's folders, where comparing them with digests serves. */
+  function targetFolders({ target, options }: ScanSetup): TargetFolders | undefined {
+    if (!comparable || remote === undefined || target < 0 || !digestsServe(options)) return undefined;
+    return new TargetFolders(posix, target, remote.seed);
   }
 
   function walk(run: Extract<ToWorker, { kind: 'walk' }>['run']): void {

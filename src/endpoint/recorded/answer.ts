@@ -69,7 +69,7 @@ export class RecordedAnswer {
       case 'content-end':
         this.failed = item.errno !== 0 || item.size !== this.size; // it changed while it was read
         return undefined;
-      case 'folder': case 'walk-end': case 'answer': case 'content-begin': case 'refine':
+      default:
         return `a ${item.kind} stands within a file`;
     }
     return this.size > MAX_FILE ? 'a file is longer than any can be' : undefined;

@@ -18,6 +18,9 @@ export interface RecordSetup {
   readonly compress: boolean;
 }
 
+/** A payload that goes on. */
+export interface Passed { readonly flags: number; readonly payload: Uint8Array }
+
 /** Where one channel stands. */
 interface Channel {
   /** Requests that are not answered. */
@@ -38,14 +41,26 @@ export class Recorder {
     for (const message of setup.head) this.out.frame(FrameType.Control, 0, encodeControl(message));
   }
 
-  /** A payload of requests goes by. @throws WireError */
-  requests(channel: number, flags: number, payload: Uint8Array): void {
+  /**
+   * A payload of requests goes by. Returns what shall go on in its place: a batch has to have every folder, so nobody is asked for digests.
+   * @throws WireError
+   */
+  requests(channel: number, flags: number, payload: Uint8Array): Passed {
     const { due } = this.of(channel);
+    let changed = false;
+    const passed: Request[] = [];
     for (const reader = new RequestReader(expandPayload(flags, viewOf(payload))); !reader.done;) {
-      const request = reader.next();
+      const asked = reader.next();
+      const request = asked.kind === 'walk' && asked.digests === true ? { ...asked, digests: false } : asked;
+      changed ||= request !== asked;
+      passed.push(request);
       if (request.kind === 'refine') continue;
       due.push(request.kind === 'content' && request.sums !== undefined ? { ...request, sums: sumsPrint(request.sums) } : request);
     }
+    if (!changed) return { flags, payload };
+    const writer = new RequestWriter();
+    for (const request of passed) writer.write(request);
+    return { flags: 0, payload: writer.take() };
   }
 
   /** A payload of items goes by. @throws WireError */
@@ -102,7 +117,7 @@ export function isLast(request: Request, item: Item): boolean {
     case 'folder': return request.kind === 'folder' && !item.more;
     case 'walk-end': case 'answer': case 'content-end': return true;
     case 'content-begin': return item.errno !== 0;
-    case 'literal': case 'copy': case 'hole': case 'refine': return false;
+    case 'literal': case 'copy': case 'hole': case 'refine': case 'digest': return false;
   }
 }
 

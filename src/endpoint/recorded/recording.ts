@@ -1,7 +1,7 @@
 /** A batch that is being written: a Recorder and its file, which gets its name only when the session is over. */
 import { OutputFile } from '../../fs/index.js';
 import { displayName, TwintreeError, type ByteString } from '../../tree/index.js';
-import { Recorder, type RecordSetup } from './recorder.js';
+import { Recorder, type Passed, type RecordSetup } from './recorder.js';
 
 /** One recording. Methods throw TwintreeError IO or NO_SPACE where the file cannot be written, WireError where what goes by is none of the protocol's. */
 export class Recording {
@@ -14,8 +14,9 @@ export class Recording {
     this.recorder = new Recorder(setup, (bytes) => { this.named(() => { this.file.write(bytes); }); });
   }
 
-  requests(channel: number, flags: number, payload: Uint8Array): void {
-    if (this.open) this.recorder.requests(channel, flags, payload);
+  /** Returns what shall go on in place of the payload. */
+  requests(channel: number, flags: number, payload: Uint8Array): Passed {
+    return this.open ? this.recorder.requests(channel, flags, payload) : { flags, payload };
   }
 
   items(channel: number, flags: number, payload: Uint8Array): void {

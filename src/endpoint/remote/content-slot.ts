@@ -50,7 +50,7 @@ export class ContentSlot {
         this.state = 'ended';
         this.after = item.stat;
         return { kind: 'end', errno: item.errno, size: item.size, hash: item.hash };
-      case 'folder': case 'walk-end': case 'answer': case 'content-begin':
+      case 'folder': case 'digest': case 'walk-end': case 'answer': case 'content-begin':
         throw broken(`a ${item.kind} within a file`);
     }
   }

@@ -15,6 +15,11 @@ export class ItemSource {
   /** @param names learns what items tell of users and groups */
   constructor(private readonly channel: SyncChannel, private readonly names: ToldNames) {}
 
+  /** Whether items of the last payload are left. */
+  get comes(): boolean {
+    return this.reader?.done === false;
+  }
+
   /** The next item; what was gathered is sent before. Blocks; throws as SyncChannel.receive does, and WIRE for what is not valid. */
   next(): Item {
     try {

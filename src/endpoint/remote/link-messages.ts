@@ -52,7 +52,9 @@ export type ToLink =
 
 export type FromLink =
   | { readonly kind: 'opened'; readonly hello: Hello; readonly about: string; readonly notices: readonly string[] }
-  /** The file of a recording has its name. */
+  /** The file of a recording is open. */
+  | { readonly kind: 'recording' }
+  /** It has its name. */
   | { readonly kind: 'sealed'; readonly bytes: number }
   /** A line for the user: what the other host printed. */
   | { readonly kind: 'text'; readonly text: string }

@@ -80,9 +80,9 @@ class LinkThread {
         case FrameType.Control: this.say({ kind: 'control', message: parseControl(frame.payload) }); return;
         case FrameType.Requests: case FrameType.Credit: {
           if (this.channels.size > 0) throw new TwintreeError('WIRE', 'the other host asks, where it has to answer');
-          if (frame.type === FrameType.Requests) this.recording?.requests(frame.channel, frame.flags, frame.payload);
-          const payload = ownMemory(frame.payload);
-          this.say({ kind: 'frame', type: frame.type, channel: frame.channel, flags: frame.flags, payload }, [payload.buffer as ArrayBuffer]);
+          const asked = frame.type === FrameType.Requests ? (this.recording?.requests(frame.channel, frame.flags, frame.payload) ?? frame) : frame;
+          const payload = ownMemory(asked.payload);
+          this.say({ kind: 'frame', type: frame.type, channel: frame.channel, flags: asked.flags, payload }, [payload.buffer as ArrayBuffer]);
           return;
         }
         case FrameType.Hello: case FrameType.Ping: case FrameType.Pong: case FrameType.Bye:
@@ -114,6 +114,7 @@ class LinkThread {
   private record(message: Extract<ToLink, { kind: 'record' }>): void {
     try {
       this.recording = new Recording(message.path, message.setup);
+      this.say({ kind: 'recording' });
     } catch (error) {
       this.refuse(error);
     }
@@ -180,8 +181,9 @@ class LinkThread {
     const { peer } = this;
     if (peer === undefined || this.loss !== undefined) return;
     if ('requests' in message) {
-      this.recorded((recording) => { recording.requests(channel.number, 0, message.requests); });
-      peer.send(FrameType.Requests, channel.number, message.requests);
+      let asked = message.requests;
+      this.recorded((recording) => { asked = recording.requests(channel.number, 0, asked).payload; });
+      peer.send(FrameType.Requests, channel.number, asked);
     } else {
       channel.credit += message.credit;
       peer.send(FrameType.Credit, channel.number, encodeCredit(message.credit));

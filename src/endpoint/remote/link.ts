@@ -40,6 +40,8 @@ export class Link {
   }
   /** Why the connection was lost. */
   loss: TwintreeError | undefined;
+  /** What goes by is recorded: the session needs all of it to travel. */
+  recording = false;
   /** Worth a line to the user: a certificate that was pinned. */
   notices: readonly string[] = [];
   about = '';
@@ -51,7 +53,7 @@ export class Link {
   private lostHandler: (error: TwintreeError) => void = () => undefined;
   private theirs: Hello | undefined;
   private readonly states: SharedArrayBuffer[] = [];
-  private sealed: ((bytes: number) => void) | undefined;
+  private answered: { resolve(bytes: number): void; reject(error: TwintreeError): void } | undefined;
   private nextChannel = 1;
   private closing = false;
   private readonly gone: Promise<void>;
@@ -100,7 +102,8 @@ export class Link {
         this.notices = message.notices;
         opened();
         return;
-      case 'sealed': this.sealed?.(message.bytes); return;
+      case 'recording': this.answered?.resolve(0); return;
+      case 'sealed': this.answered?.resolve(message.bytes); return;
       case 'text': onText(message.text); return;
       case 'control': this.control(message.message); return;
       case 'frame': {
@@ -123,6 +126,7 @@ export class Link {
     this.loss = error;
     // Where the thread itself has failed, nobody else wakes who waits.
     if (error.code === 'INTERNAL') for (const state of this.states) abortChannel(state);
+    this.answered?.reject(error);
     this.lostHandler(error);
   }
 
@@ -143,17 +147,26 @@ export class Link {
     this.post({ kind: 'frame', type, channel, flags, payload: own }, [own.buffer as ArrayBuffer]);
   }
 
-  /** Keeps what goes by on all channels in a file. Before the first channel is made, or where this side supplies. What goes wrong ends the link. */
-  record(path: ByteString, setup: RecordSetup): void {
-    this.post({ kind: 'record', path, setup });
+  /**
+   * Keeps what goes by on all channels in a file. Before the first channel is made, or where this side supplies. Resolves when the file is
+   * open; what goes wrong then or later ends the link.
+   */
+  async record(path: ByteString, setup: RecordSetup): Promise<void> {
+    this.recording = true;
+    await this.answer({ kind: 'record', path, setup });
   }
 
   /** The session is over: the file of the recording gets its name. Resolves with its bytes. Rejects with what ended the link. */
   async seal(): Promise<number> {
+    return this.answer({ kind: 'seal' });
+  }
+
+  private async answer(message: ToLink): Promise<number> {
+    const { loss } = this;
+    if (loss !== undefined) throw loss;
     return new Promise((resolve, reject) => {
-      this.sealed = resolve;
-      this.onLost = reject; // what has been lost already is told at once
-      this.post({ kind: 'seal' });
+      this.answered = { resolve, reject };
+      this.post(message);
     });
   }
 

@@ -19,7 +19,8 @@ export class AnswerSlot {
   readonly kind = 'answer';
   answer: AnswerItem | undefined;
 }
-class FolderSlot {
+/** The place of a folder that may still be on its way. */
+export class FolderSlot {
   readonly kind = 'folder';
   folder: StoredFolder | undefined;
   whole = false;
@@ -75,9 +76,20 @@ export class Questions {
 
   /** A folder with all its entries. */
   folder(mount: number, path: RelPath): StoredFolder {
+    return this.waitFolder(this.postFolder(mount, path));
+  }
+
+  /** Posts the question for a folder; `flush` sends it. */
+  postFolder(mount: number, path: RelPath): FolderSlot {
+    while (this.queue.length >= MOST_POSTED) this.step();
     const slot = new FolderSlot(mount, path);
     this.items.add({ kind: 'folder', mount, path });
     this.queue.push(slot);
+    return slot;
+  }
+
+  /** The folder that was posted. */
+  waitFolder(slot: FolderSlot): StoredFolder {
     this.items.flush();
     while (!slot.whole || slot.folder === undefined) this.step();
     return slot.folder;

@@ -19,6 +19,7 @@ import { dataFrom, holeFrom, readHandle, sizeOf } from './handle-calls.js';
 import { DirHandle, FileHandle, Handles, MemoryHandle } from './handles.js';
 import { Questions } from './questions.js';
 import { SourceStream } from './stream.js';
+import type { TargetFolders } from './target-folders.js';
 import { ToldNames } from './told-names.js';
 import { namesOf, RemoteXattrs, valueOf, type Xattrs } from './xattrs.js';
 
@@ -31,6 +32,8 @@ export interface RemoteSetup {
   readonly recorded?: boolean;
   /** ACLs or extended attributes are compared or copied, or the source is a fake-super tree: they come along with folders. */
   readonly attributes: boolean;
+  /** What the session reads is recorded: all of it has to travel. */
+  readonly whole?: boolean;
 }
 
 /** One stat record's place of the mode (stx_mode). */
@@ -65,10 +68,10 @@ export class RemoteSource implements SourceFs, RemoteContent {
 
   // ---------------------------------------------------------------- the walk
 
-  /** A walk begins: from now on folders are answered from what is sent ahead. */
-  beginWalk(after?: RelPath): void {
+  /** A walk begins: from now on folders are answered from what is sent ahead, or from the target's folders where the other end says that they are the same. */
+  beginWalk(after?: RelPath, target?: TargetFolders): void {
     this.startAnswering();
-    this.folders.begin(after);
+    this.folders.begin(after, target);
   }
 
   /** As `beginWalk`, with nothing sent ahead: every folder is asked for, once. */

@@ -4,7 +4,7 @@
  * for wait here.
  */
 import type { RelPath } from '../../tree/index.js';
-import type { FolderItem, RoundSums } from '../../wire/index.js';
+import type { DigestItem, FolderItem, RoundSums } from '../../wire/index.js';
 import type { ContentRequest, ContentToken } from '../source/index.js';
 import type { SyncChannel } from './channel.js';
 import { ContentSlot } from './content-slot.js';
@@ -40,30 +40,35 @@ export class SourceStream {
     this.items = new ItemSource(channel, names);
   }
 
-  /** Asks for the walk. */
-  startWalk(after: RelPath | undefined): void {
-    this.items.add({ kind: 'walk', after });
+  /** Asks for the walk; `digests`: what stands for a folder may come in its place. */
+  startWalk(after: RelPath | undefined, digests: boolean): void {
+    this.items.add({ kind: 'walk', after, ...(digests ? { digests } : {}) });
     this.items.flush();
     this.walking = true;
   }
 
-  /** The next folder of the walk, whole; undefined at its end. */
-  nextFolder(): StoredFolder | undefined {
+  /** Whether the next folder of the walk, or its beginning, is there already. */
+  get comes(): boolean {
+    return this.walking && this.items.comes;
+  }
+
+  /** The next folder of the walk, whole, or what stands for it; undefined at its end. */
+  nextFolder(): StoredFolder | DigestItem | undefined {
     let item = this.nextOfWalk();
-    if (item === undefined) return undefined;
+    if (item === undefined || item.kind === 'digest') return item;
     const folder = new StoredFolder(item, false);
     while (item.more) {
       item = this.nextOfWalk();
-      if (item === undefined) throw broken('a walk ended within a folder');
+      if (item?.kind !== 'folder') throw broken('a walk ended within a folder');
       folder.add(item);
     }
     return folder;
   }
 
-  private nextOfWalk(): FolderItem | undefined {
+  private nextOfWalk(): FolderItem | DigestItem | undefined {
     if (!this.walking) return undefined;
     const item = this.items.next();
-    if (item.kind === 'folder') return item;
+    if (item.kind === 'folder' || item.kind === 'digest') return item;
     if (item.kind !== 'walk-end') throw broken(`a ${item.kind} within a walk`);
     this.walking = false;
     return undefined;

@@ -139,7 +139,7 @@ export class SupplyChannel {
     switch (request.kind) {
       case 'walk': {
         const { posix, setup } = this.host;
-        yield* new SupplyWalk(posix, setup, this.places, this.folders, this.out, request.after).run();
+        yield* new SupplyWalk(posix, setup, this.places, this.folders, this.out, request.after, request.digests === true && setup.whole !== true).run();
         this.out.write({ kind: 'walk-end' });
         return;
       }

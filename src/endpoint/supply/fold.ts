@@ -9,7 +9,7 @@
 import { Errno, type NameList, type Posix } from '../../fs/index.js';
 import { ACCESS_ACL, DEFAULT_ACL, isFakeSuperName, unsafeSymlink } from '../../plan/index.js';
 import { isName, joinPath, STAT_WORDS, StatTable, type ByteString, type RelPath } from '../../tree/index.js';
-import { FOLDER_CUT, MAX_XATTR_VALUE, type FolderItem, type WireXattr } from '../../wire/index.js';
+import { FOLDER_CUT, FolderDigest, MAX_XATTR_VALUE, type FolderItem, type WireXattr } from '../../wire/index.js';
 import type { Hashing } from './hashing.js';
 import type { SupplySetup } from './messages.js';
 import { ToldNames } from './names.js';
@@ -70,6 +70,7 @@ export class Folders {
   private readonly own = new StatTable(1);
   private readonly entry: SeenEntry = { name: '' as ByteString, folder: false, table: this.table, at: 0 };
   private told: ToldNames | undefined;
+  private digests: FolderDigest | undefined;
   private readonly allXattrs: boolean;
   private readonly someXattrs: boolean;
 
@@ -116,6 +117,33 @@ export class Folders {
     if (names.length === 0) out.writeLarge(this.item(request, first), sizeOf(first));
     for (let from = 0; from < names.length; from += WINDOW) yield* this.window(out, request, names, from, from === 0 ? first : undefined);
     yield* out.pump();
+  }
+
+  /** Tells a folder's digest; false where it has to be told whole. Notes its entries as `tell` does. */
+  digest(out: ItemSink, { mount, path, fd, share, listed, each, hides, hashes }: FolderRequest): boolean {
+    const { posix, own, entry } = this;
+    if (!share.all || !listed || hides !== undefined || hashes !== undefined || this.someXattrs) return false;
+    if (posix.fstat(fd, own, 0) < 0 || posix.list(fd, this.raw) < 0 || this.raw.names.length > WINDOW) return false;
+    const names = sortedNames(this.raw.names);
+    this.posix.statMany(fd, names, 0, names.length, this.table, this.errors);
+    this.digests ??= new FolderDigest(this.setup.seed);
+    this.digests.begin();
+    this.digests.add('' as ByteString, own.words, 0, undefined);
+    for (let k = 0; k < names.length; k++) {
+      const name = names[k] as ByteString;
+      const text = this.errors[k] === 0 && this.table.isSymlink(k) ? posix.readlink(fd, name) : undefined;
+      if (this.errors[k] !== 0 || typeof text === 'number') return false;
+      this.digests.add(name, this.table.words, k * STAT_WORDS, text);
+    }
+    out.write({ kind: 'digest', mount, path, digest: this.digests.end() });
+    entry.table = this.table;
+    for (let k = 0; k < names.length; k++) {
+      entry.name = names[k] as ByteString;
+      entry.folder = this.table.isDir(k);
+      entry.at = k;
+      each?.(entry);
+    }
+    return true;
   }
 
   /** Names that the selection chooses from this mount and that are there. */

@@ -22,6 +22,8 @@ export interface SupplySetup {
   compression: Compressing;
   /** What the session can expand, as its Hello said; brotli alone without it. */
   expands?: Compression;
+  /** What is supplied is recorded: nothing is told by its digest alone. */
+  whole?: boolean;
 }
 
 /** First data of a supply thread. `run` tells the threads of a bundle apart. */

@@ -15,6 +15,8 @@ const FRAME = 256 << 10;
 export const MOST_AT_ONCE = 1 << 20;
 /** Most frames in a row that go uncompressed because the last ones did not shrink. */
 const MOST_SKIPPED = 16;
+/** Shorter frames do not tell whether the next one will shrink, bytes. */
+const TELLING = 16 << 10;
 /** Share of the time spent waiting for credit above which 'auto' begins to compress, and below which it stops. */
 const SLOW_LINK = 0.3;
 const FAST_LINK = 0.05;
@@ -112,7 +114,7 @@ export class Outgoing {
     }
     const packed = compressPayload(items, this.options.compression);
     if (packed.flags !== 0) this.skipped = 0;
-    else this.skip = this.skipped = Math.min(MOST_SKIPPED, 2 * this.skipped + 1);
+    else if (items.length >= TELLING) this.skip = this.skipped = Math.min(MOST_SKIPPED, 2 * this.skipped + 1);
     return packed;
   }
 

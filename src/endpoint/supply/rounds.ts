@@ -6,8 +6,8 @@ const BLOCK_COST = 12;
 /** Most stretches that are asked for: what is cut to more pieces is sent as it is. */
 const MOST_STRETCHES = 65536;
 
-/** Bytes of a source below which one round is enough: a round trip for each file would cost more than the blocks that it saves. */
-const ROUNDS_WORTH = 256 << 10;
+/** Bytes of a source below which one round is enough: a round trip for each file would cost more than the blocks that it saves. (Session: MOST_ALIKE.) */
+const ROUNDS_WORTH = 64 << 10;
 
 /**
  * Whether a file is worth several rounds against sums of such blocks; else it is sent while it is searched. Blocks not much longer than the

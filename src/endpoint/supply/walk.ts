@@ -57,6 +57,8 @@ export class SupplyWalk {
     private readonly posix: Posix, private readonly setup: SupplySetup, private readonly places: Places, private readonly folders: Folders, private readonly out: ItemSink,
     /** The last folder that is not to be told, with all before it. */
     private readonly after: RelPath | undefined,
+    /** The session takes digests. */
+    private readonly digests: boolean,
   ) {
     const { options } = setup;
     this.filters = new FilterSet(options.filters, {
@@ -150,7 +152,8 @@ export class SupplyWalk {
         return !excludes(entry) && size <= (compare.maxSize ?? Infinity) && size >= (compare.minSize ?? 0);
       },
     };
-    if (told) yield* this.folders.tell(this.out, request);
+    if (told && this.digests && !several && !this.readsFiles && this.folders.digest(this.out, request)) yield* this.out.pump();
+    else if (told) yield* this.folders.tell(this.out, request);
     else {
       yield* this.folders.tell(UNTOLD, { ...request, hashes: undefined });
       this.folders.forgetNames();

@@ -106,7 +106,7 @@ class Attempt {
       const sent: SessionOptions = { ...request.options, filesFrom: undefined, stopAt: undefined };
       link.send(writeOpen({ side: 'supplier', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], options: sent, seed: this.seed, compression: request.link.compression, bwlimit: request.options.bwlimit }));
       const sources = await described(this.errorsOf(this.inbox));
-      this.record(link, sources);
+      await this.record(link, sources);
       const outcome = await runSync(
         { sources: request.sources, target: request.target, options: { ...request.options, bwlimit: 0 }, from: { link, sources, seed: this.seed } },
         this.watched(), this.signal,
@@ -130,9 +130,9 @@ class Attempt {
     const abort = (): void => { link?.send({ type: 'abort' }); };
     try {
       link = await this.connect(request.options.bwlimit);
-      this.record(link, sources);
+      await this.record(link, sources);
       const { send, sendFrame } = { send: (m: ControlMessage) => link?.send(m), sendFrame: (c: number, f: number, p: Uint8Array) => link?.sendFrame(FrameType.Items, c, f, p) };
-      const mine = new Supplier({ ...supplySetup(sources, request.options, this.seed, request.link.compression), expands: link.hello.compression }, sendFrame);
+      const mine = new Supplier({ ...supplySetup(sources, request.options, this.seed, request.link.compression), expands: link.hello.compression, whole: request.record !== undefined }, sendFrame);
       supplier = mine;
       mine.onFailed = (error) => { this.inbox.fail(asTwintreeError(error)); };
       link.onFrame = (frame) => {
@@ -170,9 +170,9 @@ class Attempt {
     }
   }
 
-  private record(link: Link, sources: Sources): void {
+  private async record(link: Link, sources: Sources): Promise<void> {
     const { record, sources: given, options } = this.request;
-    if (record !== undefined) link.record(record.path, recordSetup(record, given, options, this.seed, sources));
+    if (record !== undefined) await link.record(record.path, recordSetup(record, given, options, this.seed, sources));
   }
 
   /** What was recorded is a batch now, unless the session was ended early. */

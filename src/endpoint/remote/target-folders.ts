@@ -1,0 +1,79 @@
+/**
+ * The target's folders beside digests of the source's: where they agree, the source's listing is made from the target's own entries and
+ * need not travel. It is used only where the options look at nothing that a digest leaves out.
+ */
+import { FolderCache, type NameList, type Posix } from '../../fs/index.js';
+import type { SessionOptions } from '../../plan/index.js';
+import type { Seed } from '../../hash/index.js';
+import { S_IFMT, S_IFREG, STAT_WORDS, StatTable, type ByteString } from '../../tree/index.js';
+import { FolderDigest, type DigestItem } from '../../wire/index.js';
+import { RECORD, StoredFolder } from './folder-store.js';
+
+/** Names that a folder may have to be compared so: a supplier tells larger ones whole. */
+const DIGEST_NAMES = 1024;
+/** Mode of an incomplete file: what carries it is never the same. */
+const INCOMPLETE = 0o1200;
+
+/**
+ * Whether digests serve these options: equality is that of size and time; no hard links, ACLs, extended attributes, access times, devices of file systems or
+ * followed symlinks are looked at, and nothing of the source is removed.
+ */
+export function digestsServe(options: SessionOptions): boolean {
+  const { compare, attributes: a, symlinks: s, walk, replace } = options;
+  return compare.mode === 'quick' && !a.hardLinks && !a.acls && !a.xattrs && !a.atimes && !a.fakeSuper.source && !a.fakeSuper.target && !a.copyDevices && !a.writeDevices &&
+    !s.copyLinks && !s.copyUnsafeLinks && !s.copyDirlinks && !s.keepDirlinks && walk.oneFileSystem === 0 && options.filesFrom === undefined && options.contentOnly !== true &&
+    replace.altDest === undefined && !replace.removeSourceFiles;
+}
+
+/** Reads folders below a root whose handle stays the caller's. */
+export class TargetFolders {
+  private readonly folders: FolderCache;
+  private readonly digest: FolderDigest;
+  private readonly raw: NameList = { names: [], types: [] };
+  private readonly own = new StatTable(1);
+  private table = new StatTable(256);
+  private errors = new Int32Array(256);
+
+  constructor(private readonly posix: Posix, root: number, seed: Seed) {
+    this.folders = new FolderCache(posix, root);
+    this.digest = new FolderDigest(seed);
+  }
+
+  close(): void {
+    this.folders.closeAll();
+  }
+
+  /** The folder as the source has it, where the target's is the same. */
+  same({ mount, path, digest }: DigestItem): StoredFolder | undefined {
+    const { posix, raw, own } = this;
+    const fd = this.folders.open(path);
+    if (fd < 0 || posix.fstat(fd, own, 0) < 0 || posix.list(fd, raw) < 0 || raw.names.length > DIGEST_NAMES) return undefined;
+    const names = [...raw.names].sort();
+    this.grow(names.length);
+    const { table, errors } = this;
+    posix.statMany(fd, names, 0, names.length, table, errors);
+    const links = new Map<number, ByteString>();
+    this.digest.begin();
+    this.digest.add('' as ByteString, own.words, 0, undefined);
+    for (let k = 0; k < names.length; k++) {
+      const name = names[k] as ByteString;
+      const mode = table.mode(k);
+      if (errors[k] !== 0 || ((mode & S_IFMT) === S_IFREG && (mode & 0o7777) === INCOMPLETE)) return undefined;
+      const text = table.isSymlink(k) ? posix.readlink(fd, name) : undefined;
+      if (typeof text === 'number') return undefined;
+      if (text !== undefined) links.set(k, text);
+      this.digest.add(name, table.words, k * STAT_WORDS, text);
+    }
+    if (!this.digest.end().equals(digest)) return undefined;
+    return new StoredFolder({
+      kind: 'folder', mount, path, more: false, openErrno: 0, listErrno: 0, self: Buffer.from(own.bytes), names, stats: Buffer.from(table.bytes.subarray(0, names.length * RECORD)),
+      errors: undefined, links, followed: undefined, xattrs: undefined, hashes: undefined, ruleFiles: new Map(), users: [], groups: [],
+    }, false);
+  }
+
+  private grow(names: number): void {
+    if (names <= this.table.capacity) return;
+    this.table = new StatTable(2 * names);
+    this.errors = new Int32Array(2 * names);
+  }
+}
