@@ -78,9 +78,15 @@ export async function runLocal(args: readonly string[], from: string, to: string
   return runSync({ sources, target, options });
 }
 
-/** Names of ours that are left below a folder. */
+/** Names of ours that are left below a folder. (Node's own recursive listing goes round in symlinks.) */
 export function left(root: string): string[] {
-  return readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.includes('.~t'));
+  const found: string[] = [];
+  for (const entry of readdirSync(Buffer.from(root), { withFileTypes: true, encoding: 'buffer' })) {
+    const name = entry.name.toString('latin1');
+    if (name.startsWith('.~t')) found.push(name);
+    if (entry.isDirectory() && !/[\x80-\xff]/.test(name)) for (const path of left(join(root, name))) found.push(`${name}/${path}`);
+  }
+  return found;
 }
 
 /** Waits until the processes are gone: an old session ends by itself when it finds its connection broken. */

@@ -8,8 +8,8 @@ import type { Readable, Writable } from 'node:stream';
 
 /** What the n-th start does; a start beyond the list goes on to its end. */
 export interface RelayPlan { log: string; cuts: readonly (Cut | null)[] }
-/** Where it dies. `out`: from the client to the agent. `held`: the agent's end stays open, as if nobody had told it: another process holds it. */
-export interface Cut { way: 'in' | 'out'; after: number; held?: boolean }
+/** Where it dies. `out`: from the client to the agent. `held`: the agent's end stays open, as if nobody had told it: another process holds it. `silent`: it does not die, and hands nothing on any more. */
+export interface Cut { way: 'in' | 'out'; after: number; held?: boolean; silent?: boolean }
 /** One line of the log. */
 export interface RelayLine { start?: number; relay?: number; pid?: number; holder?: number; in?: number; out?: number }
 
@@ -26,8 +26,7 @@ process.on('SIGTERM', () => { process.exit(15); });
 
 /** Has another process keep the agent's stdin and stdout open. */
 function hold(): void {
-  const fds = [child.stdin, child.stdout].map((stream) => (stream as unknown as { _handle: { fd: number } })._handle.fd);
-  const holder = spawn('sleep', ['100'], { stdio: ['ignore', fds[0], fds[1]], detached: true });
+  const holder = spawn('sleep', ['100'], { stdio: ['ignore', child.stdin, child.stdout], detached: true });
   say({ holder: holder.pid ?? 0 });
 }
 
@@ -41,6 +40,7 @@ function hand(from: Readable, to: Writable, way: 'in' | 'out'): void {
       from.pause();
       to.write(part, () => {
         if (cut?.held === true) hold();
+        if (cut?.silent === true) process.kill(process.pid, 'SIGSTOP');
         process.exit(9);
       });
     } else if (!to.write(part)) {

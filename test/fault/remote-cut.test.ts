@@ -1,6 +1,6 @@
 /**
  * The connection is cut at random points, several times a run, in both directions of the sync and of the bytes: the result is always the
- * source, nothing of ours is left, and no two sessions write at once. The points follow from a seed. `TWINTREE_CUTS` is how many cuts are made (default 30).
+ * source, nothing of ours is left, and no two sessions write at once. The points follow from a seed. `TWINTREE_CUTS` is how many cuts are made (default 12).
  */
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { assertSameTree, changedTree, Dice, file, makeTree, randomTree, startTwi
 
 const T = time(1_600_000_000, 123_456_789);
 const OLD = time(1_500_000_000);
-const CUTS = Number(process.env['TWINTREE_CUTS'] ?? 30);
+const CUTS = Number(process.env['TWINTREE_CUTS'] ?? 12);
 const MODES = [['-aHAX', '--delete'], ['-aHAX', '--delete', '--inplace'], ['-aHAX', '--delete-before', '--delay-updates'], ['-aHAX', '--delete-during', '--partial'], ['-aHAX', '--delete', '-W', '--threads=1']] as const;
 
 describe('a connection that is cut at random points', function () {

@@ -5,7 +5,7 @@
  * Writing never waits; who writes calls `pump` soon after, which does. A frame of more than MOST_AT_ONCE (a single item can be that
  * large) needs only so much credit to go, so that no window is too small for it; the rest is taken from what comes.
  */
-import { compressPayload, ItemWriter, MAX_LITERAL_ITEM, type Compression, type Item } from '../../wire/index.js';
+import { compressPayload, FIRST_CREDIT, ItemWriter, MAX_LITERAL_ITEM, type Compression, type Item } from '../../wire/index.js';
 import type { Compressing } from './messages.js';
 import type { Job } from './wait.js';
 
@@ -50,6 +50,7 @@ export class Outgoing {
   private waited = 0; // share of the time spent waiting for credit, an average of the last frames
   private lastSent = performance.now();
   private compresses = false;
+  private sent = 0; // bytes
 
   constructor(private readonly options: OutgoingOptions) {
     this.writer = new ItemWriter(options.stats);
@@ -103,6 +104,7 @@ export class Outgoing {
     this.waited += 0.2 * (Math.min(1, share) - this.waited);
     this.lastSent = now;
     credit.take(payload.length);
+    this.sent += payload.length;
     this.options.post(flags, payload);
   }
 
@@ -122,9 +124,13 @@ export class Outgoing {
     switch (this.options.compressing) {
       case 'on': return true;
       case 'off': return false;
-      case 'auto':
-        this.compresses = this.waited > (this.compresses ? FAST_LINK : SLOW_LINK);
+      case 'auto': {
+        // Nothing is known of the link until something has arrived, and a slow one would carry the whole first credit as it is before anyone waits.
+        const granted = this.options.credit.left() + this.sent - FIRST_CREDIT;
+        const unproven = granted <= 0 || (this.compresses && this.sent - granted > FIRST_CREDIT / 2);
+        this.compresses = unproven || this.waited > (this.compresses ? FAST_LINK : SLOW_LINK);
         return this.compresses;
+      }
     }
   }
 }
