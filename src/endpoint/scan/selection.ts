@@ -72,6 +72,20 @@ export function selectPath(root: SelectionNode, mount: number, path: RelPath, op
   });
 }
 
+/** The argument that a path lies in (or, on the way to one, the last folder that leads to it): -x keeps to its file system. */
+export function argumentOf(selection: SelectionNode, path: RelPath): RelPath {
+  let node: SelectionNode | undefined = selection;
+  let argument = EMPTY;
+  let at = EMPTY;
+  for (const part of path === '' ? [] : (path.split('/') as ByteString[])) {
+    node = node.children?.get(part);
+    if (node === undefined) break;
+    at = joinPath(at, part);
+    if (node.named || node.implied) argument = at;
+  }
+  return argument;
+}
+
 /** Calls `visit` for every node with its path, parents first. */
 export function forEachNode(root: SelectionNode, visit: (path: RelPath, node: SelectionNode) => void, path: RelPath = EMPTY): void {
   visit(path, root);

@@ -9,7 +9,7 @@
 import { FilterSet, type FileReader, type FilterScope } from '../../filter/index.js';
 import { readFileAt, readRuleFile, type Posix } from '../../fs/index.js';
 import { joinPath, EMPTY, StatTable, type ByteString, type RelPath } from '../../tree/index.js';
-import { Open, type SelectionNode } from '../scan/selection.js';
+import { argumentOf, Open, type SelectionNode } from '../scan/selection.js';
 import type { Folders, SeenEntry } from './fold.js';
 import type { SupplySetup } from './messages.js';
 import type { ItemSink } from './outgoing.js';
@@ -213,16 +213,7 @@ export class SupplyWalk {
 
   /** The file system that -x keeps to at a path: that of the argument it lies in, or, on the way to one, leads to. */
   private deviceOf(mount: number, path: RelPath): StatTable {
-    let node: SelectionNode | undefined = this.setup.selection;
-    let argument = EMPTY;
-    let at = EMPTY;
-    for (const part of path === '' ? [] : (path.split('/') as ByteString[])) {
-      node = node.children?.get(part);
-      if (node === undefined) break;
-      at = joinPath(at, part);
-      if (node.named || node.implied) argument = at;
-    }
-    const fd = this.places.folder(mount, argument);
+    const fd = this.places.folder(mount, argumentOf(this.setup.selection, path));
     if (fd >= 0) this.posix.fstat(fd, this.device, 0);
     return this.device;
   }

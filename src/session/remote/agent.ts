@@ -16,7 +16,7 @@ import { describeSources, SelectionReader } from './describe.js';
 import { OperationSender, writeError, writeOutcome, writeProblem, writeProgress, writeTotals } from './events.js';
 import { Mailbox } from './mailbox.js';
 import { FilesReader, readOpen, type OpenSession, type OpenSupplier } from './messages.js';
-import { asTwintreeError, supplySetup } from './supply.js';
+import { asTwintreeError, attach, supplySetup } from './supply.js';
 
 /** How an agent serves. */
 export interface AgentOptions {
@@ -103,10 +103,7 @@ async function supply(link: Link, inbox: Mailbox, posix: Posix, open: OpenSuppli
   const failed = new Promise<never>((_resolve, reject) => {
     supplier.onFailed = (error) => { reject(asTwintreeError(error)); };
   });
-  link.onFrame = (frame) => {
-    if (frame.type === FrameType.Requests) supplier.receive(frame.channel, frame.flags, frame.payload);
-    else if (frame.type === FrameType.Credit) supplier.credit(frame.channel, frame.payload.readUInt32LE(0));
-  };
+  attach(link, supplier);
   try {
     const { selection, rest } = describeSources(sources);
     for (const nodes of selection) link.send({ type: 'selection', nodes });

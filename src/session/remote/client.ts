@@ -9,7 +9,7 @@ import { loadPosix } from '../../fs/index.js';
 import type { SessionOptions } from '../../plan/index.js';
 import type { ConnectSpec } from '../../transport/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
-import { FrameType, type ControlMessage } from '../../wire/index.js';
+import { FrameType } from '../../wire/index.js';
 import type { Outcome, SessionListener } from '../events.js';
 import { runSync } from '../run.js';
 import { openSources, type Sources } from '../sources.js';
@@ -20,7 +20,7 @@ import { Headway } from './headway.js';
 import { Mailbox } from './mailbox.js';
 import { writeFiles, writeOpen, type Compression, type Seed } from './messages.js';
 import { sentence } from './shape.js';
-import { asTwintreeError, supplySetup } from './supply.js';
+import { asTwintreeError, attach, supplySetup } from './supply.js';
 import { recordSetup, type BatchRequest } from '../recorded/batch.js';
 
 /** A sync with one end on another host. */
@@ -129,25 +129,23 @@ class Attempt {
     let stopped = false;
     const abort = (): void => { link?.send({ type: 'abort' }); };
     try {
-      link = await this.connect(request.options.bwlimit);
-      await this.record(link, sources);
-      const { send, sendFrame } = { send: (m: ControlMessage) => link?.send(m), sendFrame: (c: number, f: number, p: Uint8Array) => link?.sendFrame(FrameType.Items, c, f, p) };
-      const mine = new Supplier({ ...supplySetup(sources, request.options, this.seed, request.link.compression), expands: link.hello.compression, whole: request.record !== undefined }, sendFrame);
+      const open = await this.connect(request.options.bwlimit);
+      link = open;
+      await this.record(open, sources);
+      const mine = new Supplier({ ...supplySetup(sources, request.options, this.seed, request.link.compression), expands: open.hello.compression, whole: request.record !== undefined },
+        (channel, flags, payload) => { open.sendFrame(FrameType.Items, channel, flags, payload); });
       supplier = mine;
       mine.onFailed = (error) => { this.inbox.fail(asTwintreeError(error)); };
-      link.onFrame = (frame) => {
-        if (frame.type === FrameType.Requests) mine.receive(frame.channel, frame.flags, frame.payload);
-        else if (frame.type === FrameType.Credit) mine.credit(frame.channel, frame.payload.readUInt32LE(0));
-      };
+      attach(open, mine);
       const { stopAt } = request.options;
       const sent: SessionOptions = { ...request.options, filesFrom: undefined, stopAt: undefined, bwlimit: 0 };
-      send(writeOpen({
+      open.send(writeOpen({
         side: 'session', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], target: request.target ?? ('' as ByteString), options: sent, seed: this.seed, lineage: this.lineage,
         wants: { operations: listener.wantsOperations ?? 'none', progress: listener.progress !== undefined || request.link.retries > 0 },
       }));
       const { selection, rest } = describeSources(sources);
-      for (const nodes of selection) send({ type: 'selection', nodes });
-      send({ type: 'opened', ...rest });
+      for (const nodes of selection) open.send({ type: 'selection', nodes });
+      open.send({ type: 'opened', ...rest });
       if (this.signal?.aborted === true) abort();
       this.signal?.addEventListener('abort', abort);
       if (stopAt !== undefined) {
@@ -158,8 +156,8 @@ class Attempt {
       }
       const outcome = await this.hear();
       if (stopped && outcome.exitCode === 20) outcome.exitCode = 30;
-      await this.seal(link, outcome);
-      send({ type: 'close' });
+      await this.seal(open, outcome);
+      open.send({ type: 'close' });
       return outcome;
     } finally {
       clearTimeout(stopTimer);

@@ -1,9 +1,9 @@
 /** What a Supplier is given, from the sources that were opened. */
 import { availableParallelism } from 'node:os';
-import type { SupplySetup } from '../../endpoint/index.js';
+import type { Link, Supplier, SupplySetup } from '../../endpoint/index.js';
 import type { SessionOptions } from '../../plan/index.js';
 import { EMPTY, TwintreeError, type ByteString } from '../../tree/index.js';
-import { WireError } from '../../wire/index.js';
+import { FrameType, WireError } from '../../wire/index.js';
 import { absolute, type Sources } from '../sources.js';
 import type { Compression, Seed } from './messages.js';
 
@@ -14,6 +14,14 @@ export function supplySetup(sources: Sources, options: SessionOptions, seed: See
   return {
     options, mounts: sources.mounts, selection: sources.selection, seed, compression, threads: options.threads ?? Math.min(MOST_THREADS, availableParallelism()),
     filterPlace: { contents: sources.selection.mounts.length > 0, source: absolute(sources.mounts[0]?.path ?? EMPTY), target: '/' as ByteString },
+  };
+}
+
+/** Joins a supplier to the connection: the session's requests and credit reach it. */
+export function attach(link: Link, supplier: Supplier): void {
+  link.onFrame = (frame) => {
+    if (frame.type === FrameType.Requests) supplier.receive(frame.channel, frame.flags, frame.payload);
+    else if (frame.type === FrameType.Credit) supplier.credit(frame.channel, frame.payload.readUInt32LE(0));
   };
 }
 
