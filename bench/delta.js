@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measure, median } from './measure.js';
 import { createKernel } from '../dist/hash/index.js';
-import { planRounds, SignatureBuilder, SumCollector, Signature, SourceRounds, unusedStretches, encodeRound, decodeRound, worthRefining } from '../dist/delta/index.js';
+import { encodeAligned, encodeRound, exchange, firstAligned, leafLengthFor, LeafSummer, Signature, SignatureBuilder, SumCollector } from '../dist/delta/index.js';
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { runs: { type: 'string', default: '3' } } });
 const SIZE = Number(positionals[0] ?? 256) << 20;
@@ -81,25 +81,39 @@ function pair(name, rdiff) {
 /** Bytes that a delta in rounds would put on a wire: signatures one way, literals and copies the other. */
 function rounds(name, basis) {
   const source = readFileSync(at('source'));
-  const read = (offset, into) => source.copy(into, 0, offset);
-  const state = new SourceRounds(source.length);
   const seed = { low: 1, high: 2 };
-  const sizes = [];
-  for (const blockLength of planRounds(basis.length)) {
-    const stretches = unusedStretches(basis.length, state.copies());
-    if (state.open === 0 || stretches.length === 0) break;
-    const sums = new SumCollector();
-    const builder = new SignatureBuilder(createKernel(), blockLength, seed, sums.add);
-    for (const { start, length } of stretches) {
-      builder.update(basis.subarray(start, start + length));
-      builder.endStretch();
+  const leavesOf = (data, leafLength) => {
+    const summer = new LeafSummer(createKernel(), leafLength, data.length, seed);
+    for (let done = 0; done < data.length;) {
+      const n = data.copy(summer.input(), 0, done);
+      summer.advance(n);
+      done += n;
     }
-    const bytes = encodeRound(new Signature(blockLength, basis.length, seed, stretches, sums.columns()));
-    if (sizes.length > 0 && !worthRefining(state.open, state.matched, bytes.length)) break;
-    sizes.push(bytes.length);
-    state.search(createKernel(), decodeRound(bytes, blockLength, basis.length, seed, stretches), read);
-  }
-  process.stdout.write(`  in rounds: signatures ${sizes.join(' + ')}, literals ${state.open}, ${state.copies().length} copies\n`);
+    return summer.finish();
+  };
+  const leaves = leavesOf(basis, leafLengthFor(basis.length));
+  const sizes = [];
+  const answer = ({ aligned, blockLength, stretches }) => {
+    let round;
+    if (aligned) round = encodeAligned(createKernel(), leaves, seed, blockLength, stretches);
+    else {
+      const sums = new SumCollector();
+      const builder = new SignatureBuilder(createKernel(), blockLength, seed, sums.add);
+      for (const { start, length } of stretches) {
+        builder.update(basis.subarray(start, start + length));
+        builder.endStretch();
+      }
+      round = encodeRound(new Signature(blockLength, basis.length, seed, stretches, sums.columns()));
+    }
+    sizes.push(round.length);
+    return { basisSize: basis.length, blockLength, stretches, round };
+  };
+  const opening = answer({ aligned: true, blockLength: firstAligned(basis.length, leaves.leafLength), stretches: [{ start: 0, length: basis.length }] });
+  const read = (offset, into) => source.copy(into, 0, offset);
+  const talk = exchange(createKernel(), { size: source.length, holes: [], leaves: leavesOf(source, leaves.leafLength), read }, opening, seed);
+  let step = talk.next();
+  while (step.done !== true) step = talk.next(answer(step.value));
+  process.stdout.write(`  in rounds: signatures ${sizes.join(' + ')}, literals ${step.value.open}, ${step.value.copies().length} copies\n`);
 }
 
 function kernelSpeed() {

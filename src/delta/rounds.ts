@@ -1,7 +1,7 @@
 /**
- * A delta in rounds: large blocks first, then small blocks of what is still unmatched, against what of the basis is still unused. A round's
- * signature costs little because it covers only that. The caller carries signatures and ranges between the two ends; both compute
- * the unused stretches alike from the copies so far. `planRounds` gives the block lengths, `worthRefining` says when to stop.
+ * A delta in rounds: what is equal at its place first (aligned.ts), then large blocks, then small ones of what is still unmatched, against what of
+ * the basis is still unused. A round's signature costs little because it covers only that. The caller carries signatures and ranges between the two
+ * ends. plan.ts says what to ask for and when to stop.
  */
 import type { Kernel } from '../hash/index.js';
 import { DeltaError } from './error.js';
@@ -26,15 +26,28 @@ export class SourceRounds {
   #segments: Segment[] = [];
   #matched = 0;
 
-  /** @param holes of the source, in order; they are never searched */
-  constructor(readonly size: number, holes: readonly Stretch[] = []) {
+  /**
+   * @param holes of the source, in order; they are never searched
+   * @param equal what is known to lie at the same place in the basis, in order (aligned.ts); where the source has a hole it stays one
+   */
+  constructor(readonly size: number, holes: readonly Stretch[] = [], equal: readonly Stretch[] = []) {
+    let known = 0;
+    const between = (from: number, to: number): void => {
+      for (let at = from; at < to;) {
+        while ((equal[known]?.start ?? Infinity) + (equal[known]?.length ?? 0) <= at) known++;
+        const next = equal[known] ?? { start: Infinity, length: 0 };
+        const end = Math.min(to, next.start > at ? next.start : next.start + next.length);
+        this.#segments.push({ start: at, length: end - at, basis: next.start > at ? OPEN : at });
+        at = end;
+      }
+    };
     let at = 0;
     for (const { start, length } of holes) {
-      if (start > at) this.#segments.push({ start: at, length: start - at, basis: OPEN });
+      between(at, start);
       this.#segments.push({ start, length, basis: HOLE });
       at = start + length;
     }
-    if (size > at) this.#segments.push({ start: at, length: size - at, basis: OPEN });
+    between(at, size);
   }
 
   /** Bytes of the source that are not matched yet. */
@@ -54,10 +67,11 @@ export class SourceRounds {
 
   /**
    * Searches what is open.
+   * @param sample stretches of the basis that the signature covers, where it is a sample: only what probably lies there is searched
    * @param kernel holds table and window for the time of the round
    * @throws DeltaError 'truncated' where the source ended early (it changed)
    */
-  search(kernel: Kernel, signature: Signature, read: ReadAt, options: SearchOptions = {}): void {
+  search(kernel: Kernel, signature: Signature, read: ReadAt, options: SearchOptions = {}, sample?: readonly Stretch[]): void {
     const mark = kernel.mark();
     const before = this.open;
     const next: Segment[] = [];
@@ -77,9 +91,15 @@ export class SourceRounds {
     let expected = 0; // where the basis goes on behind the last segment
     for (const segment of this.#segments) {
       if (segment.basis === OPEN) {
-        search.jump(expected);
-        feed(search, segment, read);
-        search.jump(0);
+        let done = 0;
+        for (const part of sample === undefined ? [{ start: 0, length: segment.length }] : within(segment.length, expected, sample)) {
+          if (part.start > done) add(part.start - done, OPEN);
+          search.jump(expected + part.start);
+          feed(search, { start: segment.start + part.start, length: part.length }, read);
+          search.jump(0);
+          done = part.start + part.length;
+        }
+        if (segment.length > done) add(segment.length - done, OPEN);
         expected += segment.length;
       } else {
         add(segment.length, segment.basis);
@@ -110,7 +130,34 @@ export class SourceRounds {
   }
 }
 
-function feed(search: DeltaSearch, { start, length }: Segment, read: ReadAt): void {
+/** Bytes around a sample that are searched as well: what lies there may have moved a little. */
+const AROUND = 4096;
+
+/** The parts of a segment of `length` bytes, expected at `expected` of the basis, that lie in or near the sample; relative to the segment. */
+function within(length: number, expected: number, sample: readonly Stretch[]): Stretch[] {
+  const parts: Stretch[] = [];
+  let from = 0;
+  for (let low = 0, high = sample.length; ;) { // the first one that ends behind the segment's beginning
+    if (low === high) {
+      from = low;
+      break;
+    }
+    const middle = (low + high) >>> 1;
+    const { start, length: bytes } = sample[middle] ?? { start: 0, length: 0 };
+    if (start + bytes + AROUND > expected) high = middle;
+    else low = middle + 1;
+  }
+  for (const { start, length: bytes } of sample.slice(from)) {
+    if (start - AROUND >= expected + length) break;
+    const last = parts.at(-1);
+    const begin = Math.max(last === undefined ? 0 : last.start + last.length, start - AROUND - expected);
+    const end = Math.min(length, start + bytes + AROUND - expected);
+    if (end > begin) parts.push({ start: begin, length: end - begin });
+  }
+  return parts;
+}
+
+function feed(search: DeltaSearch, { start, length }: Stretch, read: ReadAt): void {
   for (let done = 0; done < length;) {
     const room = search.input();
     const n = read(start + done, room.subarray(0, Math.min(room.length, length - done, 256 << 10)));
@@ -122,6 +169,39 @@ function feed(search: DeltaSearch, { start, length }: Segment, read: ReadAt): vo
 
 function ended(at: number): DeltaError {
   return new DeltaError('truncated', `the source ended at ${at}: it changed while it was read`);
+}
+
+/**
+ * About `blocks` blocks of these stretches, spread over all of them, to try out whether more would pay. In order.
+ */
+export function sampleOf(stretches: readonly Stretch[], blockLength: number, blocks: number): Stretch[] {
+  const total = stretches.reduce((sum, { length }) => sum + length, 0);
+  const wanted = blocks * blockLength;
+  if (total <= wanted) return [...stretches];
+  const places = 8;
+  const step = total / places;
+  const sample: Stretch[] = [];
+  let before = 0; // bytes of the stretches before this one
+  let place = 0;
+  let left = 0; // of what is taken at this place
+  for (const { start, length } of stretches) {
+    for (let at = 0; at < length;) {
+      if (left <= 0) {
+        if (place === places) return sample;
+        const next = Math.floor(place * step) - before;
+        if (next >= length) break;
+        at = Math.max(at, next - (next % blockLength));
+        left = wanted / places;
+        place++;
+      }
+      const part = Math.min(length - at, Math.max(blockLength, left - (left % blockLength)));
+      sample.push({ start: start + at, length: part });
+      at += part;
+      left -= part;
+    }
+    before += length;
+  }
+  return sample;
 }
 
 /**

@@ -25,47 +25,6 @@ export function blockLengthFor(size: number): number {
   return Math.min(MAX_BLOCK, Math.ceil(wanted / 64) * 64);
 }
 
-/**
- * Block lengths of successive rounds, falling, all powers of two, for a file in which one place changed: the cheapest sum of signatures, the last
- * block as a literal, and `roundTripBytes` for each round (what the link could carry meanwhile: bandwidth times round-trip time).
- * A slow or near link makes more rounds, a fast and far one fewer.
- */
-export function planRounds(size: number, roundTripBytes = 512): number[] {
-  const [least, most] = [8, 24]; // 256 bytes to 16 MiB, as exponents
-  const cost: number[] = []; // cheapest way from blocks of 2^e to the end
-  const follow: number[] = []; // the next exponent on it; 0: the block is sent
-  for (let e = least; e <= most; e++) {
-    cost[e] = 2 ** e;
-    follow[e] = 0;
-    for (let to = least; to < e; to++) {
-      const by = 2 ** (e - to) * ROUND_BLOCK_COST + roundTripBytes + (cost[to] ?? 0);
-      if (by < (cost[e] ?? 0)) {
-        cost[e] = by;
-        follow[e] = to;
-      }
-    }
-  }
-  let best = most;
-  let cheapest = Infinity;
-  for (let e = least; e <= most; e++) {
-    const blocks = Math.ceil(size / 2 ** e);
-    const total = blocks > MAX_BLOCKS ? Infinity : blocks * ROUND_BLOCK_COST + (cost[e] ?? 0);
-    if (total < cheapest) [best, cheapest] = [e, total];
-  }
-  const lengths: number[] = [];
-  for (let e = best; e > 0; e = follow[e] ?? 0) lengths.push(2 ** e);
-  return lengths;
-}
-
-/**
- * Whether another round is worth its signature. `open` bytes of the source are unmatched, the last round matched `matched` bytes, the next
- * one's signature costs `cost` bytes. Cheap rounds are always tried; dear ones only where the last one found something of their size.
- */
-export function worthRefining(open: number, matched: number, cost: number): boolean {
-  if (cost >= open) return false;
-  return cost <= 65536 || matched >= 4 * cost;
-}
-
 /** Whether a delta is worth trying at all: below that, a signature and a round trip cost more than the file. */
 export function worthMatching(sourceSize: number, basisSize: number): boolean {
   return sourceSize > 2048 && basisSize > 2048;

@@ -114,6 +114,10 @@ class Twin implements KernelFunctions, KernelMemory {
     }
   }
 
+  strongBlocks(at: number, count: number, length: number, seedLow: number, seedHigh: number, strongs: number): void {
+    for (let i = 0; i < count; i++) this.strong(at + i * length, length, seedLow, seedHigh, strongs + 8 * i);
+  }
+
   matchRun(at: number, count: number, length: number, seedLow: number, seedHigh: number, strongs: number, drop: number): number {
     let n = 0;
     while (n < count) { // at least the low word counts: drop is 32 at most

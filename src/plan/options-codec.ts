@@ -100,10 +100,16 @@ type Shape<T> = {
     : Optional<Exclude<T[K], undefined>>;
 };
 
+/** What is read so may be left out where it is false: most switches are off. */
+const ABSENT_IS_FALSE = new Set<unknown>([bool]);
+/** Names of members of which absence says something else. */
+const ABSENT_IS_OTHER = new Set<string>();
+
 /** An object with these members and no others. */
 function members<T extends object>(shape: Shape<T>): Read<T> {
   const entries = Object.entries(shape) as Array<[string, Read<unknown> | Maybe<unknown> | Optional<unknown>]>;
   const known = new Set(entries.map(([name]) => name));
+  for (const [name, read] of entries) if (typeof read !== 'function') ABSENT_IS_OTHER.add(name);
   return (value, at) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) throw broken(at, 'is no object');
     const from = value as Record<string, unknown>;
@@ -112,8 +118,8 @@ function members<T extends object>(shape: Shape<T>): Read<T> {
     for (const [name, read] of entries) {
       const there = Object.hasOwn(from, name) && from[name] !== undefined;
       if (typeof read === 'function') {
-        if (!there) throw broken(`${at}.${name}`, 'is missing');
-        out[name] = read(from[name], `${at}.${name}`);
+        if (!there && !ABSENT_IS_FALSE.has(read)) throw broken(`${at}.${name}`, 'is missing');
+        out[name] = there ? read(from[name], `${at}.${name}`) : false;
       } else if ('maybe' in read) out[name] = there ? read.maybe(from[name], `${at}.${name}`) : undefined;
       else if (there) out[name] = read.optional(from[name], `${at}.${name}`);
     }
@@ -202,8 +208,10 @@ const suffix: Read<ByteString> = (value, at) => {
   return read;
 };
 
+const append = oneOf<ReplaceOptions['append']>(false, 'append', 'verify');
+ABSENT_IS_FALSE.add(append);
 const replace = members<ReplaceOptions>({
-  inplace: bool, append: oneOf<ReplaceOptions['append']>(false, 'append', 'verify'), wholeFile: maybe(bool), sparse: bool, preallocate: bool, tempDir: maybe(bytes), delayUpdates: bool,
+  inplace: bool, append, wholeFile: maybe(bool), sparse: bool, preallocate: bool, tempDir: maybe(bytes), delayUpdates: bool,
   partial: bool, partialDir: maybe(bytes), backup: bool, backupDir: maybe(bytes), suffix,
   altDest: maybe(members<Exclude<ReplaceOptions['altDest'], undefined>>({ kind: oneOf('link', 'copy', 'compare'), dirs: list(bytes, MAX_DIRS) })),
   removeSourceFiles: bool, fsync: bool, mkpath: bool,
@@ -216,12 +224,12 @@ const session = members<SessionOptions>({
 });
 
 /**
- * Options → plain JSON values: members that are undefined are left out, a moment past the end of time counts as none.
+ * Options → plain JSON values: members that are undefined or false are left out, a moment past the end of time counts as none.
  * @throws TwintreeError WIRE where `decodeOptions` would refuse them.
  */
 export function encodeOptions(options: SessionOptions): unknown {
   const stopAt = options.stopAt !== undefined && options.stopAt > MAX_TIME ? undefined : options.stopAt;
-  return withoutUndefined(session({ ...options, stopAt }, 'options'));
+  return terse(session({ ...options, stopAt }, 'options'));
 }
 
 /** Plain JSON values → options. @throws TwintreeError WIRE for anything unknown, missing or out of range. */
@@ -229,8 +237,9 @@ export function decodeOptions(json: unknown): SessionOptions {
   return session(json, 'options');
 }
 
-function withoutUndefined(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutUndefined);
+/** Leaves out what a reader puts back: members that are undefined, and switches that are off. */
+function terse(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(terse);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined).map(([name, member]) => [name, withoutUndefined(member)]));
+  return Object.fromEntries(Object.entries(value).filter(([name, member]) => member !== undefined && (member !== false || ABSENT_IS_OTHER.has(name))).map(([name, member]) => [name, terse(member)]));
 }

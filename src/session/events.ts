@@ -48,6 +48,8 @@ export interface SessionListener {
   operation?(op: Operation, path: RelPath, result: OperationResult): void;
   problem?(problem: Problem): void;
   progress?(progress: Progress): void;
+  /** Milliseconds between two calls of it; default 100. */
+  readonly progressEvery?: number;
   /** Ask for operation(): decoding them costs time. 'changes' leaves notes (unchanged entries) out. */
   readonly wantsOperations?: 'none' | 'changes' | 'all';
 }

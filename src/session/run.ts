@@ -65,7 +65,7 @@ const MAX_THREADS = 4;
 const MOVE_ROUNDS = 4;
 /** Milliseconds that threads have to end in after an abort before those that wait for another host are woken. */
 const ABORT_PATIENCE = 1000;
-/** Milliseconds between two progress events. */
+/** Milliseconds between two progress events, where the listener does not say. */
 const PROGRESS_EVERY = 100;
 
 /**
@@ -171,7 +171,7 @@ class Session {
   private async pass(umask: number): Promise<Outcome> {
     const { posix, options, request, outcome } = this;
     // While workers are at one large file, nothing else would wake the main thread to tell how far they are.
-    if (this.listener.progress !== undefined) this.ticker = setInterval(() => this.tick(), PROGRESS_EVERY);
+    if (this.listener.progress !== undefined) this.ticker = setInterval(() => this.tick(), this.progressEvery);
     this.tellLacks();
     const { from, kept } = request;
     const sources = kept?.openSources(posix) ?? from?.sources ?? openSources(posix, request.sources, options);
@@ -506,9 +506,13 @@ class Session {
   private tick(): void {
     if (this.listener.progress === undefined) return;
     const now = performance.now();
-    if (now - this.progressAt < PROGRESS_EVERY) return;
+    if (now - this.progressAt < this.progressEvery) return;
     this.progressAt = now;
     this.listener.progress(this.progress());
+  }
+
+  private get progressEvery(): number {
+    return this.listener.progressEvery ?? PROGRESS_EVERY;
   }
 
   private progress(): Progress {

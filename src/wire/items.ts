@@ -20,6 +20,7 @@ import { ByteWriter, zigzag } from './writer.js';
 /** Kinds of items in a payload. */
 const enum Kind { Folder = 1, WalkEnd, Answer, ContentBegin, Literal, Copy, Hole, Refine, ContentEnd, Digest }
 
+const REFINE_ALIGNED = 1;
 const ANSWER_STAT = 1;
 const ANSWER_TEXT = 2;
 const ANSWER_BYTES = 4;
@@ -106,6 +107,7 @@ export class ItemWriter {
         return this.#body(Kind.Hole, () => { out.varint(item.length); });
       case 'refine':
         return this.#body(Kind.Refine, () => {
+          out.u8(item.aligned ? REFINE_ALIGNED : 0);
           out.varint(item.blockLength);
           writeStretches(out, item.stretches);
         });
@@ -214,7 +216,7 @@ export class ItemReader {
       case Kind.Hole:
         return { kind: 'hole', length: atLeastOne(input.varint(SIZE_END - 1, 'length of a hole'), 'hole') };
       case Kind.Refine:
-        return { kind: 'refine', blockLength: readBlockLength(input), stretches: readStretches(input, MAX_FILE) };
+        return { kind: 'refine', aligned: input.flags(REFINE_ALIGNED, 'refine') !== 0, blockLength: readBlockLength(input), stretches: readStretches(input, MAX_FILE) };
       case Kind.ContentEnd: {
         const { errno, stat } = this.#statOrErrno();
         return { kind: 'content-end', errno, stat, size: input.varint(SIZE_END - 1, 'size'), hash: Buffer.from(input.raw(WHOLE_HASH_BYTES)) };

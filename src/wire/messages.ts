@@ -111,8 +111,8 @@ export type Item =
   | { readonly kind: 'literal'; readonly bytes: Buffer }
   | { readonly kind: 'copy'; readonly offset: number; readonly length: number }
   | { readonly kind: 'hole'; readonly length: number }
-  /** The supplier asks for the sums of these stretches of the basis with blocks of this length. */
-  | { readonly kind: 'refine'; readonly blockLength: number; readonly stretches: readonly Stretch[] }
+  /** The supplier asks for the sums of these stretches of the basis with blocks of this length: an aligned round, or one for searching. */
+  | { readonly kind: 'refine'; readonly aligned: boolean; readonly blockLength: number; readonly stretches: readonly Stretch[] }
   /**
    * `errno`: 0, or why reading stopped. `stat` is the record after reading. `size` and `hash` (XXH3-128, holes as zeros) are of all
    * bytes from 0, also of those before `from`.

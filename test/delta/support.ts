@@ -1,5 +1,8 @@
 /** Deltas from end to end in memory. */
-import { DeltaReader, DeltaSearch, DeltaWriter, Patcher, Signature, SignatureBuilder, SumCollector, type DeltaSink, type SearchOptions, type SearchedSource, type Stretch } from '../../src/delta/index.js';
+import {
+  DeltaReader, DeltaSearch, DeltaWriter, Patcher, Signature, SignatureBuilder, SumCollector, type DeltaSink, type SearchOptions, type SearchedSource, type Stretch,
+  encodeAligned, encodeRound, exchange, firstAligned, leafLengthFor, LeafSummer, type Ask, type LeafSums, type RoundAnswer, type SourceRounds,
+} from '../../src/delta/index.js';
 import { createKernel, ZERO_SEED, type KernelKind, type Seed } from '../../src/hash/index.js';
 
 /** One token as a test sees it. */
@@ -38,6 +41,67 @@ export function sign(basis: Buffer, blockLength: number, { kind, seed = ZERO_SEE
   }
   builder.finish();
   return new Signature(blockLength, basis.length, seed, all, sums.columns());
+}
+
+/** Leaf sums of bytes in memory; `holes` are told as such. */
+export function leavesOf(data: Buffer, seed: Seed, { kind, pieces = Infinity }: Setting = {}, holes: readonly Stretch[] = []): LeafSums {
+  const summer = new LeafSummer(createKernel(kind === undefined ? {} : { kind }), leafLengthFor(data.length), data.length, seed);
+  const feed = (bytes: Buffer): void => {
+    for (const piece of cut(bytes, pieces)) {
+      for (let done = 0; done < piece.length;) {
+        const n = piece.copy(summer.input(), 0, done);
+        summer.advance(n);
+        done += n;
+      }
+    }
+  };
+  let at = 0;
+  for (const { start, length } of holes) {
+    feed(data.subarray(at, start));
+    summer.hole(length);
+    at = start + length;
+  }
+  feed(data.subarray(at));
+  return summer.finish();
+}
+
+/** The session's side of a delta in rounds: answers from a basis in memory. */
+export class BasisSide {
+  readonly leaves: LeafSums;
+  constructor(readonly basis: Buffer, readonly seed: Seed) {
+    this.leaves = leavesOf(basis, seed);
+  }
+
+  /** The round that opens the exchange. */
+  opening(): RoundAnswer {
+    const blockLength = firstAligned(this.basis.length, this.leaves.leafLength);
+    return this.answer({ aligned: true, blockLength, stretches: this.basis.length > 0 ? [{ start: 0, length: this.basis.length }] : [] });
+  }
+
+  answer({ aligned, blockLength, stretches }: Ask): RoundAnswer {
+    const round = aligned ? encodeAligned(createKernel(), this.leaves, this.seed, blockLength, stretches) : encodeRound(sign(this.basis, blockLength, { seed: this.seed }, stretches));
+    return { basisSize: this.basis.length, blockLength, stretches, round };
+  }
+}
+
+/** What the source's side knows of a source in memory at the end, and what was asked for. `stop`: requests that are answered. */
+export function converse(basis: Buffer, source: Buffer, { seed = { low: 11, high: 12 }, holes = [], stop = Infinity }: { seed?: Seed; holes?: readonly Stretch[]; stop?: number } = {}): {
+  rounds: SourceRounds; asked: Ask[]; bytes: number;
+} {
+  const session = new BasisSide(basis, seed);
+  const opening = session.opening();
+  const asked: Ask[] = [];
+  let bytes = opening.round.length;
+  const read = (offset: number, into: Buffer): number => source.copy(into, 0, offset);
+  const talk = exchange(createKernel(), { size: source.length, holes, leaves: leavesOf(source, seed, {}, holes), read }, opening, seed);
+  let step = talk.next();
+  while (step.done !== true) {
+    asked.push(step.value);
+    const answer = asked.length > stop ? undefined : session.answer(step.value);
+    bytes += 4 + 8 * step.value.stretches.length + (answer?.round.length ?? 0);
+    step = talk.next(answer);
+  }
+  return { rounds: step.value, asked, bytes };
 }
 
 export function search(signature: Signature, source: Buffer, { kind, pieces = Infinity, search: options = {} }: Setting = {}): { tokens: Tokens; end: SearchedSource } {

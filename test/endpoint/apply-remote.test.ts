@@ -210,9 +210,9 @@ describe('apply: content from a remote source', () => {
           [{ kind: 'copy', offset: OLD.length - 10, length: 11 } as const],
           [{ kind: 'copy', offset: -1, length: 5 } as const],
           [{ kind: 'hole', length: 2 ** 50 } as const],
-          [{ kind: 'refine', blockLength: 0, stretches: [{ start: 0, length: 10 }] } as const],
-          [{ kind: 'refine', blockLength: 512, stretches: [{ start: OLD.length, length: 10 }] } as const],
-          [{ kind: 'refine', blockLength: 512, stretches: Array.from({ length: 1000 }, () => ({ start: 0, length: OLD.length })) } as const],
+          [{ kind: 'refine', aligned: false, blockLength: 0, stretches: [{ start: 0, length: 10 }] } as const],
+          [{ kind: 'refine', aligned: false, blockLength: 512, stretches: [{ start: OLD.length, length: 10 }] } as const],
+          [{ kind: 'refine', aligned: false, blockLength: 512, stretches: Array.from({ length: 1000 }, () => ({ start: 0, length: OLD.length })) } as const],
           [{ kind: 'literal', bytes: Buffer.alloc(10) } as const, { kind: 'end', errno: 0, size: 11, hash: Buffer.alloc(16) } as const],
           [{ kind: 'end', errno: 0, size: 0, hash: Buffer.alloc(16) } as const],
         ][o];

@@ -3,7 +3,7 @@
  * pay. Everything but content is the kernel's. What a bad connection or a bad supplier would do can be asked of it.
  */
 import { readlinkSync } from 'node:fs';
-import { decodeRound, planRounds, SourceRounds, unusedStretches, worthRefining, type Stretch } from '../../src/delta/index.js';
+import { ALIGNED_FORM, decodeAligned, decodeRound, exchange, LeafSummer, SourceRounds, type Stretch } from '../../src/delta/index.js';
 import type { ContentRequest, ContentToken, RemoteContent, SourceFs } from '../../src/endpoint/source/types.js';
 import { loadPosix, type OpenFlags, type Posix } from '../../src/fs/index.js';
 import { CALL_BYTES, createKernel, WholeHash } from '../../src/hash/index.js';
@@ -95,20 +95,19 @@ export function contentSource(root: string, behaviour: Behaviour = {}, posix: Po
     const { sums } = request;
     const read = (offset: number, into: Buffer): number => Math.max(0, posix.read(fd, into, 0, into.length, offset));
     const holes = holesOf(posix, fd, request.from, size);
-    const rounds = new SourceRounds(size, holes);
+    let rounds = new SourceRounds(size, holes);
     if (sums !== undefined && request.from === 0) {
       const kernel = createKernel();
-      const lengths = planRounds(sums.basisSize).slice(1);
-      for (let at = sums as RoundSums | undefined; at !== undefined; ) {
-        rounds.search(kernel, decodeRound(at.round, at.blockLength, at.basisSize, SEED, at.stretches), read);
-        at = undefined;
-        const blockLength = lengths.shift();
-        const stretches = unusedStretches(sums.basisSize, rounds.copies());
-        const cost = blockLength === undefined ? Infinity : 12 * stretches.reduce((sum, s) => sum + Math.ceil(s.length / blockLength), 0);
-        if (blockLength !== undefined && stretches.length > 0 && worthRefining(rounds.open, rounds.matched, cost)) {
-          yield { kind: 'refine', blockLength, stretches };
-          at = refined.get(fd);
+      if (sums.round[0] !== ALIGNED_FORM) rounds.search(kernel, decodeRound(sums.round, sums.blockLength, sums.basisSize, SEED, sums.stretches), read);
+      else {
+        const { leafLength } = decodeAligned(sums.round, sums.blockLength, sums.basisSize, sums.stretches);
+        const talk = exchange(kernel, { size, holes, leaves: leavesOf(read, size, leafLength), read }, sums, SEED);
+        let step = talk.next();
+        while (step.done !== true) {
+          yield { kind: 'refine', ...step.value };
+          step = talk.next(refined.get(fd));
         }
+        rounds = step.value;
       }
     }
     const tokens: ContentToken[] = [];
@@ -134,6 +133,17 @@ export function contentSource(root: string, behaviour: Behaviour = {}, posix: Po
   }
 
   return { source, traffic };
+}
+
+function leavesOf(read: (offset: number, into: Buffer) => number, size: number, leafLength: number): ReturnType<LeafSummer['finish']> {
+  const summer = new LeafSummer(createKernel(), leafLength, size, SEED);
+  for (let at = 0; at < size;) {
+    const room = summer.input();
+    const n = read(at, room.subarray(0, Math.min(room.length, size - at)));
+    summer.advance(n);
+    at += n;
+  }
+  return summer.finish();
 }
 
 function holesOf(posix: Posix, fd: number, from: number, size: number): Stretch[] {

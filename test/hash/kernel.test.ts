@@ -32,6 +32,9 @@ describe('the kernel and its twin give the same bytes', () => {
         const at = place(kernel, data);
         const out = kernel.reserve(count * 20 + 16);
         kernel.call.signBlocks(at, count, length, multiplierOf({ low, high: 9 }), low, 9, Math.floor((2 ** 32 * 8) / length) >>> 0, out, out + 4 * count, out + 12 * count, out + 16 * count);
+        const alone = kernel.reserve(8 * count);
+        kernel.call.strongBlocks(at, count, length, low, 9, alone);
+        assert.ok(kernel.bytes.subarray(alone, alone + 8 * count).equals(kernel.bytes.subarray(out + 4 * count, out + 12 * count)), 'strong sums alone are the same');
         return Buffer.from(kernel.bytes.subarray(out, out + 20 * count)).toString('hex');
       });
     }), { numRuns: 60 });

@@ -104,8 +104,16 @@ describe('plan/options-codec', () => {
     }
   });
 
+  it('takes a switch that is not there for one that is off, and sends none that is', () => {
+    const { options } = sync(['-a', 'a', 'b']);
+    const json = encodeOptions(options) as { replace: object; attributes: object };
+    assert.ok(!JSON.stringify(json).includes('false'));
+    assert.ok(!('append' in json.replace) && !('acls' in json.attributes) && 'perms' in json.attributes);
+    assert.deepEqual(through(options), options);
+  });
+
   it('refuses a missing member', () => {
-    for (const path of ['dryRun', 'compare', 'compare.mode', 'attributes.perms', 'filters', 'filters.0.kind', 'filters.0.format', 'walk.recursive', 'delete.missingArgs', 'replace.suffix', 'guard.reserveBytes']) {
+    for (const path of ['compare', 'compare.mode', 'attributes', 'filters', 'filters.0.kind', 'filters.0.format', 'walk.oneFileSystem', 'delete.missingArgs', 'replace.suffix', 'guard.reserveBytes']) {
       refused(having(path, undefined), /is missing|without a format/);
     }
   });

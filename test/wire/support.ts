@@ -132,7 +132,7 @@ export const otherItem: fc.Arbitrary<Item> = fc.oneof(
   fc.uint8Array({ minLength: 1, maxLength: 2000 }).map((raw): Item => ({ kind: 'literal', bytes: Buffer.from(raw) })),
   fc.tuple(fc.nat(2 ** 30), fc.integer({ min: 1, max: 2 ** 30 })).map(([offset, length]): Item => ({ kind: 'copy', offset: offset * 8192, length })),
   fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }).map((length): Item => ({ kind: 'hole', length })),
-  fc.record({ kind: fc.constant('refine' as const), blockLength, stretches }, { noNullPrototype: true }),
+  fc.record({ kind: fc.constant('refine' as const), aligned: fc.boolean(), blockLength, stretches }, { noNullPrototype: true }),
   fc.record({ kind: fc.constant('content-end' as const), errno, stat: fc.option(record, { nil: undefined }), size, hash }, { noNullPrototype: true }),
 );
 export const item: fc.Arbitrary<Item> = fc.oneof(folder, openFault, otherItem);

@@ -126,6 +126,15 @@ export function signBlocks(at: usize, count: u32, length: u32, m: u32, seedLow: 
   }
 }
 
+/** The strong sums (8 bytes each) alone of `count` blocks of `length` bytes, to `strongs`. */
+export function strongBlocks(at: usize, count: u32, length: u32, seedLow: u32, seedHigh: u32, strongs: usize): void {
+  const seed = (seedLow as u64) | ((seedHigh as u64) << 32);
+  for (let i: usize = 0; i < count; i++) {
+    store<u64>(strongs + (i << 3), xxh3(at, length, seed));
+    at += length;
+  }
+}
+
 /**
  * How many of `count` successive blocks from `at` have the strong sums that stand at `strongs`, counted to the first that differs.
  * Sums may be cut short: `drop` of their 64 bits, from the top, do not count.

@@ -4,7 +4,7 @@
  * --partial-dir kept or a broken connection left, the same name in an alternate folder. Which one it was is remembered until the file's turn comes.
  */
 import { joinPath, S_IFMT, S_IFREG, type ByteString } from '../../tree/index.js';
-import { blockLengthFor, MAX_BLOCK, MAX_FILE, planRounds, worthMatching } from '../../delta/index.js';
+import { blockLengthFor, firstAligned, MAX_FILE, worthMatching, type LeafSums } from '../../delta/index.js';
 import { OpKind, type Operation } from '../../plan/index.js';
 import type { OpenFlags } from '../../fs/index.js';
 import { MAX_ROUND, type RoundSums } from '../../wire/index.js';
@@ -17,10 +17,10 @@ import { recoverInode } from './recover.js';
 import { OTHER, scratchOf, type Scratch } from './scratch.js';
 import { partName } from './temp-name.js';
 
-/** Bytes that one block adds to a round of sums. */
-const BLOCK_SUMS = 12;
 /** Bytes of a source below which there is one round: a round trip for each small file would cost more than it saves. */
 const ROUNDS_WORTH = 256 << 10;
+/** Leaf sums that are kept between the announcement of files and their turn, bytes; those beyond are made again. */
+const MOST_LEAVES_KEPT = 48 << 20;
 /** Longest basis, bytes, that is taken to be the same where it has the source's size: one sum tells, and where it does not the file travels whole. */
 const MOST_ALIKE = ROUNDS_WORTH;
 /** Block lengths are multiples of it. */
@@ -43,6 +43,8 @@ export interface Basis {
 export interface Wanted {
   readonly basis: Basis | undefined;
   readonly from: number;
+  /** Leaf sums of the basis, where it was signed in rounds and they are kept. */
+  leaves: LeafSums | undefined;
 }
 
 /** A basis, open. */
@@ -66,8 +68,9 @@ export function takeWanted(ctx: ApplyContext, remote: RemoteContent, folder: Fol
   const s = scratchOf(ctx);
   const path = joinPath(folder.path, op.name);
   if (!s.wanted.has(path)) request(ctx, remote, folder, op, false);
-  const wanted = s.wanted.get(path) ?? { basis: undefined, from: 0 };
+  const wanted = s.wanted.get(path) ?? { basis: undefined, from: 0, leaves: undefined };
   s.wanted.delete(path);
+  s.leavesKept -= wanted.leaves?.bytes ?? 0;
   return wanted;
 }
 
@@ -76,7 +79,10 @@ export function request(ctx: ApplyContext, remote: RemoteContent, folder: Folder
   const s = scratchOf(ctx);
   const from = whole ? 0 : appendFrom(ctx, op);
   const signed = whole || from > 0 ? undefined : signBasis(ctx, s, remote, folder, op);
-  s.wanted.set(joinPath(folder.path, op.name), { basis: signed?.basis, from });
+  const leaves = (signed?.leaves?.bytes ?? Infinity) + s.leavesKept <= MOST_LEAVES_KEPT ? signed?.leaves : undefined;
+  const path = joinPath(folder.path, op.name);
+  s.leavesKept += (leaves?.bytes ?? 0) - (s.wanted.get(path)?.leaves?.bytes ?? 0);
+  s.wanted.set(path, { basis: signed?.basis, from, leaves });
   remote.request({
     layer: op.layer, folder: folder.path, name: ctx.sourceName === undefined ? op.name : ctx.sourceName(op.layer, folder.path, op.name),
     follow: follow || ctx.options.symlinks.copyLinks, noAtime: ctx.options.attributes.openNoatime, from, sums: signed?.sums,
@@ -89,17 +95,26 @@ function appendFrom(ctx: ApplyContext, op: Operation): number {
   return op.expected.size;
 }
 
-function signBasis(ctx: ApplyContext, s: Scratch, remote: RemoteContent, folder: FolderContext, op: Operation): { basis: Basis; sums: RoundSums } | undefined {
+/** The basis with its first sums. Large ones are told apart in rounds (delta/aligned.ts). */
+function signBasis(ctx: ApplyContext, s: Scratch, remote: RemoteContent, folder: FolderContext, op: Operation): { basis: Basis; sums: RoundSums; leaves?: LeafSums } | undefined {
   if (!(op.size > 0 && op.size <= MAX_FILE)) return undefined;
   const open = chooseBasis(ctx, s, folder, op);
   if (open === undefined) return undefined;
   const { fd, ...basis } = open;
-  const alike = basis.size === op.size && basis.size <= MOST_ALIKE; // only the time differs, most likely
-  let blockLength = alike ? Math.ceil(basis.size / BLOCK_UNIT) * BLOCK_UNIT : op.size < ROUNDS_WORTH ? blockLengthFor(basis.size) : (planRounds(basis.size)[0] ?? 0);
-  while (Math.ceil(basis.size / blockLength) * BLOCK_SUMS > MAX_ROUND && blockLength < MAX_BLOCK) blockLength *= 2;
-  const sums = s.engine.sign(ctx.posix, fd, basis.size, blockLength, [{ start: 0, length: basis.size }], remote.seed, basis.sparse);
-  ctx.posix.close(fd);
-  return typeof sums === 'number' || sums.round.length > MAX_ROUND ? undefined : { basis, sums }; // a basis only saves work
+  try {
+    const all = [{ start: 0, length: basis.size }];
+    if (op.size >= ROUNDS_WORTH) {
+      const leaves = s.engine.leaves(ctx.posix, fd, basis.size, remote.seed, basis.sparse);
+      if (typeof leaves === 'number') return undefined; // a basis only saves work
+      return { basis, leaves, sums: s.engine.aligned(leaves, firstAligned(basis.size, leaves.leafLength), all, remote.seed) };
+    }
+    const alike = basis.size === op.size && basis.size <= MOST_ALIKE; // only the time differs, most likely
+    const blockLength = alike ? Math.ceil(basis.size / BLOCK_UNIT) * BLOCK_UNIT : blockLengthFor(basis.size);
+    const sums = s.engine.sign(ctx.posix, fd, basis.size, blockLength, all, remote.seed, basis.sparse);
+    return typeof sums === 'number' || sums.round.length > MAX_ROUND ? undefined : { basis, sums };
+  } finally {
+    ctx.posix.close(fd);
+  }
 }
 
 /** The best basis at hand. */

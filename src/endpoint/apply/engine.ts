@@ -3,7 +3,7 @@
  * basis that is read straight into that memory.
  */
 import { CALL_BYTES, createKernel, WholeHash, type Kernel, type Seed } from '../../hash/index.js';
-import { encodeRound, Signature, SignatureBuilder, SumCollector, type Stretch } from '../../delta/index.js';
+import { encodeAligned, encodeRound, leafLengthFor, LeafSummer, Signature, SignatureBuilder, SumCollector, type LeafSums, type Stretch } from '../../delta/index.js';
 import type { Posix } from '../../fs/index.js';
 import type { RoundSums } from '../../wire/index.js';
 
@@ -71,12 +71,29 @@ export class DeltaEngine {
       this.kernel.release(mark);
     }
   }
+
+  /** Leaf sums of a basis, which is read once. A negated errno, or `CHANGED` where it ended early. */
+  leaves(posix: Posix, fd: number, basisSize: number, seed: Seed, sparse: boolean): LeafSums | number {
+    const mark = this.kernel.mark();
+    try {
+      const summer = new LeafSummer(this.kernel, leafLengthFor(basisSize), basisSize, seed);
+      const error = feed(posix, fd, summer, 0, basisSize, sparse);
+      return error < 0 ? error : summer.finish();
+    } finally {
+      this.kernel.release(mark);
+    }
+  }
+
+  /** An aligned round of a basis. @throws DeltaError as `sign`. */
+  aligned(leaves: LeafSums, blockLength: number, stretches: readonly Stretch[], seed: Seed): RoundSums {
+    return { basisSize: leaves.size, blockLength, stretches, round: encodeAligned(this.kernel, leaves, seed, blockLength, stretches) };
+  }
 }
 
 /** The basis ended before its size: somebody writes to it. */
 export const CHANGED = -200030;
 
-function feed(posix: Posix, fd: number, builder: SignatureBuilder, from: number, to: number, sparse: boolean): number {
+function feed(posix: Posix, fd: number, builder: Pick<SignatureBuilder, 'input' | 'advance' | 'hole'>, from: number, to: number, sparse: boolean): number {
   let at = from;
   let dataEnd = sparse ? from : to;
   while (at < to) {

@@ -6,7 +6,8 @@
  * @throws TwintreeError where the connection is lost.
  */
 import { DeltaError, MAX_FILE, type Stretch } from '../../delta/index.js';
-import type { RemoteContent } from '../source/types.js';
+import type { RoundSums } from '../../wire/index.js';
+import type { ContentToken, RemoteContent } from '../source/types.js';
 import type { OpenBasis } from './announce.js';
 import type { ApplyContext } from './context.js';
 import { ABORTED } from './report.js';
@@ -16,6 +17,9 @@ import { scratchOf } from './scratch.js';
 export const CORRUPT = -200010;
 /** Building failed and the Problem was reported. */
 export const TOLD = -200011;
+
+/** Requests for sums that one file may take: whoever asks for more would have the basis read without end. */
+const MOST_ROUNDS = 64;
 
 /** Who builds a file from tokens. Each returns 0 or more, or one of the results above. It hashes what it is given or reads. */
 export interface ContentSink {
@@ -32,6 +36,7 @@ export interface ContentSink {
 /** Takes all tokens of the handle at hand. `verify` false: the hash is not looked at (--append trusts what was there). */
 export function receive(ctx: ApplyContext, remote: RemoteContent, sink: ContentSink, verify: boolean): number {
   const s = scratchOf(ctx);
+  let rounds = 0;
   for (;;) {
     if (ctx.aborted()) {
       s.reached = sink.position;
@@ -53,7 +58,7 @@ export function receive(ctx: ApplyContext, remote: RemoteContent, sink: ContentS
         result = token.length > 0 && fits(sink, token.length) ? sink.hole(token.length) : CORRUPT;
         break;
       case 'refine':
-        result = refine(ctx, remote, sink, token.blockLength, token.stretches);
+        result = ++rounds > MOST_ROUNDS ? CORRUPT : refine(ctx, remote, sink, token);
         break;
       case 'end':
         s.reached = sink.position;
@@ -75,13 +80,13 @@ function fits(sink: ContentSink, length: number): boolean {
   return sink.position + length <= MAX_FILE;
 }
 
-/** Signs what the supplier asks for. */
-function refine(ctx: ApplyContext, remote: RemoteContent, { basis }: ContentSink, blockLength: number, stretches: readonly Stretch[]): number {
+/** Answers with the sums that the supplier asks for. */
+function refine(ctx: ApplyContext, remote: RemoteContent, { basis }: ContentSink, { aligned, blockLength, stretches }: Extract<ContentToken, { kind: 'refine' }>): number {
   const s = scratchOf(ctx);
   if (basis === undefined) return CORRUPT;
   try {
     checkStretches(basis.size, stretches);
-    const sums = s.engine.sign(ctx.posix, basis.fd, basis.size, blockLength, stretches, remote.seed, basis.sparse);
+    const sums = aligned ? alignedSums(ctx, remote, basis, blockLength, stretches) : s.engine.sign(ctx.posix, basis.fd, basis.size, blockLength, stretches, remote.seed, basis.sparse);
     if (typeof sums === 'number') return CORRUPT; // the basis cannot be read, or ended early: without it then
     remote.refine(s.handle, sums);
     return 0;
@@ -91,7 +96,16 @@ function refine(ctx: ApplyContext, remote: RemoteContent, { basis }: ContentSink
   }
 }
 
-/** Before anything is read: whoever asks for stretches over and over each other would have the basis read without end. */
+/** Sums made of the leaf sums at hand; where they were not kept, the basis is read again. */
+function alignedSums(ctx: ApplyContext, remote: RemoteContent, basis: OpenBasis, blockLength: number, stretches: readonly Stretch[]): RoundSums | number {
+  const s = scratchOf(ctx);
+  const leaves = s.answer.leaves ?? s.engine.leaves(ctx.posix, basis.fd, basis.size, remote.seed, basis.sparse);
+  if (typeof leaves === 'number') return leaves;
+  s.answer.leaves = leaves;
+  return s.engine.aligned(leaves, blockLength, stretches, remote.seed);
+}
+
+/** Before anything is read: stretches that lie over each other would have it read over and over. */
 function checkStretches(basisSize: number, stretches: readonly Stretch[]): void {
   let end = 0;
   for (const { start, length } of stretches) {

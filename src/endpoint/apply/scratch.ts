@@ -79,13 +79,15 @@ export class Scratch {
   readonly policy: XattrPolicy;
 
   /** A remote source's answer is built on this; set by openSource. */
-  answer: Wanted = { basis: undefined, from: 0 };
+  answer: Wanted = { basis: undefined, from: 0, leaves: undefined };
   /** The open source; set by openSource, and anew where a remote one is asked again. */
   handle = -1;
 
   // Memory.
   /** Content that a remote source was asked for, by path. */
   readonly wanted = new Map<RelPath, Wanted>();
+  /** Bytes of leaf sums in it. */
+  leavesKept = 0;
   /** Source devices from which cloning, or copyRange, was refused. */
   readonly cloneRefused = new Set<string>();
   readonly rangeRefused = new Set<string>();

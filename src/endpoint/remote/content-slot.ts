@@ -45,7 +45,7 @@ export class ContentSlot {
       case 'refine':
         this.state = 'refine';
         this.blockLength = item.blockLength;
-        return { kind: 'refine', blockLength: item.blockLength, stretches: item.stretches };
+        return { kind: 'refine', aligned: item.aligned, blockLength: item.blockLength, stretches: item.stretches };
       case 'content-end':
         this.state = 'ended';
         this.after = item.stat;

@@ -39,7 +39,7 @@ export type ContentToken =
   | { kind: 'copy'; offset: number; length: number }
   | { kind: 'hole'; length: number }
   /** Answer with `refine`. */
-  | { kind: 'refine'; blockLength: number; stretches: readonly Stretch[] }
+  | { kind: 'refine'; aligned: boolean; blockLength: number; stretches: readonly Stretch[] }
   /** `errno` 0: all was read; `hash` is over all bytes of the file. fstat of the handle now tells the attributes after reading. */
   | { kind: 'end'; errno: number; size: number; hash: Buffer };
 

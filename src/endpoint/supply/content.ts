@@ -5,24 +5,21 @@
  * What cannot be opened is answered by the errno; a file that shrinks or fails while it is read ends early, and its second record
  * says what became of it: the session decides whether to ask again.
  */
-import { DeltaError, decodeRound, type Signature } from '../../delta/index.js';
+import { ALIGNED_FORM, DeltaError, decodeAligned, decodeRound, LEAST_LEAF, Signature } from '../../delta/index.js';
 import { Errno, nextData, type Extent, type Posix } from '../../fs/index.js';
 import { WHOLE_HASH_BYTES, WholeHash } from '../../hash/index.js';
 import { S_IFBLK, S_IFCHR, StatTable } from '../../tree/index.js';
 import type { Request, RoundSums } from '../../wire/index.js';
 import { sendRounds, sendStreamed, type OpenFile } from './delta.js';
-import { looksSparse } from './hashing.js';
+import { hashZeros, looksSparse } from './hashing.js';
 import type { KernelBox } from './kernel-box.js';
 import type { SupplySetup } from './messages.js';
 import type { Outgoing } from './outgoing.js';
 import type { Places } from './places.js';
-import { worthRounds } from './rounds.js';
 import { Ended, Wait, type Job } from './wait.js';
 
 /** Bytes read at a time. */
 const SLICE = 256 << 10;
-/** Bytes of a hole hashed between two turns. */
-const ZEROS = 16 << 20;
 /** A delta that needs more memory than this waits until no other of its thread does. */
 const MUCH = 32 << 20;
 const NO_HASH = Buffer.alloc(WHOLE_HASH_BYTES);
@@ -60,7 +57,7 @@ export class Contents {
       return;
     }
     try {
-      const sums = this.signature(request);
+      const sums = this.sums(request);
       if (typeof sums === 'number') {
         out.write({ kind: 'content-begin', errno: sums, stat: undefined });
         return;
@@ -93,11 +90,13 @@ export class Contents {
     return error < 0 ? error : -Errno.ENXIO;
   }
 
-  /** The sums of the request; undefined where the file goes whole; an errno where they are none. */
-  private signature({ sums, from }: ContentRequest): Signature | number | undefined {
+  /** The sums of the request: those of an aligned round, or a signature; undefined where the file goes whole; an errno where they are none. */
+  private sums({ sums, from }: ContentRequest): Signature | RoundSums | number | undefined {
     if (sums === undefined || from > 0 || sums.stretches.length === 0) return undefined;
     try {
-      return decodeRound(sums.round, sums.blockLength, sums.basisSize, this.setup.seed, sums.stretches);
+      if (sums.round[0] !== ALIGNED_FORM) return decodeRound(sums.round, sums.blockLength, sums.basisSize, this.setup.seed, sums.stretches);
+      decodeAligned(sums.round, sums.blockLength, sums.basisSize, sums.stretches);
+      return sums;
     } catch (error) {
       if (error instanceof DeltaError) return Errno.EINVAL;
       throw error;
@@ -136,8 +135,9 @@ export class Contents {
     }
   }
 
-  private *delta(file: OpenFile, signature: Signature): Job<ReadContent> {
-    const much = 40 * signature.count + 4 * signature.blockLength > MUCH;
+  private *delta(file: OpenFile, sums: Signature | RoundSums): Job<ReadContent> {
+    const memory = sums instanceof Signature ? 40 * sums.count + 4 * sums.blockLength : (file.size / LEAST_LEAF) * 8 + 40 * Math.sqrt(sums.basisSize);
+    const much = memory > MUCH;
     if (much) {
       yield Wait.memory;
       this.needs.large(true);
@@ -145,8 +145,8 @@ export class Contents {
     try {
       const kernel = this.kernels.begin();
       try {
-        if (!worthRounds(file.size, signature.basisSize, signature.blockLength)) return yield* sendStreamed(this.posix, kernel, this.out, file, signature);
-        return yield* sendRounds(this.posix, kernel, this.out, file, signature, this.setup.seed, this.needs);
+        if (sums instanceof Signature) return yield* sendStreamed(this.posix, kernel, this.out, file, sums);
+        return yield* sendRounds(this.posix, kernel, this.out, file, sums, this.setup.seed, this.needs);
       } catch (error) {
         if (error instanceof Ended || !(error instanceof DeltaError)) throw error;
         // The session's sums of a later round are no sums: tokens so far cannot become the file.
@@ -157,13 +157,5 @@ export class Contents {
     } finally {
       if (much) this.needs.large(false);
     }
-  }
-}
-
-/** Hashes a hole, with pauses in a large one. */
-export function* hashZeros(hash: WholeHash, length: number): Job {
-  for (let left = length; left > 0; left -= ZEROS) {
-    hash.addZeros(Math.min(ZEROS, left));
-    if (left > ZEROS) yield Wait.turn;
   }
 }

@@ -1,16 +1,17 @@
 /**
  * A file as a delta against a basis that only the session has: searched while it is read and sent as it is found, or, where the session
- * began with long blocks, in several rounds: search, ask for sums of what is open, search that, and at last send all.
+ * began with an aligned round, in several: compare what lies at its place, ask for sums of what is open, search that, and at last send all.
  *
  * The hash is of the first reading. A file that changes between the rounds ends with a record that says so, or with content whose
  * hash is another one: the session sees it either way.
  */
-import { decodeRound, DeltaError, DeltaSearch, SourceRounds, type Copy, type DeltaSink, type Signature, type Stretch } from '../../delta/index.js';
+import { decodeAligned, DeltaSearch, exchange, LeafSummer, type Copy, type DeltaSink, type LeafSums, type Signature, type Stretch } from '../../delta/index.js';
 import { dataExtents, nextData, type Extent, type Posix } from '../../fs/index.js';
 import { WholeHash, type Kernel, type Seed } from '../../hash/index.js';
 import type { ContentNeeds, ReadContent } from './content.js';
+import type { RoundSums } from '../../wire/index.js';
 import type { Outgoing } from './outgoing.js';
-import { refinement } from './rounds.js';
+import { hashZeros } from './hashing.js';
 import { Wait, type Job } from './wait.js';
 
 /** Bytes read at a time. */
@@ -56,49 +57,59 @@ class ReadFailed extends Error {
   }
 }
 
-/** Searches in several rounds, then sends. */
-export function* sendRounds(posix: Posix, kernel: Kernel, out: Outgoing, file: OpenFile, first: Signature, seed: Seed, needs: ContentNeeds): Job<ReadContent> {
+/** Reads the file, finds in several rounds what the basis has of it, then sends. */
+export function* sendRounds(posix: Posix, kernel: Kernel, out: Outgoing, file: OpenFile, opening: RoundSums, seed: Seed, needs: ContentNeeds): Job<ReadContent> {
   yield* out.flush(); // what was written before does not wait for the search
   const holes = file.sparse ? holesOf(posix, file) : [];
-  const rounds = new SourceRounds(file.size, holes);
-  const hash = new WholeHash(kernel);
-  hash.addZeros(1); // its zeros are made outside the memory of a round
-  hash.reset();
-  let hashed = 0;
+  const { leafLength } = decodeAligned(opening.round, opening.blockLength, opening.basisSize, opening.stretches);
+  const { leaves, ...content } = yield* readLeaves(posix, kernel, file, leafLength, seed);
+  if (leaves === undefined) return content;
   const read = (offset: number, into: Buffer): number => {
     needs.breathe();
     const got = posix.read(file.fd, into, 0, into.length, offset);
     if (got <= 0) throw new ReadFailed(got === 0 ? 0 : -got);
     return got;
   };
-  // The first round reads all that is no hole, in order, into the kernel's memory.
-  const readFirst = (offset: number, into: Buffer): number => {
-    const got = read(offset, into);
-    if (offset > hashed) hash.addZeros(offset - hashed);
-    hash.addAt(into.byteOffset, got);
-    hashed = offset + got;
-    return got;
-  };
   try {
-    rounds.search(kernel, first, readFirst);
-    if (file.size > hashed) hash.addZeros(file.size - hashed);
-    let { blockLength } = first;
-    for (let ask = refinement(rounds, first.basisSize, blockLength); ask !== undefined; ask = refinement(rounds, first.basisSize, blockLength)) {
-      out.write({ kind: 'refine', ...ask });
+    const talk = exchange(kernel, { size: file.size, holes, leaves, read }, opening, seed);
+    let step = talk.next();
+    while (step.done !== true) {
+      out.write({ kind: 'refine', ...step.value });
       yield* out.flush();
       yield Wait.refine;
-      const sums = needs.refined();
-      if (sums.stretches.length === 0) break; // the session has nothing more to offer
-      if (sums.basisSize !== first.basisSize || sums.blockLength !== ask.blockLength) throw new DeltaError('range', 'a round has other sizes than were asked for');
-      ({ blockLength } = ask);
-      rounds.search(kernel, decodeRound(sums.round, blockLength, sums.basisSize, seed, sums.stretches), read);
+      step = talk.next(needs.refined());
     }
+    const { errno, size } = yield* emit(posix, out, file, step.value.copies(), holes);
+    return { errno, size, hash: content.hash };
   } catch (error) {
     if (!(error instanceof ReadFailed)) throw error;
-    return { errno: error.errno, size: 0, hash: hash.digest() };
+    return { errno: error.errno, size: 0, hash: content.hash };
   }
-  const { errno, size } = yield* emit(posix, out, file, rounds.copies(), holes);
-  return { errno, size, hash: hash.digest() };
+}
+
+/** Reads the file once: its hash, and the sums of its leaves. Without those where it cannot be read to its end. */
+function* readLeaves(posix: Posix, kernel: Kernel, file: OpenFile, leafLength: number, seed: Seed): Job<ReadContent & { leaves: LeafSums | undefined }> {
+  const hash = new WholeHash(kernel);
+  const summer = new LeafSummer(kernel, leafLength, file.size, seed);
+  const extent: Extent = { start: 0, end: file.size };
+  for (let at = 0; at < file.size;) {
+    if (file.sparse && !nextData(posix, file.fd, at, file.size, extent)) extent.start = extent.end = file.size;
+    if (extent.start > at) {
+      yield* hashZeros(hash, extent.start - at);
+      summer.hole(extent.start - at);
+      at = extent.start;
+    }
+    while (at < extent.end) {
+      const room = summer.input();
+      const got = posix.read(file.fd, room, 0, Math.min(room.length, SLICE, extent.end - at), at);
+      if (got <= 0) return { errno: Math.max(0, -got), size: at, hash: hash.digest(), leaves: undefined };
+      hash.addAt(room.byteOffset, got);
+      summer.advance(got);
+      at += got;
+      yield Wait.turn;
+    }
+  }
+  return { errno: 0, size: file.size, hash: hash.digest(), leaves: summer.finish() };
 }
 
 /** Sends what the rounds found; what no copy covers is read once more. */

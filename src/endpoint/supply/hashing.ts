@@ -11,6 +11,8 @@ const SLICE = 256 << 10;
 const TURN = 4 << 20;
 /** A file that takes so much less space than its size is searched for holes. */
 const HOLES_WORTH = 32 << 10;
+/** Bytes of a hole hashed between two turns. */
+const ZEROS = 16 << 20;
 const NO_HASH = Buffer.alloc(0);
 
 /** What came of it: `errno` 0 and the hash, or why not. */
@@ -19,6 +21,14 @@ export interface Hashed { errno: number; hash: Buffer }
 /** Whether a file takes clearly less space than its size. */
 export function looksSparse(stat: StatTable, i: number): boolean {
   return stat.blocks(i) * 512 <= stat.size(i) - HOLES_WORTH;
+}
+
+/** Hashes a hole, with pauses in a large one. */
+export function* hashZeros(hash: WholeHash, length: number): Job {
+  for (let left = length; left > 0; left -= ZEROS) {
+    hash.addZeros(Math.min(ZEROS, left));
+    if (left > ZEROS) yield Wait.turn;
+  }
 }
 
 /** Hashes files. */
@@ -52,11 +62,9 @@ export class Hashing {
       let turn = TURN;
       for (let at = 0; at < size;) {
         if (sparse && !nextData(this.posix, fd, at, size, extent)) extent.start = extent.end = size;
-        for (const end = extent.start; at < end;) {
-          const zeros = Math.min(TURN, end - at);
-          hash.addZeros(zeros);
-          at += zeros;
-          yield Wait.turn;
+        if (extent.start > at) {
+          yield* hashZeros(hash, extent.start - at);
+          at = extent.start;
         }
         while (at < extent.end) {
           const got = this.posix.read(fd, kernel.bytes, room, Math.min(SLICE, extent.end - at), at);

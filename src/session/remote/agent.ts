@@ -79,6 +79,9 @@ async function serveSession(link: Link, inbox: Mailbox, limitsFor: (root: ByteSt
   }
 }
 
+/** Shortest time between two messages of progress, ms. */
+const LEAST_PROGRESS = 50;
+
 /** The next message, within `patience` ms where that is given: who says nothing holds no place for long. */
 async function soon(inbox: Mailbox, patience: number | undefined): Promise<ControlMessage> {
   const timer = patience === undefined || patience === 0 ? undefined : setTimeout(() => { inbox.fail(new TwintreeError('TIMEOUT', 'the client did not say what it wants')); }, patience);
@@ -126,7 +129,7 @@ async function receive(link: Link, inbox: Mailbox, posix: Posix, open: OpenSessi
     notice: (code, message) => { tell({ type: 'notice', code, message }); },
     plan: (totals) => { tell({ type: 'plan', totals: writeTotals(totals) }); },
     problem: (problem) => { tell({ type: 'problem', problem: writeProblem(problem) }); },
-    ...(open.wants.progress ? { progress: (progress) => { tell({ type: 'progress', progress: writeProgress(progress) }); } } : {}),
+    ...(open.wants.progress > 0 ? { progress: (progress) => { tell({ type: 'progress', progress: writeProgress(progress) }); }, progressEvery: Math.max(LEAST_PROGRESS, open.wants.progress) } : {}),
     wantsOperations: open.wants.operations,
     operation: (op, path, result) => { operations.add(op, path, result); },
   };

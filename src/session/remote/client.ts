@@ -50,6 +50,9 @@ export interface LinkSettings {
 }
 
 /** Default of `firstWaitMs`. */
+/** Milliseconds between two messages of progress: where somebody looks at them, and where they only tell whether an attempt came further. */
+const SHOWN_PROGRESS = 200;
+const QUIET_PROGRESS = 5000;
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 30_000;
 
@@ -141,7 +144,7 @@ class Attempt {
       const sent: SessionOptions = { ...request.options, filesFrom: undefined, stopAt: undefined, bwlimit: 0 };
       open.send(writeOpen({
         side: 'session', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], target: request.target ?? ('' as ByteString), options: sent, seed: this.seed, lineage: this.lineage,
-        wants: { operations: listener.wantsOperations ?? 'none', progress: listener.progress !== undefined || request.link.retries > 0 },
+        wants: { operations: listener.wantsOperations ?? 'none', progress: listener.progress !== undefined ? SHOWN_PROGRESS : request.link.retries > 0 ? QUIET_PROGRESS : 0 },
       }));
       const { selection, rest } = describeSources(sources);
       for (const nodes of selection) open.send({ type: 'selection', nodes });

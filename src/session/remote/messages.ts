@@ -5,10 +5,10 @@
 import { decodeOptions, encodeOptions, type SessionOptions } from '../../plan/index.js';
 import type { ByteString } from '../../tree/index.js';
 import type { ControlMessage } from '../../wire/index.js';
-import { broken, bytes, list, members, oneOf, optional, truth, whole } from './shape.js';
+import { broken, bytes, list, members, oneOf, optional, whole } from './shape.js';
 
-/** What the listener of the client wants to be told. */
-export interface Wants { operations: 'none' | 'changes' | 'all'; progress: boolean }
+/** What the listener of the client wants to be told; `progress`: milliseconds between two messages of it, 0: none. */
+export interface Wants { operations: 'none' | 'changes' | 'all'; progress: number }
 
 /** From the client: what the agent shall be. `timeoutMs`: how long the client may be silent, 0: for ever. */
 export type Open = { timeoutMs: number } & (OpenSupplier | OpenSession);
@@ -43,7 +43,7 @@ export function readOpen(message: ControlMessage): Open {
   return {
     side: 'session', timeoutMs, root, sources, options, seed, target: bytes(message['target'], 'target'),
     lineage: lineageOf(message['lineage']),
-    wants: { operations: oneOf(wants['operations'], 'wants', ['none', 'changes', 'all'] as const), progress: truth(wants['progress'], 'wants') },
+    wants: { operations: oneOf(wants['operations'], 'wants', ['none', 'changes', 'all'] as const), progress: whole(wants['progress'], 'wants', 3_600_000) },
   };
 }
 

@@ -1,11 +1,11 @@
 /** Content as the supplier sends it: whole and as a delta it is the file, it travels within the credit, and hostile sums change nothing. */
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { blockLengthFor, encodeRound, planRounds, Signature, SignatureBuilder, SumCollector, type Stretch } from '../../../src/delta/index.js';
-import { createKernel } from '../../../src/hash/index.js';
+import { blockLengthFor } from '../../../src/delta/index.js';
 import { FIRST_CREDIT as WINDOW } from '../../../src/wire/index.js';
 import type { Item, RoundSums } from '../../../src/wire/index.js';
 import { Dice, useTempFolder } from '../../support/index.js';
+import { BasisSide } from '../../delta/support.js';
 import { content, hashOf, SEED, setupFor, statOf, TestSession } from './support.js';
 
 const MIB = 1 << 20;
@@ -22,15 +22,14 @@ function random(size: number, seed: number): Buffer {
   return out;
 }
 
-function sumsOf(basis: Buffer, blockLength: number, stretches: readonly Stretch[] = basis.length > 0 ? [{ start: 0, length: basis.length }] : []): RoundSums {
-  const sums = new SumCollector();
-  const builder = new SignatureBuilder(createKernel(), blockLength, SEED, sums.add);
-  for (const { start, length } of stretches) {
-    builder.update(basis.subarray(start, start + length));
-    builder.endStretch();
-  }
-  builder.finish();
-  return { basisSize: basis.length, blockLength, stretches, round: encodeRound(new Signature(blockLength, basis.length, SEED, stretches, sums.columns())) };
+/** Sums for one round. */
+function sumsOf(basis: Buffer, blockLength: number): RoundSums {
+  return new BasisSide(basis, SEED).answer({ aligned: false, blockLength, stretches: basis.length > 0 ? [{ start: 0, length: basis.length }] : [] });
+}
+
+/** Sums that open a delta in rounds. */
+function openingOf(basis: Buffer): RoundSums {
+  return new BasisSide(basis, SEED).opening();
 }
 
 interface Rebuilt { data: Buffer; literals: number; copies: number; rounds: number; holes: number; end: Extract<Item, { kind: 'content-end' }> }
@@ -41,6 +40,7 @@ async function rebuild(session: TestSession, channel: number, basis: Buffer = Bu
   assert.equal(begin.errno, 0);
   const parts: Buffer[] = [];
   const out = { literals: 0, copies: 0, rounds: 0, holes: 0 };
+  const side = new BasisSide(basis, SEED);
   for (;;) {
     const item = await session.next(channel);
     switch (item.kind) {
@@ -49,7 +49,7 @@ async function rebuild(session: TestSession, channel: number, basis: Buffer = Bu
       case 'hole': parts.push(Buffer.alloc(item.length)); out.holes++; break;
       case 'refine':
         out.rounds++;
-        session.send(channel, { kind: 'refine', sums: sumsOf(basis, item.blockLength, item.stretches) });
+        session.send(channel, { kind: 'refine', sums: side.answer(item) });
         break;
       case 'content-end': return { data: Buffer.concat(parts), ...out, end: item };
       default: throw new Error(`a ${item.kind} within a file`);
@@ -167,10 +167,10 @@ describe('content from the supplier', () => {
         const data = edit(basis, dice);
         write('f', data);
         start();
-        for (const blockLength of [blockLengthFor(size), planRounds(size)[0] ?? 1024]) {
-          session.send(1, content('f', { sums: sumsOf(basis, blockLength) }));
+        for (const sums of [sumsOf(basis, blockLengthFor(size)), openingOf(basis)]) {
+          session.send(1, content('f', { sums }));
           const { data: got, end, literals, copies } = await rebuild(session, 1, basis);
-          assert.ok(got.equals(data), `blocks of ${blockLength}`);
+          assert.ok(got.equals(data), `blocks of ${sums.blockLength}`);
           assert.equal(end.size, data.length);
           assert.deepEqual(end.hash, hashOf(data));
           if (shape === 'nothing changed') assert.deepEqual([literals, copies], [0, 1]);
@@ -186,7 +186,7 @@ describe('content from the supplier', () => {
     for (let i = 1; i < 8; i++) data.fill(i, i * 500_000, i * 500_000 + 40);
     write('f', data);
     write('g', 'small');
-    start().send(1, content('f', { sums: sumsOf(basis, planRounds(basis.length)[0] ?? 0) }), content('g'));
+    start().send(1, content('f', { sums: openingOf(basis) }), content('g'));
     const first = await rebuild(session, 1, basis);
     assert.ok(first.data.equals(data));
     assert.ok(first.rounds >= 1);
@@ -199,7 +199,7 @@ describe('content from the supplier', () => {
     const data = Buffer.from(basis);
     data.fill(0, 1_000_000, 1_000_100);
     write('f', data);
-    start().send(1, content('f', { sums: sumsOf(basis, planRounds(basis.length)[0] ?? 0) }));
+    start().send(1, content('f', { sums: openingOf(basis) }));
     await session.take(1, 'content-begin');
     const { blockLength } = await session.take(1, 'refine');
     session.send(1, { kind: 'refine', sums: { basisSize: basis.length, blockLength, stretches: [], round: Buffer.alloc(1) } });
