@@ -98,25 +98,20 @@ export function largeFile(base, gib) {
   });
 }
 
-/** The file of 1 GiB after 1 % of it changed: scattered aligned pieces of 4 KiB. */
-export function largeFileEdited(base) {
-  const first = largeFile(base, 1);
-  return once(base, 'large-1-edited', (root) => {
-    run('cp', '-a', `${first}/.`, root);
+/** The file of `gib` GiB after 1 % of it changed: scattered aligned pieces of 4 KiB. */
+export function largeFileEdited(base, gib = 1) {
+  return largeFileChanged(base, gib, 'edited', (fd) => {
     const below = dice(4);
     const next = byteStream(4);
-    const fd = openSync(join(root, 'large.bin'), 'r+');
-    const blocks = (1 << 30) / 4096;
+    const blocks = gib * 2 ** 18;
     for (let i = 0; i < blocks / 100; i++) writeSync(fd, next(4096), 0, 4096, below(blocks) * 4096);
-    closeSync(fd);
-    utimesSync(join(root, 'large.bin'), THEN + 100, THEN + 100);
   });
 }
 
-/** A file made of the one of 1 GiB by `change(fd)`. */
-function largeFileChanged(base, name, change) {
-  const first = largeFile(base, 1);
-  return once(base, name, (root) => {
+/** A file made of the one of `gib` GiB by `change(fd)`. */
+function largeFileChanged(base, gib, how, change) {
+  const first = largeFile(base, gib);
+  return once(base, `large-${gib}-${how}`, (root) => {
     run('cp', '-a', `${first}/.`, root);
     const fd = openSync(join(root, 'large.bin'), 'r+');
     change(fd);
@@ -125,15 +120,20 @@ function largeFileChanged(base, name, change) {
   });
 }
 
-/** The file of 1 GiB with 250 bytes changed, somewhere. */
-export function largeFileTouched(base) {
-  return largeFileChanged(base, 'large-1-touched', (fd) => writeSync(fd, byteStream(6)(250), 0, 250, 700_000_123));
+/** The file with a new time and nothing else changed. */
+export function largeFileSame(base, gib = 1) {
+  return largeFileChanged(base, gib, 'same', () => undefined);
 }
 
-/** The file of 1 GiB with 1,000 bytes inserted near the front. */
-export function largeFileInserted(base) {
-  const first = largeFile(base, 1);
-  return once(base, 'large-1-inserted', (root) => {
+/** The file with 250 bytes changed, somewhere. */
+export function largeFileTouched(base, gib = 1) {
+  return largeFileChanged(base, gib, 'touched', (fd) => writeSync(fd, byteStream(6)(250), 0, 250, 700_000_123));
+}
+
+/** The file with 1,000 bytes inserted near the front. */
+export function largeFileInserted(base, gib = 1) {
+  const first = largeFile(base, gib);
+  return once(base, `large-${gib}-inserted`, (root) => {
     const [from, to] = [join(first, 'large.bin'), join(root, 'large.bin')];
     writeFileSync(`${to}.piece`, byteStream(7)(1000));
     run('sh', '-c', 'head -c 5000 "$0" >"$1"; cat "$1.piece" >>"$1"; tail -c +5001 "$0" >>"$1"; rm "$1.piece"', from, to);
@@ -141,12 +141,12 @@ export function largeFileInserted(base) {
   });
 }
 
-/** A file of 1 GiB that has nothing in common with the other one. */
-export function largeFileUnlike(base) {
-  return once(base, 'large-1-unlike', (root) => {
+/** A file of `gib` GiB that has nothing in common with the other one. */
+export function largeFileUnlike(base, gib = 1) {
+  return once(base, `large-${gib}-unlike`, (root) => {
     const next = byteStream(8);
     const fd = openSync(join(root, 'large.bin'), 'w');
-    for (let i = 0; i < 64; i++) writeSync(fd, next(1 << 24));
+    for (let i = 0; i < gib * 64; i++) writeSync(fd, next(1 << 24));
     closeSync(fd);
     utimesSync(join(root, 'large.bin'), THEN + 100, THEN + 100);
   });

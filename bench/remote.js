@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { kernelPart, kernelSources, largeFile, largeFileEdited, largeFileInserted, largeFileTouched, largeFileUnlike, smallFiles } from './data.js';
+import { kernelPart, kernelSources, largeFile, largeFileEdited, largeFileInserted, largeFileSame, largeFileTouched, largeFileUnlike, smallFiles, smallFilesChanged } from './data.js';
 import { Missing, run } from './measure.js';
 
 const RELAY = fileURLToPath(new URL('./relay.py', import.meta.url));
@@ -77,8 +77,9 @@ function from(old, inPlace = false) {
   };
 }
 
-function large(context, source, args, peerArgs) {
-  return push(context, { source, args, peerArgs, prepare: from(largeFile(context.folder, 1)) });
+/** One large file, made of the one of `gib` GiB by `change`. */
+function large(context, change, { gib = 1, args, peerArgs, link } = {}) {
+  return push(context, { source: change(context.folder, gib), args, peerArgs, link, prepare: from(largeFile(context.folder, gib)) });
 }
 
 function kernel(context) {
@@ -87,9 +88,9 @@ function kernel(context) {
   return found;
 }
 
-function nothing(context, source) {
+function nothing(context, source, link) {
   return push(context, {
-    source, warmUp: true,
+    source, warmUp: true, link,
     prepare: (dst, fresh) => {
       if (fresh) run('rsync', '-a', `${source}/`, `${dst}/`);
     },
@@ -104,23 +105,55 @@ function next(context, sources, args, peerArgs, link) {
 export const REMOTE_WORKLOADS = {
   'remote-edited': {
     title: '1 GiB over a pipe, 1 % in scattered pieces of 4 KiB', peer: 'rsync', goal: 0.4, floor: 0.7, cpu: { goal: 0.4, floor: 0.7 },
-    prepare: (c) => large(c, largeFileEdited(c.folder)),
+    prepare: (c) => large(c, largeFileEdited),
   },
   'remote-edited-z': {
     title: 'the same, -z', peer: 'rsync', bytes: { goal: 0.25, floor: 0.5 }, mostRuns: 1,
-    prepare: (c) => large(c, largeFileEdited(c.folder), ['-az']),
+    prepare: (c) => large(c, largeFileEdited, { args: ['-az'] }),
   },
   'remote-unlike': {
     title: '1 GiB over a pipe, nothing in common', peer: 'rsync', cpu: { goal: 0.12, floor: 0.25 }, mostRuns: 3,
-    prepare: (c) => large(c, largeFileUnlike(c.folder)),
+    prepare: (c) => large(c, largeFileUnlike),
   },
   'remote-inserted': {
     title: '1 GiB over a pipe, 1,000 bytes inserted near the front', peer: 'rsync', goal: 0.5, floor: 0.8,
-    prepare: (c) => large(c, largeFileInserted(c.folder)),
+    prepare: (c) => large(c, largeFileInserted),
   },
   'remote-250': {
     title: '1 GiB over a pipe, 250 bytes changed', peer: 'rsync', bytes: { goal: 0.01, floor: 0.1 }, mostRuns: 1,
-    prepare: (c) => large(c, largeFileTouched(c.folder)),
+    prepare: (c) => large(c, largeFileTouched),
+  },
+  'remote-same': {
+    title: '1 GiB over a pipe, a new time and nothing else', peer: 'rsync', goal: 0.5, floor: 1, bytes: { goal: 0.01, floor: 0.1 },
+    prepare: (c) => large(c, largeFileSame),
+  },
+  ...Object.fromEntries(Object.entries({ same: largeFileSame, edited: largeFileEdited, inserted: largeFileInserted, unlike: largeFileUnlike }).map(([how, change]) => [`remote-${how}-4`, {
+    title: `as remote-${how}, 4 GiB`, peer: 'rsync', goal: 0.5, floor: 1, mostRuns: 1,
+    prepare: (c) => large(c, change, { gib: 4 }),
+  }])),
+  'remote-edited-office': {
+    title: '1 GiB over 100 Mbit/s and 2 ms, 1 % in scattered pieces', peer: 'rsync', goal: 0.5, floor: 0.8, mostRuns: 1,
+    prepare: (c) => large(c, largeFileEdited, { peerArgs: ['-az'], link: OFFICE }),
+  },
+  'remote-250-dsl': {
+    title: '1 GiB over 1.5 Mbit/s and 50 ms, 250 bytes changed', peer: 'rsync', goal: 0.7, floor: 1, mostRuns: 3,
+    prepare: (c) => large(c, largeFileTouched, { peerArgs: ['-az'], link: DSL }),
+  },
+  'remote-inserted-dsl': {
+    title: 'the same link, 1,000 bytes inserted near the front', peer: 'rsync', goal: 0.7, floor: 1, mostRuns: 1,
+    prepare: (c) => large(c, largeFileInserted, { peerArgs: ['-az'], link: DSL }),
+  },
+  'remote-noop-dsl': {
+    title: '100,000 files over 1.5 Mbit/s and 50 ms, nothing to do', peer: 'rsync', goal: 0.5, floor: 1, mostRuns: 3,
+    prepare: (c) => nothing(c, smallFiles(c.folder), DSL),
+  },
+  'remote-small-office': {
+    title: '100,000 small files over 100 Mbit/s and 2 ms, first copy', peer: 'rsync', goal: 0.8, floor: 1, mostRuns: 1,
+    prepare: (c) => push(c, { source: smallFiles(c.folder), args: ['-a'], link: OFFICE, prepare: (dst) => run('rm', '-rf', '--one-file-system', '--', dst) }),
+  },
+  'remote-changed-dsl': {
+    title: '100,000 small files over 1.5 Mbit/s and 50 ms, 1 % changed', peer: 'rsync', goal: 0.7, floor: 1, mostRuns: 1,
+    prepare: (c) => push(c, { source: smallFilesChanged(c.folder), args: ['-a', '--delete'], peerArgs: ['-az', '--delete'], link: DSL, prepare: from(smallFiles(c.folder)) }),
   },
   'remote-kernel': {
     title: 'kernel source over a pipe, to the next version, -az', peer: 'rsync', bytes: { goal: 0.7, floor: 1 }, mostRuns: 3,
