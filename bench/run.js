@@ -33,7 +33,7 @@ process.exitCode = main();
 
 function main() {
   if (values.list) {
-    for (const [name, { title }] of Object.entries(WORKLOADS)) process.stdout.write(`${name.padEnd(17)}${title}\n`);
+    for (const [name, { title }] of Object.entries(WORKLOADS)) process.stdout.write(`${name.padEnd(22)}${title}\n`);
     return 0;
   }
   if (values.clean) {
@@ -146,7 +146,7 @@ function megabytes(value) {
 }
 
 function printTable(results) {
-  const line = (...cells) => process.stdout.write(`${cells[0].padEnd(17)}${cells[1].padEnd(10)}${cells.slice(2).map((cell) => cell.padStart(13)).join('')}\n`);
+  const line = (...cells) => process.stdout.write(`${cells[0].padEnd(22)}${cells[1].padEnd(10)}${cells.slice(2).map((cell) => cell.padStart(13)).join('')}\n`);
   line('workload', 'tool', 'wall', 'cpu', 'memory', 'bytes', 'ratio', 'goal', 'floor');
   for (const r of results) {
     for (const [tool, t] of Object.entries(r.tools)) {

@@ -43,6 +43,28 @@ describe('twintree delta', () => {
     assert.deepEqual(readdirSync(folder.path).toSorted(), ['basis', 'delta', 'result', 'sig', 'sig2', 'source']);
   });
 
+  it('lists the chunks of a file by either chunker: they cover it, carry its hashes, and an insertion moves few', () => {
+    writeFileSync(folder.at('basis'), basis);
+    for (const chunker of ['gear', 'rabin']) {
+      const list = (args: readonly string[], input?: Buffer): string[][] => good(['chunks', `--chunker=${chunker}`, ...args], input).out.toString().trimEnd().split('\n').map((line) => line.split(' '));
+      const first = list([folder.at('basis')]);
+      let at = 0;
+      for (const [offset, length] of first) {
+        assert.equal(Number(offset), at);
+        at += Number(length);
+      }
+      assert.equal(at, basis.length);
+      assert.ok(first.length > 60 && first.length < 250, `${first.length} chunks`);
+      const second = list(['-'], source);
+      const known = new Set(first.map(([, , hash]) => hash));
+      assert.ok(second.filter(([, , hash]) => !known.has(hash)).length <= 6, chunker);
+      assert.ok(list(['--chunk-size=64K', folder.at('basis')]).length < first.length / 3);
+    }
+    assert.deepEqual(good(['chunks', '-'], Buffer.from('abc')).out.toString(), '0 3 44bc2cf5ad770999\n', 'as xxhsum prints it');
+    assert.deepEqual([delta(['chunks', '--chunker=fix', folder.at('basis')]).code, delta(['chunks', '--chunk-size=9', folder.at('basis')]).code], [1, 1]);
+    assert.ok(readFileSync(folder.at('basis')).equals(basis));
+  });
+
   it('gives the same bytes with and without SIMD', () => {
     writeFileSync(folder.at('basis'), basis);
     const seed = '--seed=0123456789abcdef';
@@ -107,8 +129,8 @@ describe('twintree delta', () => {
   it('says what is wrong with a command line or a file', () => {
     writeFileSync(folder.at('basis'), basis);
     for (const [args, code, sentence] of [
-      [[], 1, /signature, diff or patch/],
-      [['squeeze'], 1, /signature, diff or patch/],
+      [[], 1, /signature, diff, patch or chunks/],
+      [['squeeze'], 1, /signature, diff, patch or chunks/],
       [['signature'], 1, /takes 1 or 2 names/],
       [['diff', '-', '-'], 1, /only one/],
       [['signature', '-b', '10', folder.at('basis')], 1, /no size between 64/],

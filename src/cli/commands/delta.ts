@@ -1,35 +1,39 @@
 /**
- * `twintree delta signature|diff|patch`: the delta engine on files and pipes, as rdiff is for librsync. Memory is
+ * `twintree delta signature|diff|patch|chunks`: the delta engine on files and pipes, as rdiff is for librsync. Memory is
  * bounded whatever the files: a window, and some 40 bytes a block of the signature. The formats are in docs/delta-format.md.
  */
 import { randomBytes } from 'node:crypto';
 import {
-  blockLengthFor, DeltaError, DeltaReader, DeltaSearch, DeltaWriter, MAX_BLOCK, MAX_FILE, MIN_BLOCK, Patcher, PIPE_BLOCK, SignatureBuilder, SignatureReader, SignatureWriter,
+  blockLengthFor, DEFAULT_CHUNKS, DeltaError, DeltaReader, DeltaSearch, DeltaWriter, MAX_BLOCK, MAX_FILE, MIN_BLOCK, Patcher, PIPE_BLOCK, SignatureBuilder, SignatureReader, SignatureWriter,
 } from '../../delta/index.js';
 import { InputFile, OutputFile } from '../../fs/index.js';
 import { createKernel, type Kernel, type Seed } from '../../hash/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
 import { CommandError, usageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
+import { ChunkLister, type ChunkerName } from './delta-chunks.js';
 import { abortBySignal } from './shared.js';
 
 const HELP = `twintree delta signature [OPTION]... BASIS [SIGNATURE]
 twintree delta diff [OPTION]... SIGNATURE SOURCE [DELTA]
 twintree delta patch [OPTION]... BASIS DELTA [SOURCE]
+twintree delta chunks [OPTION]... FILE [LIST]
 
 Makes a signature of an old file, with it a delta to a new one, and with that the new file out of the old one. A name that is - or
 missing at the end is standard input or output. BASIS of patch must be a file. A result appears under its name only when it is whole;
-patch compares the source's hash first.
+patch compares the source's hash first. Chunks lists where the content itself cuts a file: offset, length and XXH64 of each piece.
 
   -b, --block-size=SIZE  signature: bytes of a block, 64 to 16M (the size's square root; ${PIPE_BLOCK} for a pipe)
       --seed=HEX         signature: 16 hex digits that key the sums (random)
       --no-gate          diff: search everything, also where nothing matches for long
       --max-size=SIZE    patch: refuse to make more than this
+      --chunker=NAME     chunks: gear (the default) or rabin, as rabin-wasm cuts
+      --chunk-size=SIZE  chunks: average length (8K); a quarter of it is the least, eight times it the most
       --stats            tell sizes and matches on stderr
       --no-simd          without SIMD (also TWINTREE_NO_SIMD=1)
 `;
 
-interface Options { blockSize?: number; seed?: Seed; maxSize: number; gate: boolean; stats: boolean; simd: boolean; names: ByteString[] }
+interface Options { blockSize?: number; seed?: Seed; chunker: ChunkerName; chunkSize: number; maxSize: number; gate: boolean; stats: boolean; simd: boolean; names: ByteString[] }
 
 /** Bytes after which signals are looked for. */
 const BREATH = 32 << 20;
@@ -40,8 +44,8 @@ export async function run(args: readonly ByteString[]): Promise<number> {
     process.stdout.write(HELP);
     return EXIT.ok;
   }
-  const steps = { signature: [signature, 1], diff: [diff, 2], patch: [patch, 2] } as const;
-  if (action === undefined || !Object.hasOwn(steps, action)) throw usageError('delta needs signature, diff or patch', 'twintree delta --help tells more.');
+  const steps = { signature: [signature, 1], diff: [diff, 2], patch: [patch, 2], chunks: [chunks, 1] } as const;
+  if (action === undefined || !Object.hasOwn(steps, action)) throw usageError('delta needs signature, diff, patch or chunks', 'twintree delta --help tells more.');
   const [step, needed] = steps[action as keyof typeof steps];
   const options = parse(rest);
   const { names } = options;
@@ -197,9 +201,26 @@ async function patch(job: Job, [basisName, deltaName]: readonly ByteString[]): P
   job.tell(`${size} bytes`);
 }
 
+async function chunks(job: Job, [name]: readonly ByteString[]): Promise<void> {
+  const { chunker: how, chunkSize: average } = job.options;
+  const file = job.open(name as ByteString);
+  const { lister, chunker } = await ChunkLister.open(job.kernel, how, { min: average / 4, average, max: average * 8 }, (line) => { job.output.write(Buffer.from(line)); });
+  let size = 0;
+  for await (const piece of file.pieces(job.signal)) {
+    const own = Uint8Array.from(piece);
+    lister.hold(own);
+    chunker.push(own);
+    size += own.length;
+    await job.took(own.length);
+  }
+  chunker.finish();
+  await job.commit();
+  job.tell(`${size} bytes in ${lister.chunks} chunks`);
+}
+
 function parse(args: readonly ByteString[]): Options {
   const off = process.env['TWINTREE_NO_SIMD'];
-  const options: Options = { maxSize: MAX_FILE, gate: true, stats: false, simd: off === undefined || off === '' || off === '0', names: [] };
+  const options: Options = { chunker: 'gear', chunkSize: DEFAULT_CHUNKS.average, maxSize: MAX_FILE, gate: true, stats: false, simd: off === undefined || off === '' || off === '0', names: [] };
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] as ByteString;
     if (arg === '--') {
@@ -222,6 +243,8 @@ function parse(args: readonly ByteString[]): Options {
     switch (name) {
       case '-b': case '--block-size': options.blockSize = sizeOf(name, value(), MIN_BLOCK, MAX_BLOCK); break;
       case '--max-size': options.maxSize = sizeOf(name, value(), 0, MAX_FILE); break;
+      case '--chunker': options.chunker = chunkerOf(value()); break;
+      case '--chunk-size': options.chunkSize = sizeOf(name, value(), 256, 2 << 20); break;
       case '--seed': options.seed = parseSeed(value()); break;
       case '--no-gate': options.gate = false; break;
       case '--stats': options.stats = true; break;
@@ -237,6 +260,11 @@ function sizeOf(name: string, text: string, least: number, most: number): number
   const size = match === null ? Number.NaN : Number(match[1]) * 1024 ** ' KMGT'.indexOf((match[2] ?? '').toUpperCase() || ' ');
   if (!(size >= least && size <= most)) throw usageError(`${name}: "${text}" is no size between ${least} and ${most}`);
   return size;
+}
+
+function chunkerOf(text: string): ChunkerName {
+  if (text !== 'gear' && text !== 'rabin') throw usageError(`--chunker takes gear or rabin, not "${text}"`);
+  return text;
 }
 
 function parseSeed(text: string): Seed {
