@@ -38,6 +38,14 @@ export async function sync(args: readonly string[], command: 'sync' | 'verify' =
   return { code: outcome.exitCode, lines: linesOf(Buffer.concat(out).toString('latin1')), stderr: Buffer.concat(err).toString('utf8'), outcome };
 }
 
+/**
+ * The same on the main thread alone, which starts no other: for runs beside a main one, which may take as many threads as it
+ * likes. So what they tell is compared across numbers of threads as well, and a test does not pay for threads four times.
+ */
+export async function syncAlone(args: readonly string[], command: 'sync' | 'verify' = 'sync'): Promise<Ran> {
+  return sync(['--threads=1', ...args], command);
+}
+
 /** Lines without the empty one behind the last. */
 export function linesOf(text: string): string[] {
   return text.split('\n').filter((line) => line !== '');
@@ -112,7 +120,7 @@ export async function likeRsync(options: readonly string[], c: Comparison): Prom
     const old = process.umask(c.umask ?? process.umask());
     try {
       const mine = [...subst(options, ours), ...args, `${ours}/`];
-      const dry = await sync(['-in', ...mine]);
+      const dry = await syncAlone(['-in', ...mine]);
       const ran = await sync(['-i', ...mine]);
       const context = `${options.join(' ')}: rsync said ${JSON.stringify(told.stdout + peer.stderr)}; twintree said ${JSON.stringify(ran.lines)} ${ran.stderr}`;
       assert.strictEqual(peer.code, c.code ?? 0, `rsync's own exit code: ${context}`);
@@ -125,11 +133,11 @@ export async function likeRsync(options: readonly string[], c: Comparison): Prom
       assert.deepStrictEqual(itemized(dry.lines), itemized(ran.lines), 'the dry run told other lines than the run');
       assertSameTree(theirs, ours, { ignore });
       if (c.settles ?? (times && !short.includes('I'))) {
-        const again = await sync(['-i', ...mine]);
+        const again = await syncAlone(['-i', ...mine]);
         assert.deepStrictEqual(itemized(again.lines), [], `a second run found something to do: ${context}`);
       }
       if (c.verifies ?? (short.includes('a') && !options.some((o) => o.startsWith('--no-') || o === '--size-only' || o === '--inplace') && !/[SI]/.test(short))) {
-        const checked = await sync([...mine], 'verify');
+        const checked = await syncAlone(mine, 'verify');
         const extra = itemized(checked.lines).filter((line) => !line.startsWith('*deleting'));
         assert.deepStrictEqual(extra, [], 'verify found differences');
       }

@@ -4,9 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { sync, verify } from '../../src/index.js';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { remoteShell, syncBy, wayArgs, type Way } from './remote-support.js';
-import { assertSameTree, changedTree, dir, file, makeTree, randomTree, runCommand, sparse, symlink, time, treePaths, twintree, useTempFolder, type Tree } from '../support/index.js';
+import { assertSameTree, changedTree, dir, file, makeTree, randomTree, REPOSITORY, runCommand, sparse, symlink, time, treePaths, twintree, useTempFolder, type Tree } from '../support/index.js';
 
 const T = time(1_600_000_000, 123_456_789);
 const OLD = time(1_500_000_000);
@@ -144,8 +145,19 @@ describe('sync over a connection does what a local sync does', () => {
   });
 });
 
-describe('the library over a connection', () => {
+/** As whoever installs the package has it, with the threads' own files: those of the tests' build are the bundle's (bundled-threads.js). */
+const { sync, verify } = (await import(pathToFileURL(join(REPOSITORY, 'dist/index.js')).href)) as typeof import('../../src/index.js');
+
+describe('the library', () => {
   const tmp = useTempFolder('library');
+
+  it('compares contents between local trees, which is done in other threads', async () => {
+    makeTree(tmp.at('s'), { f: file('new', { mtime: T }), same: file('same', { mtime: T }) }, { mtime: T });
+    makeTree(tmp.at('t'), { f: file('old', { mtime: T }), same: file('same', { mtime: T }) }, { mtime: T });
+    const outcome = await sync({ source: `${tmp.at('s')}/`, target: tmp.at('t'), args: ['-ac'] });
+    assert.deepEqual([outcome.exitCode, outcome.transferredFiles], [0, 1]);
+    assertSameTree(tmp.at('s'), tmp.at('t'));
+  });
 
   it('syncs and verifies trees of another host, and never takes its paths for local ones', async () => {
     const shell = remoteShell(tmp);

@@ -100,7 +100,7 @@ export async function sideBySide(scene: Scene): Promise<Result> {
     copyTree(peer, mine);
     for (const at of [peer, mine]) scene.prepare?.(at);
     const peerRan = runPeer(['-i', ...placed(scene.args, peer)]);
-    const planned = await runHere(['-i', '-n', ...placed(scene.args, mine)]);
+    const planned = await runHere(['--threads=1', '-i', '-n', ...placed(scene.args, mine)]);
     const ran = await runHere(['-i', ...placed(scene.args, mine)]);
     const context = `\nargs: ${scene.args.join(' ')}\nrsync: ${peerRan.code}\n${peerRan.lines.join('\n')}\n${peerRan.errors}twintree: ${ran.code}\n${ran.lines.join('\n')}\n${ran.errors}`;
     assert.strictEqual(peerRan.code, scene.code ?? 0, `rsync's exit code${context}`);
@@ -117,7 +117,7 @@ export async function sideBySide(scene: Scene): Promise<Result> {
     }
     assertNoLeftovers(mine);
     if (scene.restless !== true) {
-      const again = await runHere(['-i', ...placed(scene.args, mine)]);
+      const again = await runHere(['--threads=1', '-i', ...placed(scene.args, mine)]);
       // A folder that holds something protected is named in every run, as rsync does.
       assert.deepStrictEqual([again.code, again.lines.filter((line) => !line.startsWith('cannot delete non-empty'))], [0, []], `a second run has nothing to do${context}${again.errors}`);
     }

@@ -128,12 +128,12 @@ export async function asRsync(folder: TempFolder, { given, args, ...by }: RsyncC
   assert.deepStrictEqual(order(told.lines), order(by.lines === undefined ? rsyncs.lines : by.lines(rsyncs.lines)), `lines${because}`);
   assert.deepStrictEqual(differences(peer, work).filter((d) => by.differs?.(d) !== true), [], `the work folders differ${because}`);
 
-  const planned = await ours(['-n', ...own], dry);
+  const planned = await ours(['--threads=1', '-n', ...own], dry);
   if (by.planned !== false) assert.deepStrictEqual(planned.lines, told.lines, 'the dry run tells other lines than the run');
   assert.deepStrictEqual(fingerprints(dry), untouched, 'the dry run has changed something');
 
   if (by.again !== false && told.code === 0) {
-    const again = await ours(own, work);
+    const again = await ours(['--threads=1', ...own], work);
     assert.deepStrictEqual({ code: again.code, lines: again.lines }, { code: 0, lines: [] }, 'a second run has something to do');
   }
   return { told, work, peer };
