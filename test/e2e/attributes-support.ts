@@ -6,9 +6,9 @@
  * twintree runs in this process, by the parser and the report of its command line; only what needs another user runs it as a child.
  */
 import assert from 'node:assert';
-import { parseSync, parseVerify, processContext } from '../../src/cli/index.js';
+import { parseSync, parseVerify, processContext, sessionRun } from '../../src/cli/index.js';
 import { createReport } from '../../src/cli/report/index.js';
-import { runSync, verifyTrees, type Outcome } from '../../src/session/index.js';
+import { verifyTrees, type Outcome } from '../../src/session/index.js';
 import { fromText, TwintreeError } from '../../src/tree/index.js';
 import { assertSameTree, dir, makeTree, rsync, tempFolder, type Aspect, type Attributes, type TempFolder, type Tree } from '../support/index.js';
 
@@ -32,7 +32,7 @@ export async function sync(args: readonly string[], command: 'sync' | 'verify' =
   const err: Buffer[] = [];
   const writer = (to: Buffer[]): { write(chunk: Uint8Array | string): void } => ({ write: (chunk) => void to.push(Buffer.from(chunk as Uint8Array)) });
   const report = createReport(output, options, { out: writer(out), err: writer(err), isTTY: false }, { sources, target: parsed.target ?? fromText(''), pid: 1 });
-  const run = command === 'sync' ? runSync : verifyTrees;
+  const run = command === 'sync' ? sessionRun(parsed) : verifyTrees;
   const outcome = await run({ sources, target, options: { ...options, guard: { ...options.guard, root: false } } }, report);
   report.finish(outcome);
   return { code: outcome.exitCode, lines: linesOf(Buffer.concat(out).toString('latin1')), stderr: Buffer.concat(err).toString('utf8'), outcome };

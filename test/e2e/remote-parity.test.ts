@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { remoteShell, syncBy, wayArgs, type Way } from './remote-support.js';
+import { remoteShell, syncBy, syncHereBy, wayArgs, type Way } from './remote-support.js';
 import { assertSameTree, changedTree, dir, file, makeTree, randomTree, REPOSITORY, runCommand, sparse, symlink, time, treePaths, twintree, useTempFolder, type Tree } from '../support/index.js';
 
 const T = time(1_600_000_000, 123_456_789);
@@ -48,14 +48,21 @@ describe('sync over a connection does what a local sync does', () => {
   const tmp = useTempFolder('parity');
   const root = process.getuid?.() === 0;
 
-  /** Runs one way on trees of its own. */
-  function run(way: Way, options: readonly string[], from: Tree, to: Tree | undefined): { code: number | null; lines: string; errors: string; s: string; t: string } {
+  interface Done { code: number | null; lines: string; errors: string; s: string; t: string }
+
+  /** Runs one way on trees of its own; `asCommand`: as a process of its own. */
+  async function run(way: Way, options: readonly string[], from: Tree, to: Tree | undefined, asCommand: boolean): Promise<Done> {
     const s = tmp.at(`${way}-s`);
     const t = tmp.at(`${way}-t`);
     makeTree(s, from, { mtime: T });
     if (to !== undefined) makeTree(t, to, { mtime: OLD });
-    const done = syncBy(way, remoteShell(tmp), ['-i', ...options], `${s}/`, t);
-    return { code: done.code, lines: plain(done.stdout), errors: done.stderr.replaceAll(`${way}-`, ''), s, t };
+    const done = await (asCommand ? syncBy : syncHereBy)(way, remoteShell(tmp), ['-i', ...options], `${s}/`, t);
+    return { code: done.code, lines: plain(done.stdout.trimEnd()), errors: done.stderr.replaceAll(`${way}-`, ''), s, t };
+  }
+
+  /** All three ways, one after the other: a run here has the process' umask to itself. */
+  async function allWays(options: readonly string[], from: () => Tree, to: () => Tree, asCommand = false): Promise<[local: Done, push: Done, pull: Done]> {
+    return [await run('local', options, from(), to(), asCommand), await run('push', options, from(), to(), asCommand), await run('pull', options, from(), to(), asCommand)];
   }
 
   /** What may differ: rates and times, and the letter that says that content came over a wire. */
@@ -65,30 +72,30 @@ describe('sync over a connection does what a local sync does', () => {
 
   for (const options of CASES) {
     const needsRoot = options.some((option) => option.startsWith('--chown'));
-    it(options.join(' '), function () {
+    it(options.join(' '), async function () {
       if (needsRoot && !root) return this.skip();
-      const [local, push, pull] = (['local', 'push', 'pull'] as const).map((way) => run(way, options, source(), target()));
+      const [local, push, pull] = await allWays(options, source, target, options.includes('--stats'));
       for (const [way, remote] of [['push', push], ['pull', pull]] as const) {
-        assert.deepEqual([way, remote?.code, remote?.errors, remote?.lines], [way, local?.code, local?.errors, local?.lines]);
+        assert.deepEqual([way, remote.code, remote.errors, remote.lines], [way, local.code, local.errors, local.lines]);
         // What no option keeps has the time of its own run.
         const all = options.join(' ');
         const ignore = [
           ...(/--no-t|-d$/.test(all) ? ['mtime', 'dir-mtime', 'link-mtime'] as const : []), ...(/O|-ab|max-delete/.test(all) ? ['dir-mtime'] as const : []), ...(/J/.test(all) ? ['link-mtime'] as const : []),
         ];
-        assertSameTree(local?.t as string, remote?.t as string, { ignore });
-        if (options.includes('--remove-source-files')) assert.deepEqual(treePaths(remote?.s as string), treePaths(local?.s as string));
+        assertSameTree(local.t, remote.t, { ignore });
+        if (options.includes('--remove-source-files')) assert.deepEqual(treePaths(remote.s), treePaths(local.s));
       }
     });
   }
 
   for (let seed = 1; seed <= 4; seed++) {
-    it(`random trees, -aHAX --delete (seed ${seed})`, () => {
+    it(`random trees, -aHAX --delete (seed ${seed})`, async () => {
       const old = randomTree(seed, { entries: 60 });
       const fresh = changedTree(old, seed, { changes: 25 });
-      const [local, push, pull] = (['local', 'push', 'pull'] as const).map((way) => run(way, ['-aHAX', '--delete'], fresh, old));
+      const [local, push, pull] = await allWays(['-aHAX', '--delete'], () => fresh, () => old);
       for (const [way, remote] of [['push', push], ['pull', pull]] as const) {
-        assert.deepEqual([way, remote?.code, remote?.errors, remote?.lines], [way, 0, '', local?.lines]);
-        assertSameTree(remote?.s as string, remote?.t as string);
+        assert.deepEqual([way, remote.code, remote.errors, remote.lines], [way, 0, '', local.lines]);
+        assertSameTree(remote.s, remote.t);
       }
     });
   }
