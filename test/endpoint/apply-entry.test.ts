@@ -9,30 +9,19 @@ import { loadPosix, type Posix } from '../../src/fs/index.js';
 import { S_IFDIR, type ByteString, type RelPath } from '../../src/tree/index.js';
 import { OpKind, SetBits } from '../../src/plan/index.js';
 import { enterFolder, execute, leaveFolder, removeEntry } from '../../src/endpoint/apply/index.js';
-import { assertSameTree, describeIf, describeOn, dir, fifo, file, makeTree, randomTree, readTree, rsync, symlink, time, treePaths, useTempFolder, whyNoRsync } from '../support/index.js';
-import { archive, Bench, leftovers, tampered, withBench, type BenchOptions } from './apply-bench.js';
+import { assertSameTree, describeIf, describeOn, dir, fifo, file, makeTree, randomTree, readTree, rsync, symlink, time, whyNoRsync } from '../support/index.js';
+import { archive, Bench, tampered, withBench, type BenchOptions } from './apply-bench.js';
+import { assertClean, syncQuietly, useRoots } from './apply-roots.js';
 
 const isRoot = process.getuid?.() === 0;
 
 describe('apply: entries', () => {
-  const temp = useTempFolder('apply-entry');
   const real = loadPosix();
   let source: string;
   let target: string;
-  beforeEach(() => {
-    source = temp.at('s');
-    target = temp.at('t');
-    mkdirSync(source);
-    mkdirSync(target);
-  });
-  const run = (more: BenchOptions = {}): void => withBench(source, target, more, (bench) => {
-    bench.sync();
-    assert.deepStrictEqual(bench.told, []);
-  });
-  const clean = (): void => {
-    assertSameTree(source, target, { root: false });
-    assert.deepStrictEqual(leftovers(treePaths(target)), []);
-  };
+  const temp = useRoots('apply-entry', (s, t) => { [source, target] = [s, t]; });
+  const run = (more: BenchOptions = {}): void => syncQuietly(source, target, more);
+  const clean = (): void => assertClean(source, target);
 
   describe('symlinks and nodes', () => {
     it('replace what stands there by rename, and the other way round', () => {

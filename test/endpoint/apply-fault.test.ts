@@ -9,23 +9,18 @@ import { fileURLToPath } from 'node:url';
 import { loadPosix, type Posix } from '../../src/fs/index.js';
 import type { ByteString } from '../../src/tree/index.js';
 import { execute, isTempName, leaveFolder, removeEntry } from '../../src/endpoint/apply/index.js';
-import { assertSameTree, describeOn, makeTree, file, PLAIN_UID, plainFolder, randomTree, treePaths, useTempFolder, whyNoOtherUser, describeIf } from '../support/index.js';
+import { assertSameTree, describeOn, makeTree, file, PLAIN_UID, plainFolder, randomTree, treePaths, whyNoOtherUser, describeIf } from '../support/index.js';
 import { archive, Bench, leftovers, tampered, withBench } from './apply-bench.js';
+import { useRoots } from './apply-roots.js';
 
 const MB = 1 << 20;
 const CHILD = fileURLToPath(new URL('apply-child.js', import.meta.url));
 
 describe('apply: faults', () => {
-  const temp = useTempFolder('apply-fault');
   let source: string;
   let target: string;
+  const temp = useRoots('apply-fault', (s, t) => { [source, target] = [s, t]; });
   const real = loadPosix();
-  beforeEach(() => {
-    source = temp.at('s');
-    target = temp.at('t');
-    mkdirSync(source);
-    mkdirSync(target);
-  });
   const old = (name: string, content = 'old'): void => {
     writeFileSync(`${target}/${name}`, content);
     utimesSync(`${target}/${name}`, 1000, 1000);

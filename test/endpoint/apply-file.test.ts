@@ -6,8 +6,9 @@ import {
 } from 'node:fs';
 import { fromText, type ByteString } from '../../src/tree/index.js';
 import { execute, finishDelayed, isTempName, tempName, tempTag } from '../../src/endpoint/apply/index.js';
-import { assertSameTree, describeOn, readTree, treePaths, useTempFolder } from '../support/index.js';
+import { assertSameTree, describeOn, readTree, treePaths } from '../support/index.js';
 import { archive, leftovers, tampered, withBench, type BenchOptions } from './apply-bench.js';
+import { assertClean, syncQuietly, useRoots } from './apply-roots.js';
 import { loadPosix } from '../../src/fs/index.js';
 
 const MB = 1 << 20;
@@ -31,29 +32,17 @@ describe('apply: temporary names', () => {
 });
 
 describe('apply: one file', () => {
-  const temp = useTempFolder('apply-file');
   let source: string;
   let target: string;
-  beforeEach(() => {
-    source = temp.at('s');
-    target = temp.at('t');
-    mkdirSync(source);
-    mkdirSync(target);
-  });
+  const temp = useRoots('apply-file', (s, t) => { [source, target] = [s, t]; });
   /** Writes the file on both sides and makes the source's look newer. */
   const both = (name: string, from: Buffer | string, old: Buffer | string): void => {
     writeFileSync(`${source}/${name}`, from);
     writeFileSync(`${target}/${name}`, old);
     utimesSync(`${target}/${name}`, 1000, 1000);
   };
-  const run = (more: BenchOptions = {}): void => withBench(source, target, more, (bench) => {
-    bench.sync();
-    assert.deepStrictEqual(bench.told, []);
-  });
-  const clean = (): void => {
-    assertSameTree(source, target, { root: false });
-    assert.deepStrictEqual(leftovers(treePaths(target)), []);
-  };
+  const run = (more: BenchOptions = {}): void => syncQuietly(source, target, more);
+  const clean = (): void => assertClean(source, target);
 
   it('given an old file, puts the new one there by rename: the old inode, seen by another name, stays as it was', () => {
     both('f', 'new', 'old content');

@@ -5,8 +5,9 @@ import { announce, execute, finishDelayed } from '../../src/endpoint/apply/index
 import { loadPosix } from '../../src/fs/index.js';
 import { TwintreeError } from '../../src/tree/index.js';
 import type { SessionOptions } from '../../src/plan/index.js';
-import { describeOn, useTempFolder } from '../support/index.js';
+import { describeOn } from '../support/index.js';
 import { archive, tampered, withBench, type BenchOptions } from './apply-bench.js';
+import { useRoots } from './apply-roots.js';
 import { otherHost } from './remote/support.js';
 import { contentSource, type Behaviour, type Traffic } from './content-source.js';
 
@@ -65,16 +66,10 @@ const WAYS: [name: string, change: (o: SessionOptions) => void][] = [
 ];
 
 describe('apply: content from a remote source', () => {
-  const temp = useTempFolder('apply-remote');
   let source: string;
   let target: string;
+  const temp = useRoots('apply-remote', (s, t) => { [source, target] = [s, t]; });
   const real = loadPosix();
-  beforeEach(() => {
-    source = temp.at('s');
-    target = temp.at('t');
-    mkdirSync(source);
-    mkdirSync(target);
-  });
   const both = (from: Buffer, old: Buffer | undefined): void => {
     writeFileSync(`${source}/f`, from);
     utimesSync(`${source}/f`, 5000, 5000);

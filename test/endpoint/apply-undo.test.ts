@@ -9,8 +9,9 @@ import { isTempName, isUndoName, recoverFolder, removeEntry } from '../../src/en
 import { undoName } from '../../src/endpoint/apply/temp-name.js';
 import { decodeHeader, encodeEnd, encodeHeader, RECORD_HEAD, sealRecord, type UndoHeader } from '../../src/endpoint/apply/undo-format.js';
 import { Reason, type SessionOptions } from '../../src/plan/index.js';
-import { describeOn, useTempFolder } from '../support/index.js';
+import { describeOn } from '../support/index.js';
 import { archive, tampered, withBench } from './apply-bench.js';
+import { useRoots } from './apply-roots.js';
 import { contentSource } from './content-source.js';
 import type { ByteString } from '../../src/tree/index.js';
 
@@ -59,15 +60,9 @@ function dying(k: number, torn: boolean): { posix: Posix; count(): number } {
 }
 
 describe('apply: the undo journal of --inplace', () => {
-  const temp = useTempFolder('apply-undo');
   let source: string;
   let target: string;
-  beforeEach(() => {
-    source = temp.at('s');
-    target = temp.at('t');
-    mkdirSync(source);
-    mkdirSync(target);
-  });
+  const temp = useRoots('apply-undo', (s, t) => { [source, target] = [s, t]; });
   const both = (now: Buffer, old: Buffer): void => {
     writeFileSync(`${source}/f`, now);
     utimesSync(`${source}/f`, 5000, 5000);

@@ -18,12 +18,12 @@ const capable = version !== null && Number(version[1]) * 100 + Number(version[2]
 const LEAVES = ['a', 'b', 'ab', 'a.o', 'b.o', 'x', '.x', 'a*', '[a]', 'a\\b', 'b\\', '-', ']', 'core', 'a~', 'A', '1', 'a b', 'ä'];
 const FOLDERS = ['a', 'b', 'ab', 'x.o'];
 /** What folders of the last level hold: most of all folders are there, and a name's kind is tried above already. */
-const DEEPEST = ['a', 'a.o', '.x', 'x', 'b'];
+const DEEPEST = new Set(['a', 'a.o', '.x', 'x', 'b']);
 
 function treeOf(): Record<string, string> {
   const files: Record<string, string> = {};
   const fill = (path: string, depth: number): void => {
-    for (const leaf of LEAVES) if (depth === 0 || (depth === 3 ? DEEPEST.includes(leaf) : (leaf.length + depth + path.length) % 3 !== 0)) files[`${path}${leaf}${FOLDERS.includes(leaf) ? '.f' : ''}`] = '';
+    for (const leaf of LEAVES) if (depth === 0 || (depth === 3 ? DEEPEST.has(leaf) : (leaf.length + depth + path.length) % 3 !== 0)) files[`${path}${leaf}${FOLDERS.includes(leaf) ? '.f' : ''}`] = '';
     if (depth < 3) for (const folder of FOLDERS) if (depth < 2 || folder !== path.at(-2)) fill(`${path}${folder}/`, depth + 1);
   };
   fill('', 0);
