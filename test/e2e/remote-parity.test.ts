@@ -44,7 +44,8 @@ const CASES: readonly string[][] = [
   ['-aUJ', '--open-noatime'], ['-a', '--remove-source-files'], ['-ax', '--delete-delay', '--filter=P extra', '--filter=H d'], ['-a', '--list-only', '--bwlimit=100M'],
 ];
 
-describe('sync over a connection does what a local sync does', () => {
+describe('sync over a connection does what a local sync does', function () {
+  this.timeout(180_000); // three runs with two processes more each: on a machine that does other things as well, a minute is short
   const tmp = useTempFolder('parity');
   const root = process.getuid?.() === 0;
 
