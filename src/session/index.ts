@@ -1,5 +1,6 @@
 /** One session from scan to recorded. */
 export * from './events.js';
+export type { DirtyPath } from './dirty.js';
 export { runSync, type SyncRequest } from './run.js';
 export { newOutcome, newTotals } from './outcome.js';
 export { Batch, batchOptions, openBatch, openPlan, optionsOf, PlanFileError, runApply, runBatch, runPlan, type ApplyRequest, type BatchRequest, type PlanOutput, type SealedPlan } from './recorded/index.js';

@@ -11,6 +11,7 @@ import type { IdMapper, SessionOptions } from '../plan/index.js';
 import { pairName, RootGuard, stateFolder, type GuardedRoot } from '../state/index.js';
 import { addCounts, displayName, EMPTY, fromText, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
 import type { Outcome, PlanTotals, Progress, SessionListener } from './events.js';
+import type { DirtyPath } from './dirty.js';
 import { Executor } from './execute.js';
 import { guardDeletions, guardInodes, guardSpace, lostNotices } from './guards.js';
 import { proveMoves } from './moves.js';
@@ -32,6 +33,8 @@ export interface SyncRequest {
   /** Undefined lists the sources only (with dryRun). */
   target: ByteString | undefined;
   options: SessionOptions;
+  /** Only these paths of the one source may differ; all else is taken to be equal. */
+  dirty?: readonly DirtyPath[];
   /** The sources are at the other end of a connection, which has opened them already. */
   from?: RemoteSide;
   /** The system calls for roots: confined to one folder where this is a serving side bound to it. */
@@ -174,7 +177,7 @@ class Session {
     if (this.listener.progress !== undefined) this.ticker = setInterval(() => this.tick(), this.progressEvery);
     this.tellLacks();
     const { from, kept } = request;
-    const sources = kept?.openSources(posix) ?? from?.sources ?? openSources(posix, request.sources, options);
+    const sources = kept?.openSources(posix) ?? from?.sources ?? openSources(posix, request.sources, options, request.dirty);
     if (from === undefined) for (const mount of sources.mounts) this.handles.push(mount.fd);
     else this.useRemote(from);
     for (const problem of sources.problems) this.problem(problem);
@@ -287,7 +290,7 @@ class Session {
     const alias = target.alias;
     if (alias !== undefined) this.renameSingle(sources, alias);
     return {
-      options, mounts: sources.mounts, selection: sources.selection, target: target.fd, targetFollowed: this.targetFollowed(sources), altRoots, sideFolders: sideFolders(posix, target, options, altRoots),
+      options, mounts: sources.mounts, selection: sources.selection, ...(sources.dirty === true ? { dirty: true } : {}), target: target.fd, targetFollowed: this.targetFollowed(sources), altRoots, sideFolders: sideFolders(posix, target, options, altRoots),
       facts: {
         granularityNs, setsOwner: root || options.attributes.fakeSuper.target, groups: [...posix.groups, posix.egid], umask,
         makesDevices: root && !posix.lacks.has('devices') && !lost.includes('special files'), cannotHold: lost,

@@ -5,6 +5,7 @@
 import { Errno, errnoText, FolderCache, type Posix } from '../fs/index.js';
 import { Open, selectContents, selectionNode, selectPath, type Mount, type SelectionNode } from '../endpoint/index.js';
 import type { SessionOptions } from '../plan/index.js';
+import { selectDirty, type DirtyPath } from './dirty.js';
 import { baseOf, cleanPath, EMPTY, fromText, parentOf, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
 
 /** What the arguments came to. */
@@ -16,13 +17,19 @@ export interface Sources {
   missing: number;
   /** Folders that were named without -r or -d: they are left out. */
   skipped: ByteString[];
+  /** The selection is of dirty paths (dirty.ts). */
+  dirty?: boolean;
   /** Set where there is one source and it is not a folder: it may be copied under another name. */
   single: { mount: number; name: ByteString } | undefined;
 }
 
-/** Opens the sources. Handles of the mounts belong to the caller. */
-export function openSources(posix: Posix, sources: readonly ByteString[], options: SessionOptions): Sources {
-  return new SourceOpener(posix, options).open(sources);
+/** Opens the sources. Handles of the mounts belong to the caller. `dirty`: of the one source's content only these paths. */
+export function openSources(posix: Posix, sources: readonly ByteString[], options: SessionOptions, dirty?: readonly DirtyPath[]): Sources {
+  const opened = new SourceOpener(posix, options).open(sources);
+  const [mount] = opened.mounts;
+  if (dirty === undefined || mount === undefined || opened.missing > 0) return opened;
+  if (opened.mounts.length !== 1 || opened.selection.open !== Open.Tree) throw new TwintreeError('USAGE', 'changed paths are followed in the content of one folder only', { advice: 'Name one source, with a slash at its end, and -r or -a.' });
+  return { ...opened, dirty: true, selection: selectDirty(posix, mount.fd, dirty, options.delete.when !== undefined) };
 }
 
 class SourceOpener {

@@ -77,6 +77,10 @@ export function openFolder(w: WalkContext, run: FolderRun, k: number, outer: Sco
     }
     if (target < 0) target = -1;
   }
+  if (w.setup.dirty === true && !present) {
+    open = Open.Tree;
+    for (const layer of layers) layer.listed = true;
+  }
   w.planner.parentSetgid = parentSetgid(w, path);
   w.planner.dirDefault = path === '' ? w.setup.newRootPerms : inheritedPerms(w, parentOf(path));
 

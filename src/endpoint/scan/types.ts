@@ -20,6 +20,8 @@ export interface ScanSetup {
   options: SessionOptions;
   mounts: Mount[];
   selection: SelectionNode;
+  /** The selection is of dirty paths: where the target lacks a folder on the way, all of it is new. */
+  dirty?: boolean;
   /** Handle of the target root; -1 where it does not exist yet. */
   target: number;
   /** Symlinks of the target that are gone through as the folders they point to. */

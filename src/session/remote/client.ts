@@ -12,6 +12,7 @@ import { TwintreeError, type ByteString } from '../../tree/index.js';
 import { FrameType } from '../../wire/index.js';
 import type { Outcome, SessionListener } from '../events.js';
 import { runSync } from '../run.js';
+import type { DirtyPath } from '../dirty.js';
 import { openSources, type Sources } from '../sources.js';
 import { described } from './agent.js';
 import { describeSources } from './describe.js';
@@ -30,6 +31,8 @@ export interface RemoteRequest {
   sources: readonly ByteString[];
   target: ByteString | undefined;
   options: SessionOptions;
+  /** A push of these paths only. */
+  dirty?: readonly DirtyPath[];
   connect: ConnectSpec;
   /** Name of a daemon's root. */
   root: ByteString | undefined;
@@ -125,7 +128,7 @@ class Attempt {
   async push(): Promise<Outcome> {
     const { request, listener } = this;
     const posix = loadPosix();
-    const sources = openSources(posix, request.sources, request.options);
+    const sources = openSources(posix, request.sources, request.options, request.dirty);
     let supplier: Supplier | undefined;
     let link: Link | undefined;
     let stopTimer: NodeJS.Timeout | undefined;

@@ -6,7 +6,7 @@ import { Open, selectionNode, type Mount, type SelectionNode } from '../../endpo
 import { isName, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
 import type { Sources } from '../sources.js';
 import { readProblem, writeProblem } from './events.js';
-import { broken, bytes, list, members, optional, relPath, whole } from './shape.js';
+import { broken, bytes, list, members, optional, relPath, truth, whole } from './shape.js';
 
 /** Nodes of the selection in one message. */
 const PART = 5000;
@@ -40,7 +40,7 @@ export function describeSources(sources: Sources): { selection: FlatNode[][]; re
     rest: {
       mounts: sources.mounts.map((m) => ({ path: m.path, ...(m.followed === undefined ? {} : { followed: [...m.followed] }) })),
       problems: sources.problems.map(writeProblem), missing: sources.missing, skipped: sources.skipped,
-      ...(sources.single === undefined ? {} : { single: sources.single }),
+      ...(sources.single === undefined ? {} : { single: sources.single }), ...(sources.dirty === true ? { dirty: true } : {}),
     },
   };
 }
@@ -95,8 +95,9 @@ export class SelectionReader {
       if (!isName(name)) throw broken('single name', 'is no name');
       return { mount: whole(one['mount'], 'single mount', mounts.length - 1), name };
     });
+    const dirty = optional(of['dirty'], (value) => truth(value, 'dirty'));
     return {
-      mounts, selection: this.root, problems: list(of['problems'], 'problems', MOST_NODES, (value): Problem => readProblem(value)), missing: whole(of['missing'], 'missing'),
+      ...(dirty === undefined ? {} : { dirty }), mounts, selection: this.root, problems: list(of['problems'], 'problems', MOST_NODES, (value): Problem => readProblem(value)), missing: whole(of['missing'], 'missing'),
       skipped: list(of['skipped'], 'skipped', MOST_NODES, (value): ByteString => bytes(value, 'skipped')), single,
     };
   }
