@@ -131,7 +131,7 @@ describe('a session over dirty paths', () => {
       const whole = new Set<string>();
       await first();
       for (let round = 0; round < 3; round++) {
-        for (let step = 0; step < 12; step++) change(dice, source(), touched, whole);
+        for (let step = 0; step < 12; step++) mutate(dice, source(), touched, whole);
         const dirty: DirtyPath[] = [...touched].map((path) => ({ path: fromText(path) as string as RelPath, depth: whole.has(path) ? 'tree' : 'entry' }));
         await pass(dirty);
         assertSameTree(source(), target());
@@ -148,7 +148,7 @@ async function optionsOf(args: string[]): Promise<SessionOptions> {
 }
 
 /** One random change of a tree; notes the paths that a watcher would name. */
-function change(dice: Dice, root: string, touched: Set<string>, whole: Set<string>): void {
+function mutate(dice: Dice, root: string, touched: Set<string>, whole: Set<string>): void {
   const all = (readdirSync(root, { recursive: true }) as string[]).toSorted();
   const folders = ['', ...all.filter((path) => lstatSync(`${root}/${path}`).isDirectory())];
   const pick = <T>(list: readonly T[]): T => list[dice.below(list.length)] as T;
