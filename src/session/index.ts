@@ -3,7 +3,7 @@ export * from './events.js';
 export type { DirtyPath } from './dirty.js';
 export { runSync, type SyncRequest } from './run.js';
 export { newOutcome, newTotals } from './outcome.js';
-export { Batch, batchOptions, openBatch, openPlan, optionsOf, PlanFileError, runApply, runBatch, runPlan, type ApplyRequest, type BatchRequest, type PlanOutput, type SealedPlan } from './recorded/index.js';
+export { Batch, batchOptions, openBatch, openPlan, optionsOf, PlanFileError, runApply, runBatch, runPlan, type ApplyRequest, type BatchRequest, type OtherHost, type PlanOutput, type SealedPlan } from './recorded/index.js';
 export { verifyTrees } from './verify.js';
 export { explainPaths, type Explanation, type Verdict } from './explain.js';
 export * from './remote/index.js';

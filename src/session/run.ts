@@ -9,7 +9,7 @@ import { loadOwnPosix, loadPosix, portableReason, probeTarget, type Posix, type 
 import { ApplyRunner, forEachNode, idMapper, localSource, RemoteSource, SharedState, WorkerPool, type ApplyCounters, type ApplySetup, type Link, type LostClass, type RemoteSetup, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
 import type { IdMapper, SessionOptions } from '../plan/index.js';
 import { pairName, RootGuard, stateFolder, type GuardedRoot } from '../state/index.js';
-import { addCounts, displayName, EMPTY, fromText, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
+import { addCounts, displayName, fromText, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
 import type { Outcome, PlanTotals, Progress, SessionListener } from './events.js';
 import type { DirtyPath } from './dirty.js';
 import { Executor } from './execute.js';
@@ -23,7 +23,7 @@ import type { SealedPlan } from './recorded/sealed-plan.js';
 import { readContent } from './recorded/batch-content.js';
 import { Resolver, type MoveCandidate } from './resolve.js';
 import { scan } from './scan.js';
-import { absolute, openSources, type Sources } from './sources.js';
+import { absolute, openSources, sourcePlace, type Sources } from './sources.js';
 import { TargetLock } from './target-lock.js';
 import { findTarget, foldersToMake, inheritedByRoot, makeTarget, openAltDests, openNearest, openSideFolder, sideFolders, type Target } from './target.js';
 
@@ -41,10 +41,10 @@ export interface SyncRequest {
   posix?: Posix;
   /** The client's run that this session belongs to, hexadecimal: its next session may take the target over. */
   lineage?: string;
-  /** A plan that was kept in a file is carried out: it takes the place of the scan. The session closes its store. */
+  /** A plan that was kept in a file is carried out: it takes the place of the scan. */
   kept?: SealedPlan;
-  /** Given the plan when it is complete and resolved, to be kept. */
-  keep?(plan: FinishedPlan): void;
+  /** Given the plan when it is complete and resolved, to be kept; the session waits for it. */
+  keep?(plan: FinishedPlan): void | Promise<void>;
 }
 
 /** The supplying end of a connection. */
@@ -177,7 +177,7 @@ class Session {
     if (this.listener.progress !== undefined) this.ticker = setInterval(() => this.tick(), this.progressEvery);
     this.tellLacks();
     const { from, kept } = request;
-    const sources = kept?.openSources(posix) ?? from?.sources ?? openSources(posix, request.sources, options, request.dirty);
+    const sources = from === undefined ? (kept?.openSources(posix) ?? openSources(posix, request.sources, options, request.dirty)) : (kept?.sourcesOf(from.sources) ?? from.sources);
     if (from === undefined) for (const mount of sources.mounts) this.handles.push(mount.fd);
     else this.useRemote(from);
     for (const problem of sources.problems) this.problem(problem);
@@ -197,7 +197,7 @@ class Session {
     this.guard(findings, sources, target);
     for (const { code, message } of lostNotices(findings)) this.listener.notice?.(code, message);
     this.listener.plan?.(totals);
-    request.keep?.({ posix, request, sources, target, targetFollowed: this.targetFollowed(sources), umask, findings, store: this.store, resolver: this.resolver, problems: outcome.problemCount + outcome.warningCount });
+    await request.keep?.({ posix, request, sources, fromAfar: from !== undefined, target, targetFollowed: this.targetFollowed(sources), umask, findings, store: this.store, resolver: this.resolver, problems: outcome.problemCount + outcome.warningCount });
 
     const deletes = options.delete.when !== undefined && !this.shared.aborted && this.mayDelete(findings, sources);
     if (options.dryRun) {
@@ -238,7 +238,7 @@ class Session {
     this.request.from?.link.abort();
     await this.pool.close();
     this.remote?.end();
-    this.store.close();
+    if (this.request.kept === undefined) this.store.close();
     for (const fd of this.handles) this.posix.close(fd);
   }
 
@@ -298,7 +298,7 @@ class Session {
       newRootPerms: target.fd < 0 && request.target !== undefined && !options.attributes.perms ? inheritedByRoot(posix, target) : -1,
       foldsNames: foldsCase ? (foldsUnicode ? 'both' : 'case') : foldsUnicode ? 'unicode' : 'no',
       filterPlace: {
-        contents: sources.selection.mounts.length > 0, source: absolute(sources.mounts[0]?.path ?? EMPTY), target: absolute(target.path),
+        contents: sources.selection.mounts.length > 0, source: sourcePlace(sources), target: absolute(target.path), ...(sources.above === undefined ? {} : { above: sources.above }),
       },
       notes: this.listener.wantsOperations === 'all' || request.target === undefined || options.replace.removeSourceFiles,
       alias,

@@ -3,10 +3,11 @@
  * a trailing slash means the content, several sources meet in one tree, -R keeps the path as given.
  */
 import { Errno, errnoText, FolderCache, type Posix } from '../fs/index.js';
-import { Open, selectContents, selectionNode, selectPath, type Mount, type SelectionNode } from '../endpoint/index.js';
+import { Open, rulesAbove, selectContents, selectionNode, selectPath, type Mount, type SelectionNode } from '../endpoint/index.js';
 import type { SessionOptions } from '../plan/index.js';
 import { selectDirty, type DirtyPath } from './dirty.js';
 import { baseOf, cleanPath, EMPTY, fromText, parentOf, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
+import { identityOf, type SealedRoot } from './recorded/roots.js';
 
 /** What the arguments came to. */
 export interface Sources {
@@ -21,6 +22,22 @@ export interface Sources {
   dirty?: boolean;
   /** Set where there is one source and it is not a folder: it may be copied under another name. */
   single: { mount: number; name: ByteString } | undefined;
+  /** The mounts by absolute path and identity on their own host, where that is told to another one. */
+  roots?: readonly SealedRoot[];
+  /** The rule files above the first mount that the filters lead to, where a session on another host has to know them. */
+  above?: ReadonlyMap<ByteString, Buffer>;
+}
+
+/** The same sources with what a session on another host cannot find out itself. @throws TwintreeError IO, UNSUPPORTED. */
+export function tellable(posix: Posix, sources: Sources, options: SessionOptions): Sources {
+  const roots = sources.mounts.map((mount) => ({ path: absolute(mount.path), identity: identityOf(posix, mount.fd, mount.path) }));
+  const above = rulesAbove(options, sourcePlace({ ...sources, roots }));
+  return { ...sources, roots, ...(above.size === 0 ? {} : { above }) };
+}
+
+/** Where the first source stands, as an absolute path of its host. */
+export function sourcePlace({ mounts, roots }: Pick<Sources, 'mounts' | 'roots'>): ByteString {
+  return roots?.[0]?.path ?? absolute(mounts[0]?.path ?? EMPTY);
 }
 
 /** Opens the sources. Handles of the mounts belong to the caller. `dirty`: of the one source's content only these paths. */
@@ -247,5 +264,5 @@ export function meansContents(source: ByteString): boolean {
 export function absolute(path: ByteString): ByteString {
   if (path.startsWith('/')) return path;
   const here = fromText(process.cwd());
-  return (path === '' || path === '.' ? here : `${here}/${path}`) as ByteString;
+  return (path === '' || path === '.' ? here : `${here === '/' ? '' : here}/${path}`) as ByteString;
 }

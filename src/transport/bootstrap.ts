@@ -19,7 +19,7 @@ import { refusalOf, SeenStart } from './strangers.js';
 const LEAST_NODE = [20, 19] as const;
 
 /** How this program would be sent to a host. `cache`: the host may keep it. Throws UNSUPPORTED where this installation has no bundle. */
-export function selfBootstrap(spec: SshSpec, shell: RemoteShell, env: Readonly<Record<string, string | undefined>>, cache: boolean): BootstrapSpec {
+export function selfBootstrap(spec: Omit<SshSpec, 'path'>, shell: RemoteShell, env: Readonly<Record<string, string | undefined>>, cache: boolean): BootstrapSpec {
   return { argv: remoteCommand(spec, shell, env, ['node', '-e', LOADER]), bundle: findBundle(), cache };
 }
 

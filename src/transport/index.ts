@@ -2,7 +2,7 @@
 export * from './connection.js';
 export { connect } from './connect.js';
 export { Peer, type PeerOptions } from './peer.js';
-export { DEFAULT_PORT, parseRemoteSpec, type DaemonSpec, type RemoteSpec, type SshSpec } from './remote-spec.js';
+export { checkedHost, DEFAULT_PORT, hostAddress, parseRemoteSpec, type DaemonSpec, type HostAddress, type RemoteSpec, type SshSpec } from './remote-spec.js';
 export { agentCommand, DEFAULT_REMOTE_PATH, quoteForShell, remoteCommand, splitShell, type RemoteShell } from './ssh.js';
 export { selfBootstrap } from './bootstrap.js';
 export { parseServerCall, type ServerCall } from './agent-args.js';

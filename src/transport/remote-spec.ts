@@ -36,6 +36,32 @@ export interface DaemonSpec {
   readonly path: ByteString;
 }
 
+/** Another host without a path: what a kept plan names. */
+export type HostAddress = Omit<SshSpec, 'path'> | Omit<DaemonSpec, 'path'>;
+
+/** The host of what an argument names. */
+export function hostAddress({ path: _, ...host }: SshSpec | DaemonSpec): HostAddress {
+  return host;
+}
+
+/**
+ * A host that comes from a file, checked by the rules for arguments: nothing in it is taken for an option by a remote shell.
+ * Undefined where it is none.
+ */
+export function checkedHost(host: { kind: 'ssh' | 'daemon'; host: ByteString; user: ByteString | undefined; port: number | undefined; root: ByteString | undefined }): HostAddress | undefined {
+  const { kind, user, port, root } = host;
+  if (host.host === '' || (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65_535))) return undefined;
+  try {
+    const six = host.host.includes(':');
+    address(host.host, user, six ? host.host : undefined, six ? undefined : host.host);
+  } catch (error) {
+    if (error instanceof TwintreeError) return undefined;
+    throw error;
+  }
+  if (kind === 'ssh') return root !== undefined || /[/]/.test(host.host + (user ?? '')) ? undefined : { kind, host: host.host, user, port };
+  return user !== undefined || port === undefined || root === undefined || !/^[^/\0]{1,255}$/.test(root) || host.host.includes('/') ? undefined : { kind, host: host.host, port, root };
+}
+
 /** Splits an argument of the command line. Throws USAGE or UNSUPPORTED with the argument where it looks remote and cannot be. */
 export function parseRemoteSpec(argument: ByteString): RemoteSpec {
   const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]*):\/\//.exec(argument)?.[1]?.toLowerCase();

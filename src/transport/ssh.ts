@@ -19,18 +19,18 @@ export interface RemoteShell {
 export const DEFAULT_REMOTE_PATH = 'twintree';
 
 /** argv that runs the agent on the host. Throws USAGE for a remote shell that is no command, or a host that looks like an option. */
-export function agentCommand(spec: SshSpec, shell: RemoteShell, env: Readonly<Record<string, string | undefined>>): string[] {
+export function agentCommand(spec: Omit<SshSpec, 'path'>, shell: RemoteShell, env: Readonly<Record<string, string | undefined>>): string[] {
   const path = shell.remotePath ?? DEFAULT_REMOTE_PATH;
   if (path.trim() === '') throw new TwintreeError('USAGE', '--remote-path is empty');
   return [...shellPrefix(spec, shell, env), path, '--server'];
 }
 
 /** argv that runs `words` on the host, each quoted for the remote shell. */
-export function remoteCommand(spec: SshSpec, shell: RemoteShell, env: Readonly<Record<string, string | undefined>>, words: readonly string[]): string[] {
+export function remoteCommand(spec: Omit<SshSpec, 'path'>, shell: RemoteShell, env: Readonly<Record<string, string | undefined>>, words: readonly string[]): string[] {
   return [...shellPrefix(spec, shell, env), ...words.map(quoteForShell)];
 }
 
-function shellPrefix(spec: SshSpec, shell: RemoteShell, env: Readonly<Record<string, string | undefined>>): string[] {
+function shellPrefix(spec: Omit<SshSpec, 'path'>, shell: RemoteShell, env: Readonly<Record<string, string | undefined>>): string[] {
   const host = text(spec.host);
   const user = spec.user === undefined ? undefined : text(spec.user);
   if (host === '' || host.startsWith('-') || user?.startsWith('-') === true) throw new TwintreeError('USAGE', `"${host}" is no host name`);

@@ -61,7 +61,7 @@ export function contentSource(root: string, behaviour: Behaviour = {}, posix: Po
     hash: () => -38,
     nameOfUid: () => undefined,
     nameOfGid: () => undefined,
-    prepareXattrs: () => undefined,
+    prepareXattrs: () => undefined, prepareStat: () => undefined,
   };
 
   const source = Object.assign(Object.create(posix) as Posix, {

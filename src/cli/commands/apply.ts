@@ -1,8 +1,9 @@
 /** `twintree apply [OPTION]... FILE`: carries out a plan that `twintree plan` has kept. */
-import { openPlan, optionsOf, runApply, type ApplyRequest } from '../../session/index.js';
+import { openPlan, optionsOf, runApply, runRemote, type ApplyRequest, type SealedPlan } from '../../session/index.js';
 import type { ByteString } from '../../tree/index.js';
-import { defaultConnection, parseApply } from '../options/index.js';
-import { printInstead, processContext, runReported } from './shared.js';
+import { defaultConnection, parseApply, type ConnectionOptions } from '../options/index.js';
+import { toHost } from './to-host.js';
+import { printInstead, processContext, runReported, type SessionRun } from './shared.js';
 
 export async function run(args: readonly ByteString[]): Promise<number> {
   const parsed = parseApply(args, processContext());
@@ -16,8 +17,17 @@ export async function run(args: readonly ByteString[]): Promise<number> {
     const { given } = plan.head;
     // A report reads the arguments as they were given to plan.
     const shown = { kind: 'run' as const, sources: given.sources, target: given.target, options: optionsOf(plan, how), output, direction: 'local' as const, host: undefined, connection: defaultConnection() };
-    return await runReported(shown, (_request, listener, signal) => runApply(plan, how, listener, signal));
+    return await runReported(shown, applyRun(plan, how, parsed.connection));
   } finally {
     plan.close();
   }
+}
+
+/** Here, or over a connection to the host that the plan names. */
+function applyRun(plan: SealedPlan, how: ApplyRequest, connection: ConnectionOptions): SessionRun {
+  const { remote, sources, target } = plan.head;
+  if (remote === undefined) return (_request, listener, signal) => runApply(plan, how, listener, signal);
+  const there = toHost(remote.host, remote.side === 'target' ? 'push' : 'pull', connection);
+  const request = { ...there, sources, target: target.path, options: optionsOf(plan, how), work: { kind: 'apply', plan, how } } as const;
+  return (_request, listener, signal) => runRemote(request, listener, signal);
 }

@@ -50,6 +50,8 @@ export interface ParsedApply {
   threads: number | undefined;
   stopAt: number | undefined;
   output: OutputOptions;
+  /** How the host that the plan names is reached. */
+  connection: ConnectionOptions;
 }
 
 /** `explain SRC PATH…`. */
@@ -76,8 +78,6 @@ export function parsePlan(args: readonly ByteString[], context: ParseContext): P
   if (operands.length < 2) throw noOperands('plan', 'SRC... DST -o FILE');
   const file = draft.planFile;
   if (file === undefined || file === '') throw usageError('the file that the plan is kept in is not named', 'Say -o FILE, or -o - for standard output.');
-  for (const operand of operands.slice(0, -1)) checkLocal(operand, 'source');
-  checkLocal(operands[operands.length - 1] as ByteString, 'target');
   if (file === '-') {
     if (draft.output.json) throw usageError('--json and the plan cannot both go to standard output', 'Name a file with -o.');
     draft.output.stderr = 'all';
@@ -94,7 +94,7 @@ export function parseApply(args: readonly ByteString[], context: ParseContext): 
   if (file === undefined) throw noOperands('apply', 'FILE');
   if (more.length > 0) throw usageError('apply takes one plan', 'A plan names its own sources and target.');
   const { dryRun, lock, bwlimit, threads, stopAt } = draft.session;
-  return { kind: 'run', file, dryRun, lock: lock ? undefined : false, bwlimit: bwlimit === 0 ? undefined : bwlimit, threads, stopAt, output: finishOutput(draft) };
+  return { kind: 'run', file, dryRun, lock: lock ? undefined : false, bwlimit: bwlimit === 0 ? undefined : bwlimit, threads, stopAt, output: finishOutput(draft), connection: draft.connection };
 }
 
 export function parseVerify(args: readonly ByteString[], context: ParseContext): ParsedRun | Informative {

@@ -61,6 +61,8 @@ export interface OptionSpec {
 export const SYNC: readonly TableCommand[] = ['sync', 'plan'];
 export const SYNC_VERIFY: readonly TableCommand[] = ['sync', 'plan', 'verify'];
 export const ALL: readonly TableCommand[] = ['sync', 'plan', 'verify', 'explain'];
+/** What may go over a connection. */
+export const CONNECTED: readonly TableCommand[] = ['sync', 'plan', 'apply', 'verify'];
 /** How a run goes, not what it does. */
 export const RUNS: readonly TableCommand[] = ['sync', 'plan', 'apply'];
 /** What is shown of a run. */

@@ -62,6 +62,7 @@ export class ApplyRunner {
           continue;
         }
         reader.next(op);
+        this.announceStat(part.path, op.name);
         if (op.kind === OpKind.File) announce(this.context, folder, op);
         else this.announceAttributes(part.path, op.name);
       }
@@ -81,8 +82,17 @@ export class ApplyRunner {
         continue;
       }
       reader.next(op);
+      if ((op.item !== 0 || op.set !== 0) && (op.inoLow !== 0 || op.inoHigh !== 0)) this.announceStat(op.name, EMPTY); // else nobody compares it
       this.announceAttributes(op.name, EMPTY);
     }
+  }
+
+  /** A kept plan compares each entry of the source with what it saw. */
+  private announceStat(folder: RelPath, name: ByteString): void {
+    const { op, context } = this;
+    if (context.exact === undefined) return;
+    const source = name === '' || context.sourceName === undefined ? name : context.sourceName(op.layer, folder, name);
+    context.source.remote?.prepareStat(op.layer, folder, source);
   }
 
   /** `op` says whether any are set. */

@@ -10,14 +10,14 @@ import { Errno, type NameList, type OpenFlags } from '../../fs/index.js';
 import { isName, joinPath, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, type ByteString, type RelPath, type StatTable } from '../../tree/index.js';
 import { MAX_SMALL_FILE, type AnswerItem, type RoundSums, type SourceCall, type SourcePlace } from '../../wire/index.js';
 import type { ContentRequest, ContentToken, RemoteContent, SourceFs } from '../source/index.js';
-import { holds, placeIn, put, recordOf, taken } from './answers.js';
+import { holds, keyOf, placeIn, put, recordOf, taken } from './answers.js';
 import { SyncChannel, type ChannelEnd } from './channel.js';
 import { FileContent } from './file-content.js';
 import type { StoredFolder } from './folder-store.js';
 import { Folders } from './folders.js';
 import { dataFrom, holeFrom, readHandle, sizeOf } from './handle-calls.js';
 import { DirHandle, FileHandle, Handles, MemoryHandle } from './handles.js';
-import { Questions } from './questions.js';
+import { Questions, type AnswerSlot } from './questions.js';
 import { SourceStream } from './stream.js';
 import type { TargetFolders } from './target-folders.js';
 import { ToldNames } from './told-names.js';
@@ -38,6 +38,8 @@ export interface RemoteSetup {
 
 /** One stat record's place of the mode (stx_mode). */
 const MODE_AT = 28;
+/** Entries whose attributes may be asked for ahead and are not used yet. */
+const MOST_PREPARED = 8192;
 
 export class RemoteSource implements SourceFs, RemoteContent {
   readonly remote: RemoteContent = this;
@@ -52,6 +54,8 @@ export class RemoteSource implements SourceFs, RemoteContent {
   private readonly handles: Handles;
   private walking = false;
   private readonly attributes: RemoteXattrs;
+  /** Attributes that were asked for ahead, by place. */
+  private readonly prepared = new Map<string, AnswerSlot>();
 
   /** @param idle is called now and then while this thread waits for the other host: what a blocked thread would not hear */
   constructor(stream: ChannelEnd, questions: ChannelEnd, private readonly setup: RemoteSetup, idle?: () => void) {
@@ -257,6 +261,12 @@ export class RemoteSource implements SourceFs, RemoteContent {
   }
 
   private ask(place: SourcePlace, follow: boolean, table: StatTable, i: number): number {
+    if (!follow && this.prepared.size > 0) {
+      const key = keyOf(place);
+      const slot = this.prepared.get(key);
+      this.prepared.delete(key);
+      if (slot !== undefined) return taken(this.questions.wait(slot), table, i);
+    }
     return taken(this.call({ op: 'stat', place, follow }), table, i);
   }
 
@@ -387,6 +397,15 @@ export class RemoteSource implements SourceFs, RemoteContent {
 
   prepareXattrs(layer: number, folder: RelPath, name: ByteString): void {
     if (this.setup.attributes) this.attributes.prepare({ mount: layer, folder, name });
+  }
+
+  prepareStat(layer: number, folder: RelPath, name: ByteString): void {
+    const place = { mount: layer, folder, name };
+    const key = keyOf(place);
+    if (this.prepared.has(key)) return;
+    const [oldest] = this.prepared.size < MOST_PREPARED ? [] : this.prepared.keys(); // nobody has come for it
+    if (oldest !== undefined) this.prepared.delete(oldest);
+    this.prepared.set(key, this.questions.post({ kind: 'call', call: { op: 'stat', place, follow: false } }));
   }
 
   /** Sends what was requested; else it goes with the next call that waits. */

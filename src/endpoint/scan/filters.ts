@@ -6,7 +6,7 @@ import { FilterSet, type FileReader, type FilterScope, type RootPlace } from '..
 import { readFileAt, readRuleFile, type Posix } from '../../fs/index.js';
 import type { SessionOptions } from '../../plan/index.js';
 import type { SourceFs, TreeReader } from '../source/index.js';
-import type { ByteString, RelPath } from '../../tree/index.js';
+import { TwintreeError, type ByteString, type RelPath } from '../../tree/index.js';
 
 /** Scopes of one folder. */
 export interface Scopes { source: FilterScope | undefined; target: FilterScope | undefined }
@@ -23,7 +23,14 @@ export interface FilterPlace {
   contents: boolean;
   source: ByteString;
   target: ByteString;
+  /** Where the source is on another host: the rule files above its root, by absolute path, as `rulesAbove` found them there. */
+  above?: ReadonlyMap<ByteString, Uint8Array>;
 }
+
+/** Most rule files above a root that are sent to another host, bytes of one, and bytes of all. */
+export const MOST_ABOVE = 1024;
+export const MOST_ABOVE_BYTES = 8 << 20;
+const MOST_ABOVE_TOTAL = 64 << 20;
 
 /** The compiled rules of both sides. */
 export class WalkFilters {
@@ -49,8 +56,8 @@ export class WalkFilters {
     if (!this.active) return NO_SCOPES;
     const { contents, source, target } = this.place;
     return {
-      source: this.source.root(contents ? this.reader(this.tree, handles.source) : undefined, placeAt(source, this.tree.remote === undefined)),
-      target: this.target.root(contents ? this.targetReader(handles) : undefined, placeAt(target, true)),
+      source: this.source.root(contents ? this.reader(this.tree, handles.source) : undefined, placeAt(source, this.tree.remote === undefined ? undefined : (this.place.above ?? NOTHING))),
+      target: this.target.root(contents ? this.targetReader(handles) : undefined, placeAt(target)),
     };
   }
 
@@ -87,14 +94,46 @@ export class WalkFilters {
   }
 }
 
-/** A root's place, with a reader of rule files above it where it lies on this host: another host has applied those to what it sends. */
-function placeAt(path: ByteString, here: boolean): RootPlace {
+const NOTHING: ReadonlyMap<ByteString, Uint8Array> = new Map();
+
+/** A root's place, with a reader of rule files above it: on this host, or (`told`) of those that another host has told of. */
+function placeAt(path: ByteString, told?: ReadonlyMap<ByteString, Uint8Array>): RootPlace {
   return {
     path,
     read: (name) => {
-      if (!here) return undefined;
-      const content = readRuleFile(name);
-      return typeof content === 'number' ? undefined : content;
+      if (told === undefined) return ruleFile(name);
+      const content = told.get(name);
+      return content === undefined ? undefined : Buffer.from(content.buffer, content.byteOffset, content.byteLength);
     },
   };
+}
+
+function ruleFile(name: ByteString): Buffer | undefined {
+  const content = readRuleFile(name);
+  return typeof content === 'number' ? undefined : content;
+}
+
+/**
+ * The rule files above a source's root (`source`: its absolute path) that the rules name, and those that they merge, by absolute path: what a session on
+ * another host cannot read itself. Only what the rules of the command line lead to is read. @throws TwintreeError UNSUPPORTED where they are too long to be sent.
+ */
+export function rulesAbove(options: SessionOptions, source: ByteString): Map<ByteString, Buffer> {
+  const found = new Map<ByteString, Buffer>();
+  const set = new FilterSet(options.filters, { side: 'source', deleteExcluded: options.delete.excluded, gitignore: false, nul: options.walk.nulRules === true, onProblem: () => undefined }); // the session tells problems
+  if (!set.usesDirFiles) return found;
+  let total = 0;
+  set.root(undefined, {
+    path: source,
+    read: (name) => {
+      const content = ruleFile(name);
+      if (content === undefined || found.has(name)) return content;
+      total += content.length;
+      if (found.size >= MOST_ABOVE || content.length > MOST_ABOVE_BYTES || total > MOST_ABOVE_TOTAL) {
+        throw new TwintreeError('UNSUPPORTED', 'the rule files above the source are too long for another host', { path: name, advice: 'Merge them on the command line (--filter=". FILE"), or make them shorter.' });
+      }
+      found.set(name, content);
+      return content;
+    },
+  });
+  return found;
 }

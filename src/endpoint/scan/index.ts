@@ -5,3 +5,4 @@ export { addFindings, emptyFindings } from './findings.js';
 export type { WalkSignals } from './walk-context.js';
 export { rootRun, Walker } from './walker.js';
 export { leadsBack } from './loops.js';
+export { MOST_ABOVE, MOST_ABOVE_BYTES, rulesAbove } from './filters.js';

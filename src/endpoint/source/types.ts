@@ -59,6 +59,8 @@ export interface RemoteContent {
    * looks at none, nothing is asked.
    */
   prepareXattrs(layer: number, folder: RelPath, name: ByteString): void;
+  /** Asks for the attributes of an entry (name '': the folder itself) ahead of the next `stat` or `fstat` of it, outside of a walk. */
+  prepareStat(layer: number, folder: RelPath, name: ByteString): void;
   /** Next token of a handle that `open` returned for a file. After `end` it is an error to ask on. Throws TwintreeError where the connection is lost. */
   token(fd: number): ContentToken;
   /** Sums that a `refine` token asked for. */

@@ -48,7 +48,7 @@ export class SupplyWalk {
   private readonly stack: Level[] = [];
   private readonly device = new StatTable(1);
   private readonly own = new StatTable(1);
-  /** Rule files above the root had rules: the session cannot read those, so what they hide is not told. */
+  /** A rule file in the tree has others above the root read: the session has only those that the command line leads to, so what these hide is not told. */
   private hidesNames = false;
   private goal = FIRST_FRAME;
   private due = performance.now() + LONGEST_WAIT;
@@ -187,13 +187,16 @@ export class SupplyWalk {
     if (this.filters.empty) return undefined;
     if (path !== '') return outer?.enter(name, read);
     const { contents, source } = this.setup.filterPlace;
+    let entered = false;
     const above: FileReader = (file) => {
       const content = readRuleFile(file);
       if (typeof content === 'number') return undefined;
-      this.hidesNames = true;
+      this.hidesNames ||= entered;
       return content;
     };
-    return this.filters.root(contents ? read : undefined, { path: source, read: above });
+    const root = this.filters.root(contents ? read : undefined, { path: source, read: above });
+    entered = true;
+    return root;
   }
 
   /** Reads rule files as the session's filters will, and notes what each mount answered. */

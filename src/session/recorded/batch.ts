@@ -10,7 +10,7 @@ import { TwintreeError, type ByteString } from '../../tree/index.js';
 import type { ControlMessage } from '../../wire/index.js';
 import type { Outcome, SessionListener } from '../events.js';
 import { unnamedFile } from '../plan-store.js';
-import { describeSources, SelectionReader } from '../remote/describe.js';
+import { SelectionReader, sourceMessages } from '../remote/describe.js';
 import { bytes, list, members, whole } from '../remote/shape.js';
 import { runSync, type RemoteSide } from '../run.js';
 import type { Sources } from '../sources.js';
@@ -29,12 +29,9 @@ const MOST_SOURCES = 100_000;
 
 /** What the link needs to record a session. `given`: the arguments. */
 export function recordSetup(request: BatchRequest, given: readonly ByteString[], options: SessionOptions, seed: Seed, sources: Sources): RecordSetup {
-  const { selection, rest } = describeSources(sources);
   const recorded: SessionOptions = { ...options, dryRun: false, contentOnly: false, filesFrom: undefined, stopAt: undefined, threads: undefined, bwlimit: 0 };
   return {
-    head: [
-      { type: 'batch', given: [...given], options: encodeOptions(recorded), seed }, ...selection.map((nodes) => ({ type: 'selection', nodes })), { type: 'opened', ...rest },
-    ],
+    head: [{ type: 'batch', given: [...given], options: encodeOptions(recorded), seed }, ...sourceMessages(sources)],
     atimes: options.attributes.atimes, compress: request.compress,
   };
 }
@@ -53,13 +50,13 @@ export class Batch {
   constructor(private readonly posix: Posix, readonly fd: number, readonly index: BatchIndex, head: readonly ControlMessage[], private readonly letGo: () => void) {
     const [first, ...rest] = head;
     const last = rest.pop();
-    if (first?.type !== 'batch' || last?.type !== 'opened' || rest.some(({ type }) => type !== 'selection')) throw badBatch('its head is none');
+    if (first?.type !== 'batch' || last?.type !== 'opened') throw badBatch('its head is none');
     const seed = members(first['seed'], 'seed');
     this.seed = { low: whole(seed['low'], 'seed', MAX_U32), high: whole(seed['high'], 'seed', MAX_U32) };
     this.given = list(first['given'], 'sources', MOST_SOURCES, (value) => bytes(value, 'source'));
     this.options = decodeOptions(first['options']);
     const selection = new SelectionReader();
-    for (const message of rest) selection.add(message['nodes']);
+    for (const message of rest) if (!selection.take(message)) throw badBatch('its head is none');
     this.sources = selection.finish(last);
   }
 

@@ -108,7 +108,7 @@ export class SectionReader {
       this.heldBytes += take;
       rest = rest.subarray(take);
       // An empty payload is whole at once; more than one step may be due.
-      while (this.heldBytes === this.wanted && !this.isEnded()) this.step();
+      while (this.heldBytes === this.wanted && !this.ended) this.step();
     }
   }
 
@@ -118,7 +118,8 @@ export class SectionReader {
     if (this.state !== 'ended') throw badPlan('it is cut off');
   }
 
-  private isEnded(): boolean {
+  /** The seal was read, and fits. */
+  get ended(): boolean {
     return this.state === 'ended';
   }
 

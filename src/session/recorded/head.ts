@@ -4,6 +4,7 @@
  */
 import { decodeOptions, encodeOptions, type SessionOptions } from '../../plan/index.js';
 import type { ScanFindings } from '../../endpoint/index.js';
+import { checkedHost, type HostAddress } from '../../transport/index.js';
 import { isName, TwintreeError, type ByteString, type RelPath, type TypeCounts } from '../../tree/index.js';
 import { Fields } from './fields.js';
 import { badPlan } from './format.js';
@@ -16,6 +17,9 @@ const MAX_ROOTS = 65_535;
 
 /** Findings without the problems themselves: those were told when the plan was made. */
 export type SealedFindings = Omit<ScanFindings, 'problems'>;
+
+/** Which end of a plan is on another host, as seen from where the plan is kept. */
+export interface OtherHost { side: 'source' | 'target'; host: HostAddress }
 
 /** Everything of a plan that is not a record. */
 export interface PlanHead {
@@ -40,14 +44,17 @@ export interface PlanHead {
   missing: number;
   /** Problems told while the plan was made. */
   problems: number;
+  /** Undefined: both ends are on this host. Paths are those of the host they are on. */
+  remote: OtherHost | undefined;
   findings: SealedFindings;
 }
 
 /** The head as bytes. */
 export function encodeHead(head: PlanHead): Buffer {
   const { identity, alias } = head.target;
+  const { remote, ...rest } = head;
   return Buffer.from(JSON.stringify({
-    ...head, options: encodeOptions(head.options),
+    ...rest, ...(remote === undefined ? {} : { remote }), options: encodeOptions(head.options),
     target: { path: head.target.path, ...(identity === undefined ? {} : { identity }), ...(alias === undefined ? {} : { alias }) },
   }), 'utf8');
 }
@@ -71,6 +78,7 @@ export function decodeHead(bytes: Buffer): PlanHead {
     altRoots: head.objects('altRoots', MAX_ROOTS).map((root) => ended(root, readRoot(root))),
     targetFollowed: head.relPaths('targetFollowed'),
     rootChosen: head.flag('rootChosen'), missing: head.count('missing'), problems: head.count('problems'),
+    remote: head.has('remote') ? readRemote(head.object('remote')) : undefined,
     findings: readFindings(head.object('findings')),
   };
   given.end();
@@ -118,6 +126,20 @@ function readAlias(fields: Fields): { name: ByteString; source: ByteString } {
   const alias = { name: fields.bytes('name'), source: fields.bytes('source') };
   if (!isName(alias.name) || !isName(alias.source)) throw fields.bad('name');
   return ended(fields, alias);
+}
+
+function readRemote(fields: Fields): OtherHost {
+  const side = fields.text('side', 6);
+  if (side !== 'source' && side !== 'target') throw fields.bad('side');
+  const of = fields.object('host');
+  const kind = of.text('kind', 6);
+  if (kind !== 'ssh' && kind !== 'daemon') throw of.bad('kind');
+  const host = checkedHost({
+    kind, host: of.bytes('host'), user: of.has('user') ? of.bytes('user') : undefined, port: of.has('port') ? of.count('port', 65_535) : undefined, root: of.has('root') ? of.bytes('root', 255) : undefined,
+  });
+  of.end();
+  if (host === undefined) throw fields.bad('host');
+  return ended(fields, { side, host });
 }
 
 const COUNTS = ['targetEntries', 'totalSize', 'linkedNew', 'removableFiles', 'bytesReplaced', 'bytesRemoved', 'largestReplaced', 'transferFiles', 'transferBytes', 'attributeChanges', 'operations', 'grouped', 'bytesNeeded'] as const;

@@ -100,6 +100,11 @@ export class MoveTable {
     if (this.due > 0) throw badPlan('a move of what is not in the plan');
   }
 
+  /** As `writeMoves` takes them. */
+  *pairs(): Generator<readonly [to: RelPath, from: RelPath]> {
+    for (const { to, from } of this.byNew.values()) yield [to, from];
+  }
+
   /** The moves; complete after `finish`. */
   all(): Iterable<SealedMove> {
     return this.byNew.values();

@@ -3,7 +3,8 @@
  * numbers change with reboots; device and inode where there is no birth time.
  */
 import { errnoText, type Posix } from '../../fs/index.js';
-import { StatTable, TwintreeError, type ByteString } from '../../tree/index.js';
+import type { Mount } from '../../endpoint/index.js';
+import { StatTable, TwintreeError, type ByteString, type RelPath } from '../../tree/index.js';
 
 /** A folder that was opened when the plan was made. */
 export interface SealedRoot { path: ByteString; identity: string }
@@ -15,6 +16,26 @@ export function identityOf(posix: Posix, fd: number, path: ByteString): string {
   if (error < 0) throw new TwintreeError('IO', `its attributes cannot be read: ${errnoText(-error)}`, { path });
   const born = table.hasBtime(0) ? `b${table.btimeSec(0)}.${table.btimeNsec(0)}` : `d${table.devMajor(0)}:${table.devMinor(0)}`;
   return `i${table.inoHigh(0)}:${table.inoLow(0)}-${born}`;
+}
+
+/** A source of a plan: with the symlinks below it that are gone through. */
+export interface SealedMount extends SealedRoot { followed: readonly RelPath[] }
+
+/** Opens the sources of a plan again, in their order. Handles belong to the caller. @throws TwintreeError ROOT_CHANGED. */
+export function openMounts(posix: Posix, sealed: readonly SealedMount[]): Mount[] {
+  const mounts: Mount[] = [];
+  try {
+    for (const one of sealed) mounts.push(mountOf(one, openAgain(posix, one, 'source')));
+  } catch (error) {
+    for (const mount of mounts) posix.close(mount.fd);
+    throw error;
+  }
+  return mounts;
+}
+
+/** A source of a plan under a handle. */
+export function mountOf({ path, followed }: SealedMount, fd: number): Mount {
+  return { fd, path, ...(followed.length === 0 ? {} : { followed: new Set(followed) }) };
 }
 
 /** What an identity looks like. */

@@ -3,9 +3,10 @@
  * out is the copy made while it was checked, so that nobody can exchange it in between; in memory that is bounded, as for any
  * plan. Its roots are opened again and must be the same folders.
  */
-import { loadPosix, InputFile, Errno, errnoText, type Posix } from '../../fs/index.js';
-import { selectionNode, type Mount, type ScanFindings, type SelectionNode } from '../../endpoint/index.js';
-import { TwintreeError, type ByteString } from '../../tree/index.js';
+import { loadOwnPosix, InputFile, Errno, errnoText, type Posix } from '../../fs/index.js';
+import { Open, selectionNode, selectPath, type Mount, type ScanFindings, type SelectionNode } from '../../endpoint/index.js';
+import { emptyOperation, OpKind, OperationReader } from '../../plan/index.js';
+import { EMPTY, joinPath, TwintreeError, type ByteString, type RelPath } from '../../tree/index.js';
 import { PlanStore } from '../plan-store.js';
 import type { Resolver } from '../resolve.js';
 import type { Sources } from '../sources.js';
@@ -14,29 +15,61 @@ import { StreamCheck } from './check.js';
 import { badPlan, Section, SectionReader } from './format.js';
 import { decodeHead, MAX_HEAD, type PlanHead } from './head.js';
 import { MoveTable } from './move-table.js';
-import { openAgain } from './roots.js';
+import { mountOf, openAgain, openMounts } from './roots.js';
+import { sealedBytes } from './seal.js';
 
 /** Bytes of records that are kept together: smaller sections are joined, so that many small ones cost no more memory. */
 const JOIN = 256 << 10;
 
-/** A validated plan. One session carries it out and closes its store; who opens it and starts none calls `close`. */
+/** A validated plan, which any number of sessions may carry out one after the other. Who opens it calls `close`. */
 export class SealedPlan {
   constructor(readonly head: PlanHead, readonly store: PlanStore, private readonly moves: MoveTable) {}
 
   /** Opens the sources again. Handles of the mounts belong to the caller. @throws TwintreeError ROOT_CHANGED. */
   openSources(posix: Posix): Sources {
-    const { head } = this;
-    const mounts: Mount[] = [];
-    try {
-      for (const { path, identity, followed } of head.mounts) {
-        const fd = openAgain(posix, { path, identity }, 'source');
-        mounts.push({ fd, path, ...(followed.length === 0 ? {} : { followed: new Set(followed) }) });
-      }
-    } catch (error) {
-      for (const mount of mounts) posix.close(mount.fd);
-      throw error;
+    return this.sources(openMounts(posix, this.head.mounts));
+  }
+
+  /** The sources, which the other end of a connection has opened again. @throws TwintreeError ROOT_CHANGED where it says that they are others. */
+  sourcesOf(told: Pick<Sources, 'mounts' | 'roots'>): Sources {
+    const { mounts } = this.head;
+    if (told.mounts.length !== mounts.length || mounts.some(({ path, identity }, k) => told.roots?.[k]?.path !== path || told.roots[k]?.identity !== identity)) {
+      throw new TwintreeError('ROOT_CHANGED', 'the sources at the other end are not those of the plan', { advice: 'Nothing was changed. Make a new plan with twintree plan.' });
     }
-    return { mounts, selection: this.selection(), problems: [], missing: head.missing, skipped: [], single: undefined };
+    return this.sources(mounts.map((mount, k) => mountOf(mount, k)));
+  }
+
+  private sources(mounts: Mount[]): Sources {
+    return { mounts, selection: this.selection(), problems: [], missing: this.head.missing, skipped: [], single: undefined };
+  }
+
+  /**
+   * What of the sources another host may ask for while it carries the plan out: the names in the root that the plan takes something from, or, where
+   * single paths were chosen (--files-from, -R), each path that it takes.
+   */
+  shared(): SelectionNode {
+    const { options, target } = this.head;
+    const exact = options.filesFrom !== undefined || options.walk.relative;
+    const root = selectionNode();
+    const op = emptyOperation();
+    let folder: RelPath = EMPTY;
+    for (const chunk of this.store.chunks(0)) {
+      for (const reader = new OperationReader(chunk); !reader.done;) {
+        reader.next(op);
+        if (op.kind === OpKind.Folder) folder = op.name;
+        if (op.kind === OpKind.Delete || op.mode === 0) continue;
+        const path = op.kind === OpKind.Folder ? op.name : joinPath(folder, op.name === target.alias?.name ? target.alias.source : op.name);
+        if (path === EMPTY) continue; // a root may be looked at by itself
+        if (exact) selectPath(root, op.layer, path, Open.No);
+        else selectPath(root, op.layer, (path.includes('/') ? path.slice(0, path.indexOf('/')) : path) as RelPath, Open.Tree);
+      }
+    }
+    return root;
+  }
+
+  /** The file it came from, made anew from what was validated. `head`: in the place of its own. */
+  bytes(head: PlanHead = this.head): Generator<Buffer, void> {
+    return sealedBytes({ head, moves: this.moves.pairs(), store: this.store });
   }
 
   /** Opens the target again; one that was to be made may be there meanwhile. @throws TwintreeError ROOT_CHANGED, TARGET_UNUSABLE. */
@@ -95,20 +128,51 @@ export class SealedPlan {
 /** Reads a plan from a file, or from standard input (`-`), and validates all of it. @throws PlanFileError, TwintreeError IO. */
 export async function openPlan(path: ByteString, signal: AbortSignal = new AbortController().signal): Promise<SealedPlan> {
   const input = new InputFile(path);
-  const loader = new Loader(loadPosix());
+  const reader = new PlanReader(loadOwnPosix());
   try {
-    const reader = new SectionReader((kind, payload) => loader.section(kind, payload));
     for await (const piece of input.pieces(signal)) {
       signal.throwIfAborted();
       reader.push(piece);
     }
-    reader.finish();
-    return loader.finish();
+    return reader.finish();
   } catch (error) {
-    loader.discard();
+    reader.discard();
     throw error;
   } finally {
     input.close();
+  }
+}
+
+/** Reads and validates a plan as its bytes come in. Methods throw PlanFileError. */
+export class PlanReader {
+  private readonly loader: Loader;
+  private readonly sections: SectionReader;
+
+  /** @param posix for the temporary file of what exceeds memory */
+  constructor(posix: Posix) {
+    const loader = new Loader(posix);
+    this.loader = loader;
+    this.sections = new SectionReader((kind, payload) => { loader.section(kind, payload); });
+  }
+
+  push(bytes: Buffer): void {
+    this.sections.push(bytes);
+  }
+
+  /** Its seal was there, and fits. */
+  get ended(): boolean {
+    return this.sections.ended;
+  }
+
+  /** All is read: the plan, whose store is the caller's from here on. */
+  finish(): SealedPlan {
+    this.sections.finish();
+    return this.loader.finish();
+  }
+
+  /** No plan comes of it. */
+  discard(): void {
+    this.loader.discard();
   }
 }
 

@@ -3,19 +3,24 @@
  * client says. As `supplier` it reads for a session that runs at the client; as `session` it runs the session on its own target and tells
  * the client what happens.
  */
-import { Link, Supplier } from '../../endpoint/index.js';
-import type { Posix } from '../../fs/index.js';
+import { Link, Open, selectContents, selectionNode, Supplier } from '../../endpoint/index.js';
+import { loadOwnPosix, type Posix } from '../../fs/index.js';
 import type { ConnectSpec } from '../../transport/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
 import { FrameType, type ControlMessage } from '../../wire/index.js';
-import type { SessionListener } from '../events.js';
-import { CUT_OFF, runSync } from '../run.js';
-import { openSources, type Sources } from '../sources.js';
-import { allowedOptions, bindTo, type AgentLimits } from './confine.js';
-import { describeSources, SelectionReader } from './describe.js';
+import type { Outcome, SessionListener } from '../events.js';
+import { openMounts, type SealedMount } from '../recorded/roots.js';
+import { optionsOf, runApply, type ApplyRequest } from '../recorded/run-kept.js';
+import { contentOf, sealedBytes } from '../recorded/seal.js';
+import type { SealedPlan } from '../recorded/sealed-plan.js';
+import { CUT_OFF, runSync, type SyncRequest } from '../run.js';
+import { openSources, tellable, type Sources } from '../sources.js';
+import { allowedOptions, bindTo, checkKept, type AgentLimits } from './confine.js';
+import { SelectionReader, sourceMessages } from './describe.js';
 import { OperationSender, writeError, writeOutcome, writeProblem, writeProgress, writeTotals } from './events.js';
 import { Mailbox } from './mailbox.js';
 import { FilesReader, readOpen, type OpenSession, type OpenSupplier } from './messages.js';
+import { PlanReceiver, PlanSender } from './plan-parts.js';
 import { asTwintreeError, attach, supplySetup } from './supply.js';
 
 /** How an agent serves. */
@@ -75,7 +80,8 @@ async function serveSession(link: Link, inbox: Mailbox, limitsFor: (root: ByteSt
     await supply(link, inbox, bindTo(limits), { ...open, sources: open.sources.map(rootItself), options: { ...options, filesFrom: files.whole ?? filesFrom } });
   } else {
     if (!limits.mayWrite) throw new TwintreeError('REFUSED', 'this side is for reading only');
-    await receive(link, inbox, bindTo(limits), { ...open, options });
+    if (open.work === 'plan' || open.work === 'apply') checkKept(limits);
+    await receive(link, inbox, bindTo(limits), { ...open, options }, limits);
   }
 }
 
@@ -99,7 +105,7 @@ function rootItself(path: ByteString): ByteString {
 
 async function supply(link: Link, inbox: Mailbox, posix: Posix, open: OpenSupplier): Promise<void> {
   const { options } = open;
-  const sources = openSources(posix, open.sources, options);
+  const sources = tellable(posix, open.roots === undefined ? openSources(posix, open.sources, options) : openWhole(posix, open.roots), options);
   link.limit(open.bwlimit);
   const setup = { ...supplySetup(sources, options, open.seed, open.compression), expands: link.hello.compression };
   const supplier = new Supplier(setup, (channel, flags, payload) => { link.sendFrame(FrameType.Items, channel, flags, payload); });
@@ -108,9 +114,7 @@ async function supply(link: Link, inbox: Mailbox, posix: Posix, open: OpenSuppli
   });
   attach(link, supplier);
   try {
-    const { selection, rest } = describeSources(sources);
-    for (const nodes of selection) link.send({ type: 'selection', nodes });
-    link.send({ type: 'opened', ...rest });
+    for (const message of sourceMessages(sources)) link.send(message);
     await Promise.race([untilClosed(inbox), failed]);
   } finally {
     await supplier.close();
@@ -118,8 +122,17 @@ async function supply(link: Link, inbox: Mailbox, posix: Posix, open: OpenSuppli
   }
 }
 
-async function receive(link: Link, inbox: Mailbox, posix: Posix, open: OpenSession): Promise<void> {
+async function receive(link: Link, inbox: Mailbox, posix: Posix, open: OpenSession, limits: AgentLimits): Promise<void> {
   const sources = await described(inbox);
+  const plan = open.work === 'apply' ? await receivePlan(inbox, (message) => { link.send(message); }) : undefined;
+  try {
+    await session(link, inbox, posix, open, limits, sources, plan);
+  } finally {
+    plan?.close();
+  }
+}
+
+async function session(link: Link, inbox: Mailbox, posix: Posix, open: OpenSession, limits: AgentLimits, sources: Sources, plan: SealedPlan | undefined): Promise<void> {
   const operations = new OperationSender((message) => { link.send(message as ControlMessage); });
   const tell = (message: ControlMessage): void => {
     operations.flush();
@@ -134,10 +147,49 @@ async function receive(link: Link, inbox: Mailbox, posix: Posix, open: OpenSessi
     operation: (op, path, result) => { operations.add(op, path, result); },
   };
   const abort = new AbortController();
-  const closed = untilClosed(inbox, abort);
-  const outcome = await runSync({ sources: open.sources, target: open.target, options: open.options, from: { link, sources, seed: open.seed }, posix, lineage: open.lineage }, listener, abort.signal);
+  const sender = new PlanSender((message) => { tell(message); });
+  const closed = untilClosed(inbox, abort, sender);
+  const { lineage, target, options } = open;
+  const from = { link, sources, seed: open.seed, ...(open.work === 'batch' ? { recorded: true } : {}) };
+  const request: SyncRequest = { sources: open.sources, target, options, from, posix, lineage };
+  let outcome: Outcome;
+  if (plan !== undefined) outcome = await applyHere(plan, request, limits, listener, abort.signal);
+  else if (open.work !== 'plan') outcome = await runSync(request, listener, abort.signal);
+  else outcome = await runSync({ ...request, options: { ...options, dryRun: true }, keep: (made) => sender.run(sealedBytes(contentOf({ ...made, request }, Date.now()))) }, listener, abort.signal);
   tell({ type: 'outcome', outcome: writeOutcome(outcome) });
   await closed;
+}
+
+/** A plan that the client sends: the sources are its own, the target is here. What is done is the plan's, how it is done is as `request` says. */
+async function applyHere(plan: SealedPlan, request: SyncRequest, limits: AgentLimits, listener: SessionListener, signal: AbortSignal): Promise<Outcome> {
+  const { dryRun, threads, lock } = request.options;
+  const how: ApplyRequest = { dryRun, lock, bwlimit: 0, ...(threads === undefined ? {} : { threads }) };
+  if (plan.head.target.path !== request.target) throw new TwintreeError('WIRE', 'the plan is for another target than the client named');
+  return runApply(plan, how, listener, signal, { ...(request.from === undefined ? {} : { from: request.from }), ...(request.posix === undefined ? {} : { posix: request.posix }), ...(request.lineage === undefined ? {} : { lineage: request.lineage }), options: allowedOptions(optionsOf(plan, how), limits) });
+}
+
+/** The plan that follows the description of the sources. @throws TwintreeError PLAN_FILE, WIRE, ABORTED. */
+async function receivePlan(inbox: Mailbox, send: (message: ControlMessage) => void): Promise<SealedPlan> {
+  const receiver = new PlanReceiver(loadOwnPosix(), send);
+  try {
+    while (!receiver.whole) {
+      const message = await inbox.next();
+      if (message.type === 'abort') throw new TwintreeError('ABORTED', 'the run was ended before the plan had come');
+      if (message.type !== 'plan-part') throw new TwintreeError('WIRE', `a message "${message.type}" where a plan was due`);
+      receiver.take(message);
+    }
+    return receiver.finish();
+  } catch (error) {
+    receiver.discard();
+    throw error;
+  }
+}
+
+/** The folders of a plan, whole: what of them the client asks for is its own affair, as what it names as sources is. */
+function openWhole(posix: Posix, roots: readonly SealedMount[]): Sources {
+  const selection = selectionNode();
+  roots.forEach((_, mount) => { selectContents(selection, mount, Open.Tree); });
+  return { mounts: openMounts(posix, roots), selection, problems: [], missing: 0, skipped: [], single: undefined };
 }
 
 /** The supplier's description of its sources. */
@@ -145,21 +197,24 @@ export async function described(inbox: Pick<Mailbox, 'next'>): Promise<Sources> 
   const selection = new SelectionReader();
   for (;;) {
     const message = await inbox.next();
-    if (message.type === 'selection') selection.add(message['nodes']);
-    else if (message.type === 'opened') return selection.finish(message);
-    else throw new TwintreeError('WIRE', `a message "${message.type}" where the sources should be described`);
+    if (message.type === 'opened') return selection.finish(message);
+    if (!selection.take(message)) throw new TwintreeError('WIRE', `a message "${message.type}" where the sources should be described`);
   }
 }
 
-/** Reads on while the session works; `abort` ends it. Resolves at `close`, or where the connection is lost: then the session ends too. */
-async function untilClosed(inbox: Mailbox, abort?: AbortController): Promise<void> {
+/** Reads on while the session works; `abort` ends it. Resolves at `close`, or where the connection is lost: then the session ends too. `sender`: a plan is sent meanwhile. */
+async function untilClosed(inbox: Mailbox, abort?: AbortController, sender?: PlanSender): Promise<void> {
   try {
     for (;;) {
       const message = await inbox.next();
-      if (message.type === 'abort') abort?.abort();
+      if (message.type === 'abort') {
+        sender?.end();
+        abort?.abort();
+      } else if (message.type === 'plan-credit') sender?.grant(message);
       else if (message.type === 'close') return;
     }
   } catch {
+    sender?.end();
     abort?.abort(CUT_OFF); // the connection is gone: whoever reads the source meets the same error and tells it
   }
 }

@@ -4,24 +4,26 @@
  * same session runs once more and finds what the last one did.
  */
 import { randomBytes } from 'node:crypto';
-import { Link, Supplier } from '../../endpoint/index.js';
-import { loadPosix } from '../../fs/index.js';
+import { Link } from '../../endpoint/index.js';
 import type { SessionOptions } from '../../plan/index.js';
 import type { ConnectSpec } from '../../transport/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
-import { FrameType } from '../../wire/index.js';
+import type { ControlMessage } from '../../wire/index.js';
 import type { Outcome, SessionListener } from '../events.js';
-import { runSync } from '../run.js';
 import type { DirtyPath } from '../dirty.js';
-import { openSources, type Sources } from '../sources.js';
+import { runApply, runPlan } from '../recorded/run-kept.js';
+import { runSync, type RemoteSide, type SyncRequest } from '../run.js';
+import type { Sources } from '../sources.js';
 import { described } from './agent.js';
-import { describeSources } from './describe.js';
+import { sourceMessages } from './describe.js';
 import { readError, readOperations, readOutcome, readProblem, readProgress, readTotals } from './events.js';
 import { Headway } from './headway.js';
 import { Mailbox } from './mailbox.js';
 import { writeFiles, writeOpen, type Compression, type Seed } from './messages.js';
 import { sentence } from './shape.js';
-import { asTwintreeError, attach, supplySetup } from './supply.js';
+import { openNearEnd } from './near-end.js';
+import { asTwintreeError, attach, type Answers } from './supply.js';
+import { PushedWork, type RemoteWork } from './work.js';
 import { recordSetup, type BatchRequest } from '../recorded/batch.js';
 
 /** A sync with one end on another host. */
@@ -39,6 +41,8 @@ export interface RemoteRequest {
   link: LinkSettings;
   /** The session is recorded. A connection that breaks then is not made again. */
   record?: BatchRequest;
+  /** It is no plain sync. Where a plan is to be kept, a connection that breaks is not made again. */
+  work?: RemoteWork;
 }
 
 /** How the connection behaves. */
@@ -77,7 +81,7 @@ export async function runRemote(request: RemoteRequest, listener: SessionListene
         attempt = 0;
         wait = firstWait;
       }
-      if (attempt >= request.link.retries) throw error;
+      if (attempt >= request.link.retries || request.work?.kind === 'plan') throw error;
       listener.notice?.('reconnect', `${error.message}; connecting again in ${wait / 1000} s`);
       await pause(wait, signal);
       if (isAborted(signal)) throw error;
@@ -110,13 +114,14 @@ class Attempt {
     try {
       for (const message of request.options.filesFrom === undefined ? [] : writeFiles(request.options.filesFrom)) link.send(message);
       const sent: SessionOptions = { ...request.options, filesFrom: undefined, stopAt: undefined };
-      link.send(writeOpen({ side: 'supplier', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], options: sent, seed: this.seed, compression: request.link.compression, bwlimit: request.options.bwlimit }));
+      const { work } = request;
+      link.send(writeOpen({
+        side: 'supplier', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], options: sent, seed: this.seed, compression: request.link.compression, bwlimit: request.options.bwlimit,
+        roots: work?.kind === 'apply' ? work.plan.head.mounts : undefined,
+      }));
       const sources = await described(this.errorsOf(this.inbox));
       await this.record(link, sources);
-      const outcome = await runSync(
-        { sources: request.sources, target: request.target, options: { ...request.options, bwlimit: 0 }, from: { link, sources, seed: this.seed } },
-        this.watched(), this.signal,
-      );
+      const outcome = await this.session({ sources: request.sources, target: request.target, options: { ...request.options, bwlimit: 0 }, from: { link, sources, seed: this.seed } });
       await this.seal(link, outcome);
       link.send({ type: 'close' });
       return outcome;
@@ -125,11 +130,21 @@ class Attempt {
     }
   }
 
+  /** The session of a pull. */
+  private async session(pulled: SyncRequest & { from: RemoteSide }): Promise<Outcome> {
+    const { work } = this.request;
+    switch (work?.kind) {
+      case undefined: case 'batch': return runSync(pulled, this.watched(), this.signal);
+      case 'plan': return runPlan(pulled, work.output, this.watched(), this.signal, work.host);
+      case 'apply': return runApply(work.plan, { ...work.how, bwlimit: 0 }, this.watched(), this.signal, { from: pulled.from });
+    }
+  }
+
   async push(): Promise<Outcome> {
     const { request, listener } = this;
-    const posix = loadPosix();
-    const sources = openSources(posix, request.sources, request.options, request.dirty);
-    let supplier: Supplier | undefined;
+    const near = openNearEnd(request, this.seed);
+    let answers: (Answers & { close(): Promise<void> }) | undefined;
+    let pushed: PushedWork | undefined;
     let link: Link | undefined;
     let stopTimer: NodeJS.Timeout | undefined;
     let stopped = false;
@@ -137,21 +152,20 @@ class Attempt {
     try {
       const open = await this.connect(request.options.bwlimit);
       link = open;
-      await this.record(open, sources);
-      const mine = new Supplier({ ...supplySetup(sources, request.options, this.seed, request.link.compression), expands: open.hello.compression, whole: request.record !== undefined },
-        (channel, flags, payload) => { open.sendFrame(FrameType.Items, channel, flags, payload); });
-      supplier = mine;
-      mine.onFailed = (error) => { this.inbox.fail(asTwintreeError(error)); };
-      attach(open, mine);
+      await this.record(open, near.sources);
+      const failed = (error: Error): void => { this.inbox.fail(asTwintreeError(error)); };
+      answers = near.answer(open, failed);
+      attach(open, answers);
       const { stopAt } = request.options;
       const sent: SessionOptions = { ...request.options, filesFrom: undefined, stopAt: undefined, bwlimit: 0 };
       open.send(writeOpen({
-        side: 'session', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], target: request.target ?? ('' as ByteString), options: sent, seed: this.seed, lineage: this.lineage,
+        side: 'session', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], target: request.target ?? ('' as ByteString), options: sent, seed: near.seed, lineage: this.lineage, work: request.work?.kind,
         wants: { operations: listener.wantsOperations ?? 'none', progress: listener.progress !== undefined ? SHOWN_PROGRESS : request.link.retries > 0 ? QUIET_PROGRESS : 0 },
       }));
-      const { selection, rest } = describeSources(sources);
-      for (const nodes of selection) open.send({ type: 'selection', nodes });
-      open.send({ type: 'opened', ...rest });
+      for (const message of sourceMessages(near.sources)) open.send(message);
+      const mine = new PushedWork(request.work, request, near.sources, (message) => { open.send(message); });
+      pushed = mine;
+      mine.begin(failed);
       if (this.signal?.aborted === true) abort();
       this.signal?.addEventListener('abort', abort);
       if (stopAt !== undefined) {
@@ -160,7 +174,8 @@ class Attempt {
           abort();
         }, Math.max(0, stopAt - Date.now()));
       }
-      const outcome = await this.hear();
+      const outcome = await this.hear((message) => mine.take(message));
+      if (!outcome.aborted) mine.finish();
       if (stopped && outcome.exitCode === 20) outcome.exitCode = 30;
       await this.seal(open, outcome);
       open.send({ type: 'close' });
@@ -168,9 +183,10 @@ class Attempt {
     } finally {
       clearTimeout(stopTimer);
       this.signal?.removeEventListener('abort', abort);
-      await supplier?.close();
+      pushed?.close();
+      await answers?.close();
       await link?.close();
-      for (const mount of sources.mounts) posix.close(mount.fd);
+      near.close();
     }
   }
 
@@ -196,8 +212,8 @@ class Attempt {
     return link;
   }
 
-  /** The agent's events, until its outcome. @throws TwintreeError what ended the session there. */
-  private async hear(): Promise<Outcome> {
+  /** The agent's events, until its outcome. `other` takes messages that are none. @throws TwintreeError what ended the session there. */
+  private async hear(other: (message: ControlMessage) => boolean): Promise<Outcome> {
     const { listener } = this;
     const problems: Outcome['problems'] = [];
     for (;;) {
@@ -225,7 +241,7 @@ class Attempt {
         case 'operations': readOperations(message, (op, path, result) => { listener.operation?.(op, path, result); }); break;
         case 'outcome': return { ...readOutcome(message['outcome']), problems };
         case 'error': throw readError(message);
-        default: throw new TwintreeError('WIRE', `the other end sent a message of unknown type "${message.type}"`);
+        default: if (!other(message)) throw new TwintreeError('WIRE', `the other end sent a message of unknown type "${message.type}"`);
       }
     }
   }

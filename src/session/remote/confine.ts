@@ -62,6 +62,15 @@ export function allowedOptions(options: SessionOptions, limits: AgentLimits): Se
   };
 }
 
+/**
+ * Whether kept plans are made and carried out here. Their records say what is done, owners and permissions among it: where this side refuses options or
+ * maps owners, a plan that somebody has made by hand could go around that. @throws TwintreeError REFUSED.
+ */
+export function checkKept({ refused, userMap, groupMap }: AgentLimits): void {
+  if (refused.length === 0 && userMap.length === 0 && groupMap.length === 0) return;
+  throw new TwintreeError('REFUSED', 'this side makes and carries out no kept plans: it refuses options or maps owners, which a plan could go around', { advice: 'Use twintree sync.' });
+}
+
 /** Options that can be refused by name, and how they show. */
 const ASKED: Readonly<Record<string, (o: SessionOptions) => boolean>> = {
   delete: (o) => o.delete.when !== undefined || o.delete.missingArgs === 'delete',

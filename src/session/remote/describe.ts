@@ -2,11 +2,13 @@
  * What a supplier's sources came to, as messages: mounts by number, the selection as a flat list in parts (a list of files may be
  * long), problems. Read back with every number checked against the mounts.
  */
-import { Open, selectionNode, type Mount, type SelectionNode } from '../../endpoint/index.js';
+import { MOST_ABOVE, MOST_ABOVE_BYTES, Open, selectionNode, type Mount, type SelectionNode } from '../../endpoint/index.js';
 import { isName, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
+import type { ControlMessage } from '../../wire/index.js';
+import { IDENTITY, type SealedRoot } from '../recorded/roots.js';
 import type { Sources } from '../sources.js';
 import { readProblem, writeProblem } from './events.js';
-import { broken, bytes, list, members, optional, relPath, truth, whole } from './shape.js';
+import { base64, broken, bytes, list, members, optional, relPath, truth, whole } from './shape.js';
 
 /** Nodes of the selection in one message. */
 const PART = 5000;
@@ -38,21 +40,68 @@ export function describeSources(sources: Sources): { selection: FlatNode[][]; re
   return {
     selection: parts,
     rest: {
-      mounts: sources.mounts.map((m) => ({ path: m.path, ...(m.followed === undefined ? {} : { followed: [...m.followed] }) })),
+      mounts: sources.mounts.map((m, k) => ({ path: m.path, ...(m.followed === undefined ? {} : { followed: [...m.followed] }), ...(sources.roots?.[k] === undefined ? {} : { root: sources.roots[k] }) })),
       problems: sources.problems.map(writeProblem), missing: sources.missing, skipped: sources.skipped,
       ...(sources.single === undefined ? {} : { single: sources.single }), ...(sources.dirty === true ? { dirty: true } : {}),
     },
   };
 }
 
+/** The whole description as messages, in their order. */
+export function sourceMessages(sources: Sources): ControlMessage[] {
+  const { selection, rest } = describeSources(sources);
+  return [
+    ...[...(sources.above ?? [])].map(([path, content]) => ({ type: 'rule-file', path, content: content.toString('base64') })),
+    ...selection.map((nodes) => ({ type: 'selection', nodes })), { type: 'opened', ...rest },
+  ];
+}
+
+/** Bytes of all rule files above a root. */
+const MOST_RULES = 64 << 20;
+/** Longest path of a rule file or a root. */
+const MOST_PATH = 65_536;
+
+/** An absolute path of the other host. */
+function absolutePath(value: unknown, where: string): ByteString {
+  const path = bytes(value, where, MOST_PATH);
+  if (!path.startsWith('/')) throw broken(where, 'is no absolute path');
+  return path;
+}
+
+/** A folder by absolute path and identity. */
+export function readRoot(value: unknown): SealedRoot {
+  const root = members(value, 'root');
+  const identity = bytes(root['identity'], 'root identity', 100);
+  if (!IDENTITY.test(identity)) throw broken('root identity', 'is none');
+  return { path: absolutePath(root['path'], 'root path'), identity };
+}
+
 /** Builds the selection from its parts. */
 export class SelectionReader {
+  private readonly above = new Map<ByteString, Buffer>();
+  private aboveBytes = 0;
   private readonly root = selectionNode();
   private readonly stack: SelectionNode[] = [];
   private nodes = 0;
 
+  /** A message of the description; false: it is none of those that come before `opened`. */
+  take(message: ControlMessage): boolean {
+    if (message.type === 'selection') this.add(message['nodes']);
+    else if (message.type === 'rule-file') this.ruleFile(message);
+    else return false;
+    return true;
+  }
+
   add(value: unknown): void {
     list(value, 'selection', PART, (item) => this.node(item));
+  }
+
+  private ruleFile(message: ControlMessage): void {
+    const path = absolutePath(message['path'], 'rule file');
+    const content = base64(message['content'], 'rule file', MOST_ABOVE_BYTES);
+    this.aboveBytes += content.length;
+    if (this.above.has(path) || this.above.size >= MOST_ABOVE || this.aboveBytes > MOST_RULES) throw broken('rule files', 'are too many');
+    this.above.set(path, content);
   }
 
   private node(value: unknown): void {
@@ -87,6 +136,8 @@ export class SelectionReader {
       return { fd: 0, path: bytes(mount['path'], 'mount path'), ...(followed === undefined ? {} : { followed: new Set<RelPath>(followed) }) };
     });
     mounts.forEach((mount, k) => { mount.fd = k; });
+    const roots = list(of['mounts'], 'mounts', MOST_MOUNTS, (item) => optional(members(item, 'mount')['root'], readRoot));
+    const told = roots.filter((root) => root !== undefined);
     if (this.nodes === 0) throw broken('selection', 'is missing');
     checkMounts(this.root, mounts.length);
     const single = optional(of['single'], (value) => {
@@ -99,6 +150,7 @@ export class SelectionReader {
     return {
       ...(dirty === undefined ? {} : { dirty }), mounts, selection: this.root, problems: list(of['problems'], 'problems', MOST_NODES, (value): Problem => readProblem(value)), missing: whole(of['missing'], 'missing'),
       skipped: list(of['skipped'], 'skipped', MOST_NODES, (value): ByteString => bytes(value, 'skipped')), single,
+      ...(told.length > 0 && told.length === mounts.length ? { roots: told } : {}), ...(this.above.size === 0 ? {} : { above: this.above }),
     };
   }
 }

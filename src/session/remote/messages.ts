@@ -5,7 +5,9 @@
 import { decodeOptions, encodeOptions, type SessionOptions } from '../../plan/index.js';
 import type { ByteString } from '../../tree/index.js';
 import type { ControlMessage } from '../../wire/index.js';
-import { broken, bytes, list, members, oneOf, optional, whole } from './shape.js';
+import type { SealedMount } from '../recorded/roots.js';
+import { readRoot } from './describe.js';
+import { broken, bytes, list, members, oneOf, optional, relPath, whole } from './shape.js';
 
 /** What the listener of the client wants to be told; `progress`: milliseconds between two messages of it, 0: none. */
 export interface Wants { operations: 'none' | 'changes' | 'all'; progress: number }
@@ -15,16 +17,25 @@ export type Open = { timeoutMs: number } & (OpenSupplier | OpenSession);
 
 export type OpenSupplier =
   /** The agent reads: the client runs the session. */
-  { side: 'supplier'; root: ByteString | undefined; sources: ByteString[]; options: SessionOptions; seed: Seed; compression: Compression; bwlimit: number }
+  { side: 'supplier'; root: ByteString | undefined; sources: ByteString[]; options: SessionOptions; seed: Seed; compression: Compression; bwlimit: number;
+    /** The folders that a kept plan is of, in the place of what `sources` name. */
+    roots?: SealedMount[] | undefined }
 export type OpenSession =
   /** The agent runs the session on its target: the client supplies. The sources' description follows in `selection` and `opened`. */
-  { side: 'session'; root: ByteString | undefined; target: ByteString; sources: ByteString[]; options: SessionOptions; seed: Seed; wants: Wants; lineage: string };
+  { side: 'session'; root: ByteString | undefined; target: ByteString; sources: ByteString[]; options: SessionOptions; seed: Seed; wants: Wants; lineage: string;
+    /** What the session is for, where it is no plain sync: a plan that is sent to the client, a plan that the client sends, a batch that supplies. */
+    work?: Work | undefined };
+
+export type Work = 'plan' | 'apply' | 'batch';
 
 export interface Seed { low: number; high: number }
 export type Compression = 'auto' | 'on' | 'off';
 
 const MOST_SOURCES = 100_000;
 const MAX_U32 = 0xffffffff;
+/** Folders of a kept plan, and symlinks that are gone through in one. */
+const MOST_ROOTS = 65_535;
+const MOST_FOLLOWED = 1 << 20;
 
 export function writeOpen(open: Open): ControlMessage {
   return { type: 'open', ...open, options: encodeOptions(open.options) };
@@ -37,14 +48,23 @@ export function readOpen(message: ControlMessage): Open {
   const timeoutMs = whole(message['timeoutMs'], 'timeoutMs', 86_400_000);
   const root = optional(message['root'], (value) => bytes(value, 'root', 255));
   if (oneOf(message['side'], 'side', ['supplier', 'session'] as const) === 'supplier') {
-    return { side: 'supplier', timeoutMs, root, sources, options, seed, compression: oneOf(message['compression'], 'compression', ['auto', 'on', 'off'] as const), bwlimit: whole(message['bwlimit'], 'bwlimit') };
+    return { side: 'supplier', timeoutMs, root, sources, options, seed, compression: oneOf(message['compression'], 'compression', ['auto', 'on', 'off'] as const), bwlimit: whole(message['bwlimit'], 'bwlimit'), ...given('roots', optional(message['roots'], readRoots)) };
   }
   const wants = members(message['wants'], 'wants');
   return {
     side: 'session', timeoutMs, root, sources, options, seed, target: bytes(message['target'], 'target'),
     lineage: lineageOf(message['lineage']),
     wants: { operations: oneOf(wants['operations'], 'wants', ['none', 'changes', 'all'] as const), progress: whole(wants['progress'], 'wants', 3_600_000) },
+    ...given('work', optional(message['work'], (value) => oneOf(value, 'work', ['plan', 'apply', 'batch'] as const))),
   };
+}
+
+function given<K extends string, T>(name: K, value: T | undefined): { [name in K]?: T } {
+  return value === undefined ? {} : ({ [name]: value } as { [name in K]?: T });
+}
+
+function readRoots(value: unknown): SealedMount[] {
+  return list(value, 'roots', MOST_ROOTS, (item) => ({ ...readRoot(item), followed: list(members(item, 'root')['followed'], 'followed', MOST_FOLLOWED, (path) => relPath(path, 'followed')) }));
 }
 
 function lineageOf(value: unknown): string {

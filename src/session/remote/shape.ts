@@ -48,6 +48,14 @@ export function bytes(value: unknown, where: string, most = MOST_TEXT): ByteStri
   return value as ByteString;
 }
 
+/** Bytes in base64, as it is written: no other text stands for the same bytes. */
+export function base64(value: unknown, where: string, most: number): Buffer {
+  if (typeof value !== 'string' || value.length > Math.ceil(most / 3) * 4) throw broken(where, 'is no base64, or too long');
+  const content = Buffer.from(value, 'base64');
+  if (content.length > most || content.toString('base64') !== value) throw broken(where, 'is no base64, or too long');
+  return content;
+}
+
 /** A sentence for people: any characters; what shows it makes it harmless. */
 export function sentence(value: unknown, where: string): string {
   if (typeof value !== 'string' || value.length > MOST_TEXT) throw broken(where, 'is no text');

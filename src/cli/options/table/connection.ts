@@ -2,12 +2,12 @@
 import { displayName } from '../../../tree/index.js';
 import { CommandError, usageError } from '../../errors.js';
 import { EXIT } from '../../exit-codes.js';
-import { SYNC_VERIFY, type OptionSpec } from '../spec.js';
+import { CONNECTED, SYNC_VERIFY, type OptionSpec } from '../spec.js';
 import { applyTargetSide } from '../target-side.js';
 import { parseInteger } from '../values.js';
 
 const section = 'Between hosts' as const;
-const common = { section, standing: 'works', commands: SYNC_VERIFY } as const;
+const common = { section, standing: 'works', commands: CONNECTED } as const;
 
 export const CONNECTION: readonly OptionSpec[] = [
   {
@@ -60,7 +60,7 @@ export const CONNECTION: readonly OptionSpec[] = [
     },
   },
   {
-    ...common, name: 'remote-option', short: 'M', argument: 'OPTION', help: 'OPTION for the other side alone: --fake-super, --super, --munge-links, --no-munge-links',
+    ...common, commands: SYNC_VERIFY, name: 'remote-option', short: 'M', argument: 'OPTION', help: 'OPTION for the other side alone: --fake-super, --super, --munge-links, --no-munge-links',
     note: 'On a local copy the target is what rsync calls the remote side. Other options are refused.', set: (d, value) => applyTargetSide(d, value),
   },
   { ...common, name: 'token-file', argument: 'FILE', ours: true, help: 'a secret shared with the daemon (twintree:// only)', note: 'The file must be readable by its user alone; twintree cert token makes one.', set: (d, value) => { d.connection.tokenFile = value; } },

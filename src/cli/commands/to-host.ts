@@ -1,0 +1,42 @@
+/** How a command line, or a kept plan, reaches another host. */
+import type { RemoteRequest } from '../../session/index.js';
+import { agentCommand, defaultKnownHosts, selfBootstrap, type ConnectSpec, type HostAddress, type RemoteShell } from '../../transport/index.js';
+import { displayName, type ByteString } from '../../tree/index.js';
+import { usageError } from '../errors.js';
+import type { ConnectionOptions } from '../options/index.js';
+
+/** A run over a connection to that host, but for what is run. @throws CommandError for options that do not fit it. */
+export function toHost(host: HostAddress, direction: RemoteRequest['direction'], connection: ConnectionOptions): Omit<RemoteRequest, 'sources' | 'target' | 'options'> {
+  const { connectTimeoutMs, timeoutMs, compression, retries } = connection;
+  return { direction, connect: connectSpec(host, connection), root: host.kind === 'daemon' ? host.root : undefined, link: { connectTimeoutMs, timeoutMs, compression, retries } };
+}
+
+/** How the host is reached. @throws CommandError for options that do not fit it. */
+function connectSpec(host: HostAddress, connection: ConnectionOptions): ConnectSpec {
+  if (host.kind === 'ssh') {
+    for (const [name, value] of [['token-file', connection.tokenFile], ['identity', connection.identity], ['known-hosts', connection.knownHosts], ['fingerprint', connection.fingerprint], ['address', connection.address]] as const) {
+      if (value !== undefined) throw usageError(`--${name} is for twintree:// addresses`, 'ssh has its own keys, known hosts and addresses: set them in its configuration.');
+    }
+    const spec = connection.port === undefined || host.port !== undefined ? host : { ...host, port: connection.port };
+    const shell: RemoteShell = {
+      ...(connection.rsh === undefined ? {} : { rsh: text(connection.rsh) }), ...(connection.remotePath === undefined ? {} : { remotePath: text(connection.remotePath) }),
+      ...(connection.family === 0 ? {} : { family: connection.family }),
+    };
+    const argv = agentCommand(spec, shell, process.env);
+    return { kind: 'command', argv, ...(connection.bootstrap && connection.remotePath === undefined ? { bootstrap: selfBootstrap(spec, shell, process.env, connection.remoteCache) } : {}) };
+  }
+  for (const [name, value] of [['rsh', connection.rsh], ['rsync-path', connection.remotePath]] as const) {
+    if (value !== undefined) throw usageError(`--${name} is for hosts that are reached by a remote shell`);
+  }
+  return {
+    kind: 'tls', host: displayName(host.host), port: connection.port ?? host.port, knownHosts: connection.knownHosts === undefined ? defaultKnownHosts() : text(connection.knownHosts),
+    ...(connection.identity === undefined ? {} : { identity: text(connection.identity) }), ...(connection.tokenFile === undefined ? {} : { tokenFile: text(connection.tokenFile) }),
+    ...(connection.fingerprint === undefined ? {} : { pin: text(connection.fingerprint) }), ...(connection.family === 0 ? {} : { family: connection.family }),
+    ...(connection.address === undefined ? {} : { localAddress: text(connection.address) }),
+  };
+}
+
+/** Bytes of the command line as the text that was typed. */
+function text(bytes: ByteString): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8');
+}

@@ -1,0 +1,84 @@
+/**
+ * What a client that pushes answers from: its sources as they are (a sync, a plan that is made), the sources of a kept plan, or a batch. The
+ * session at the agent asks all of them in the same way.
+ */
+import { Supplier, type Link, type SelectionNode } from '../../endpoint/index.js';
+import { loadPosix, type Posix } from '../../fs/index.js';
+import type { SessionOptions } from '../../plan/index.js';
+import { compressPayload, expandPayload, FrameType } from '../../wire/index.js';
+import type { Batch } from '../recorded/batch.js';
+import { openSources, tellable, type Sources } from '../sources.js';
+import type { RemoteRequest } from './client.js';
+import type { Compression, Seed } from './messages.js';
+import { supplySetup, type Answers } from './supply.js';
+
+/** One attempt's end that supplies. */
+export interface NearEnd {
+  /** As they are told to the agent. */
+  readonly sources: Sources;
+  /** Key of all sums. */
+  readonly seed: Seed;
+  /** Answers on this connection from now on; `failed` is told what must end it. */
+  answer(link: Link, failed: (error: Error) => void): Answers & { close(): Promise<void> };
+  /** Lets go of what is open. Behind `close` of the answers. */
+  close(): void;
+}
+
+/** Opens it. @throws TwintreeError ROOT_CHANGED where the sources of a kept plan are others now. */
+export function openNearEnd(request: RemoteRequest, seed: Seed): NearEnd {
+  const { work, options } = request;
+  const { compression } = request.link;
+  if (work?.kind === 'batch') return batchEnd(work.batch, compression);
+  const posix = loadPosix();
+  if (work?.kind === 'apply') return treeEnd(posix, work.plan.openSources(posix), options, seed, compression, false, work.plan.shared());
+  return treeEnd(posix, openSources(posix, request.sources, options, request.dirty), options, seed, compression, request.record !== undefined);
+}
+
+/** @param shared what may be asked for, where that is not what is told */
+function treeEnd(posix: Posix, opened: Sources, options: SessionOptions, seed: Seed, compression: Compression, whole: boolean, shared?: SelectionNode): NearEnd {
+  const close = (): void => { for (const mount of opened.mounts) posix.close(mount.fd); };
+  let sources: Sources;
+  try {
+    sources = tellable(posix, opened, options);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return {
+    sources, seed, close,
+    answer(link, failed) {
+      const setup = supplySetup(shared === undefined ? sources : { ...sources, selection: shared }, options, seed, compression);
+      const supplier = new Supplier({ ...setup, expands: link.hello.compression, whole }, (channel, flags, payload) => { link.sendFrame(FrameType.Items, channel, flags, payload); });
+      supplier.onFailed = failed;
+      return supplier;
+    },
+  };
+}
+
+/** A batch in the place of the sources. Its frames go as they stand in the file; with -z those that are not compressed are, where it pays. */
+function batchEnd(batch: Batch, compression: Compression): NearEnd {
+  return {
+    sources: batch.sources, seed: batch.seed, close: () => undefined,
+    answer(link, failed) {
+      const expands = link.hello.compression;
+      const supplier = batch.supplier((channel, flags, payload) => {
+        let going = { flags, payload };
+        if (flags !== 0 && !expands.brotli) going = { flags: 0, payload: expandPayload(flags, payload) };
+        else if (flags === 0 && compression === 'on') going = compressPayload(payload, expands);
+        link.sendFrame(FrameType.Items, channel, going.flags, going.payload);
+      });
+      const guarded = (work: () => void): void => {
+        try {
+          work();
+        } catch (error) {
+          failed(error instanceof Error ? error : new Error(String(error)));
+        }
+      };
+      return {
+        receive: (channel, flags, payload) => { guarded(() => { supplier.receive(channel, flags, payload); }); },
+        credit: (channel, bytes) => { guarded(() => { supplier.credit(channel, bytes); }); },
+        close: async () => undefined,
+      };
+    },
+  };
+}
