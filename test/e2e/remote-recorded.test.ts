@@ -33,6 +33,7 @@ describe('plans and batches over a connection', () => {
   /** Trees of one way. */
   function make(way: Way): { s: string; t: string; plan: string } {
     const [s, t] = [tmp.at(`${way}-s`), tmp.at(`${way}-t`)];
+    for (const root of [s, t]) rmSync(root, { recursive: true, force: true });
     makeTree(s, source(), { mtime: T });
     makeTree(t, target(), { mtime: OLD });
     return { s, t, plan: tmp.at(`${way}.plan`) };
@@ -80,7 +81,6 @@ describe('plans and batches over a connection', () => {
     const cases: [string, string[], string, (t: string) => boolean][] = [
       ['listed', ['-a', `--files-from=${tmp.at('list')}`], '', (t) => existsSync(`${t}/d/deeper/leaf`) && !existsSync(`${t}/d/inner`)],
       ['renamed', ['-a'], '/small', (t) => readFileSync(t, 'utf8') === 'new content'],
-      ['relative', ['-aR'], '/./d/deeper', (t) => existsSync(`${t}/d/deeper/leaf`) && !existsSync(`${t}/small`)],
     ];
     writeFileSync(tmp.at('list'), 'd/deeper/leaf\nlink\n');
     for (const [name, options, below, stands] of cases) {
@@ -99,24 +99,24 @@ describe('plans and batches over a connection', () => {
   });
 
   it('a root that was exchanged is refused on either side, and so is a plan between two other hosts', () => {
-    const told = WAYS.flatMap((way) => ['s', 't'].map((side) => {
+    const told = WAYS.map((way) => {
       const { s, t, plan } = make(way);
       const by = wayArgs(way, remoteShell(tmp));
       assert.equal(twintree(['plan', ...by, '-a', at(way, 'pull', `${s}/`), at(way, 'push', t), '-o', plan]).code, 0);
-      const root = side === 's' ? s : t;
-      renameSync(root, `${root}-away`);
-      mkdirSync(root);
-      const applied = twintree(['apply', ...by, plan]);
-      assert.match(applied.stderr, /ROOT_CHANGED/, `${way} ${side}`);
-      assert.deepEqual(readdirSync(root), []);
-      rmSync(`${root}-away`, { recursive: true });
-      return plain(way, applied);
-    }));
-    assert.equal(told[0]?.[0], 70);
-    for (const k of [0, 1]) {
-      assert.deepEqual(told[2 + k], told[k], 'push');
-      assert.deepEqual(told[4 + k], told[k], 'pull');
-    }
+      return [s, t].map((root) => {
+        renameSync(root, `${root}-away`);
+        mkdirSync(root);
+        const applied = twintree(['apply', ...by, plan]);
+        assert.match(applied.stderr, /ROOT_CHANGED/, `${way} ${root}`);
+        assert.deepEqual(readdirSync(root), []);
+        rmSync(root, { recursive: true });
+        renameSync(`${root}-away`, root);
+        return plain(way, applied);
+      });
+    });
+    assert.equal(told[0]?.[0]?.[0], 70);
+    assert.deepEqual(told[1], told[0], 'push');
+    assert.deepEqual(told[2], told[0], 'pull');
     const both = twintree(['plan', '-a', 'one:s/', 'two:t', '-o', tmp.at('x')]);
     assert.deepEqual([both.code, /cannot both be on other hosts/.test(both.stderr)], [1, true]);
   });

@@ -3,14 +3,47 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { dir, file, makeTree, symlink, time, useTempFolder } from '../support/index.js';
 import { openPlan, PlanFileError } from '../../src/session/index.js';
-import { copyOperation, emptyOperation, OpKind, OperationReader, OperationWriter, Reason, type Operation } from '../../src/plan/index.js';
+import { copyOperation, emptyOperation, encodeOptions, OpKind, OperationReader, OperationWriter, Reason, type Operation } from '../../src/plan/index.js';
 import { fromText, TwintreeError, type ByteString } from '../../src/tree/index.js';
-import { apply, changeHead, parts, plan, seal, type Part } from './recorded-support.js';
+import { loadOwnPosix } from '../../src/fs/index.js';
+import { PlanReader } from '../../src/session/recorded/sealed-plan.js';
+import { Resolver } from '../../src/session/resolve.js';
+import { sync } from '../cli/support.js';
+import { REPOSITORY } from '../support/temp.js';
+import { apply, changeHead, parts, plan, seal, withOptions, type Part } from './recorded-support.js';
 
 const PLAN = 3;
 const DELETIONS = 4;
+
+describe('a plan file as it was written once', () => {
+  const golden = Buffer.from(readFileSync(join(REPOSITORY, 'fixtures/plan/sealed.v1.hex'), 'utf8').replaceAll('\n', ''), 'hex');
+
+  it('golden vector: it is read, and written again byte for byte', () => {
+    const reader = new PlanReader(loadOwnPosix());
+    reader.push(withOptions(golden, encodeOptions(sync(['-a', '--delete', 'a', 'b']).options)));
+    const plan = reader.finish();
+    assert.equal(withOptions(Buffer.concat([...plan.bytes()]), {}).toString('hex'), golden.toString('hex'));
+    assert.deepEqual(plan.head.remote, { side: 'target', host: { kind: 'ssh', host: 'example.org', user: 'u', port: 2222 } });
+    assert.deepEqual([plan.head.mounts[0]?.followed, plan.head.target.identity], [['way/\xff'], 'i0:34-d8:1']);
+    const resolver = new Resolver();
+    assert.equal(plan.resolve(resolver).operations, 4);
+    assert.deepEqual([...resolver.movePairs], [['here', 'there']]);
+    const names = [0, 1].map((stream) => [...plan.store.chunks(stream as 0 | 1)].flatMap((chunk) => {
+      const found: string[] = [];
+      const op = emptyOperation();
+      for (const records = new OperationReader(chunk); !records.done;) {
+        records.next(op);
+        found.push(`${OpKind[op.kind]} ${op.name}${op.link === '' ? '' : ` ${op.link}`}`);
+      }
+      return found;
+    }));
+    assert.deepEqual(names, [['Folder ', 'File here', 'Symlink link new\xff', 'File new'], ['Folder ', 'Delete there']]);
+    plan.close();
+  });
+});
 
 describe('a plan file', () => {
   const temp = useTempFolder('plan-file');

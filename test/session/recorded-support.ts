@@ -60,7 +60,11 @@ export interface Part { kind: number; payload: Buffer }
 
 /** Takes a plan file apart, independently of the program: 16 bytes of opening, then kind, length and payload. */
 export function parts(file: string): { opening: Buffer; sections: Part[] } {
-  const all = readFileSync(file);
+  return partsOf(readFileSync(file));
+}
+
+/** The same of its bytes. */
+export function partsOf(all: Buffer): { opening: Buffer; sections: Part[] } {
   const sections: Part[] = [];
   for (let at = 16; at < all.length;) {
     const length = all.readUInt32LE(at + 4);
@@ -71,7 +75,12 @@ export function parts(file: string): { opening: Buffer; sections: Part[] } {
 }
 
 /** Puts a plan file together again, with a seal that fits. */
-export function seal(file: string, { opening, sections }: { opening: Buffer; sections: Part[] }): void {
+export function seal(file: string, taken: { opening: Buffer; sections: Part[] }): void {
+  writeFileSync(file, sealedAs(taken));
+}
+
+/** Its bytes. */
+export function sealedAs({ opening, sections }: { opening: Buffer; sections: Part[] }): Buffer {
   const out: Buffer[] = [opening];
   for (const { kind, payload } of sections) {
     const header = Buffer.alloc(8);
@@ -80,7 +89,7 @@ export function seal(file: string, { opening, sections }: { opening: Buffer; sec
     if (kind === 5) out.push(header, createHash('sha256').update(Buffer.concat([...out, header])).digest());
     else out.push(header, payload);
   }
-  writeFileSync(file, Buffer.concat(out));
+  return Buffer.concat(out);
 }
 
 /** Changes the head of a plan and seals it anew. */
@@ -93,3 +102,10 @@ export function changeHead(file: string, change: (head: Record<string, unknown>)
   seal(file, taken);
 }
 
+/** The same plan with other options in its head. */
+export function withOptions(file: Buffer, options: unknown): Buffer {
+  const taken = partsOf(file);
+  const head = taken.sections[0] as Part;
+  head.payload = Buffer.from(JSON.stringify({ ...(JSON.parse(head.payload.toString('utf8')) as object), options }));
+  return sealedAs(taken);
+}

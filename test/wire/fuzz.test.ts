@@ -3,14 +3,22 @@
  * what it takes in memory stays in proportion to the limits. `node scripts/fuzz-wire.js` does the same for as long as one likes.
  */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
+import { loadOwnPosix } from '../../src/fs/index.js';
 import { decodeOptions, encodeOptions } from '../../src/plan/index.js';
-import { TwintreeError } from '../../src/tree/index.js';
+import { SelectionReader } from '../../src/session/remote/describe.js';
+import { readOpen, writeOpen } from '../../src/session/remote/messages.js';
+import { PlanReceiver } from '../../src/session/remote/plan-parts.js';
+import { TwintreeError, type ByteString, type RelPath } from '../../src/tree/index.js';
 import {
   compressPayload, encodeControl, encodeFrame, encodeHello, expandPayload, FrameReader, FrameType, hello, ItemReader, ItemWriter, MAGIC, parseBye, parseControl, parseCredit, parseHello, parseJsonObject,
   parseToken, RequestReader, RequestWriter, WireError,
 } from '../../src/wire/index.js';
 import { sync } from '../cli/support.js';
+import { partsOf as parts, sealedAs as seal, withOptions } from '../session/recorded-support.js';
+import { REPOSITORY } from '../support/temp.js';
 import { item, request } from './support.js';
 
 /** What is done to a payload: a place (as a share of its length) and what happens there. */
@@ -40,7 +48,7 @@ function tries(decode: () => void): boolean {
     decode();
     return true;
   } catch (error) {
-    if (error instanceof WireError || (error instanceof TwintreeError && error.code === 'WIRE')) return false;
+    if (error instanceof WireError || (error instanceof TwintreeError && (error.code === 'WIRE' || error.code === 'PLAN_FILE'))) return false;
     throw error;
   }
 }
@@ -111,6 +119,47 @@ describe('wire: hostile bytes end in one kind of error', () => {
   fuzz('options', fc.constantFrom(...lines).map((args) => Buffer.from(JSON.stringify(encodeOptions(sync([...args, 'a', 'b']).options)))), (bytes) => {
     decodeOptions(parseJsonObject(bytes));
   });
+
+  const described = [
+    { type: 'rule-file', path: '/a/.rules', content: Buffer.from('- *.o\n').toString('base64') }, { type: 'rule-file', path: '/.rules', content: '' }, { type: 'selection', nodes: [[0, '', [0], [0], 2, 0], [1, 'a', [0], [], 0, 2]] },
+    { type: 'opened', mounts: [{ path: 's/', root: { path: '/a/s', identity: 'i0:5-b1.2' }, followed: ['x/y'] }], problems: [], missing: 0, skipped: ['d'] },
+  ];
+  const messages = fc.tuple(fc.nat(described.length - 1), fc.oneof(fc.constant(0), fc.nat()), fc.jsonValue()).map(([k, at, value]) => Buffer.from(JSON.stringify({ list: described.map((message, i) => (i === k ? exchange(message, at, value) : message)) })));
+  fuzz('the description of sources', messages, (bytes) => {
+    const list = parseJsonObject(bytes)['list'];
+    if (!Array.isArray(list)) throw new WireError('json', 'no list');
+    const reader = new SelectionReader();
+    for (const value of list) {
+      const message = parseControl(Buffer.from(JSON.stringify(value)));
+      if (message.type === 'opened') reader.finish(message);
+      else reader.take(message);
+    }
+  }, 1500);
+
+  fuzz('the opening of a session with a plan', fc.tuple(fc.nat(1), fc.oneof(fc.constant(0), fc.nat()), fc.jsonValue()).map(([k, at, value]) => {
+    const { options } = sync(['-a', 'a', 'b']);
+    const common = { root: undefined, sources: ['s' as ByteString], options, seed: { low: 1, high: 2 }, timeoutMs: 0 };
+    const open = k === 0 ? writeOpen({ side: 'supplier', ...common, compression: 'auto', bwlimit: 0, roots: [{ path: '/a' as ByteString, identity: 'i0:5-d1:2', followed: ['x' as RelPath] }] })
+      : writeOpen({ side: 'session', ...common, target: 't' as ByteString, lineage: '0123456789abcdef', wants: { operations: 'all', progress: true }, work: 'apply' });
+    return Buffer.from(JSON.stringify(exchange(open, at, value)));
+  }), (bytes) => { readOpen(parseControl(bytes)); }, 1500);
+
+  const golden = Buffer.from(readFileSync(join(REPOSITORY, 'fixtures/plan/sealed.v1.hex'), 'utf8').replaceAll('\n', ''), 'hex');
+  const { opening, sections } = parts(withOptions(golden, encodeOptions(sync(['-a', '--delete', 'a', 'b']).options)));
+  // Changed before it was sealed: what is behind the seal is reached too.
+  const plans = fc.tuple(fc.nat(sections.length - 2), fc.array(mutation, { maxLength: 2 })).map(([k, mutations]) => seal({ opening, sections: sections.map((section, i) => (i === k ? { ...section, payload: mutate(section.payload, mutations) } : section)) }));
+  fuzz('a kept plan in parts', plans, (bytes) => {
+    const receiver = new PlanReceiver(loadOwnPosix(), () => undefined);
+    try {
+      for (let at = 0; at < bytes.length; at += 700) receiver.take(parseControl(encodeControl({ type: 'plan-part', bytes: bytes.subarray(at, at + 700).toString('base64') })));
+      const plan = receiver.finish();
+      plan.shared();
+      assert.deepEqual(Buffer.concat([...plan.bytes()]).subarray(0, 16), bytes.subarray(0, 16));
+      plan.close();
+    } finally {
+      receiver.discard();
+    }
+  }, 1000);
 
   fuzz('options of other values', fc.tuple(fc.constantFrom(...lines), fc.oneof(fc.constant(0), fc.nat()), fc.jsonValue()).map(([args, at, value]) => Buffer.from(JSON.stringify(exchange(encodeOptions(sync([...args, 'a', 'b']).options), at, value)))), (bytes) => {
     decodeOptions(parseJsonObject(bytes));

@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { REPOSITORY } from '../support/index.js';
 import {
-  encodeFrame, FrameReader, ItemReader, ItemWriter, MAGIC, parseBye, parseControl, parseCredit, parseHello, parseToken, RequestReader, RequestWriter, type Frame, type Item, type Request,
+  encodeControl, encodeFrame, encodeHello, FrameReader, FrameType, hello, ItemReader, ItemWriter, MAGIC, parseBye, parseControl, parseCredit, parseHello, parseToken, RequestReader, RequestWriter, type ControlMessage, type Frame, type Item, type Request,
 } from '../../src/wire/index.js';
+import { loadOwnPosix } from '../../src/fs/index.js';
+import { SelectionReader, sourceMessages } from '../../src/session/remote/describe.js';
+import { PlanReceiver } from '../../src/session/remote/plan-parts.js';
 
 const FOLDER = join(REPOSITORY, 'fixtures/wire');
 interface Plain { fromPlain(value: unknown): unknown; toPlain(value: unknown): unknown }
@@ -37,6 +40,23 @@ describe('wire: golden vectors', () => {
       assert.equal(writer.take().toString('hex'), bytes(name).toString('hex'));
     });
   }
+
+  it('control messages: sources with their rule files and roots, a plan in parts', () => {
+    const frames: Frame[] = [];
+    const reader = new FrameReader((frame) => { frames.push(frame); });
+    for (const piece of [MAGIC, ...encodeFrame(FrameType.Hello, 0, 0, encodeHello(hello('agent', 'twintree', { brotli: true, zstd: false }))), bytes('control')]) reader.push(piece);
+    frames.shift();
+    const list = frames.map(({ payload }) => parseControl(payload));
+    assert.deepEqual(list, messages('control'));
+    assert.equal(Buffer.concat(list.flatMap((message) => encodeFrame(FrameType.Control, 0, 0, encodeControl(message)))).toString('hex'), bytes('control').toString('hex'));
+    const description = new SelectionReader();
+    const [rules, nodes, opened, part] = list as [ControlMessage, ControlMessage, ControlMessage, ControlMessage];
+    assert.ok(description.take(rules) && description.take(nodes) && !description.take(opened));
+    const sources = description.finish(opened);
+    assert.deepEqual(sourceMessages(sources), [rules, nodes, opened]);
+    assert.deepEqual([[...(sources.above ?? [])].map(([path, content]) => [path, content.toString()]), sources.roots?.[0]?.path], [[['/home/.rules', '- *.o\n']], '/home/s/']);
+    new PlanReceiver(loadOwnPosix(), () => undefined).take(part);
+  });
 
   it('one direction of a connection', () => {
     const stream = bytes('stream');
