@@ -228,7 +228,7 @@ describe('sync --write-batch, --only-write-batch and --read-batch', () => {
     ends(sync(['--read-batch=b', '--files-from=list', 't1']), 1, /--files-from/);
     ends(sync(['--read-batch=b', 's/', 't1']), 1, /one argument/);
     ends(sync(['-a', '--write-batch=b', 's/']), 1, /target/);
-    ends(sync(['--read-batch=b', 'host:t1']), 4, /this machine/);
+    ends(sync(['--read-batch=none', 'host:t1']), 11, /none/);
   });
 
   it('with -n nothing is recorded, and a batch only shown', () => {

@@ -115,7 +115,8 @@ describe('twintree plan and apply', () => {
     };
     refused(['plan', '-a', 's/', 'd'], 1, /not named/);
     refused(['plan', '-a', 's/', '-o', 'x'], 1, /too few/);
-    refused(['plan', '-a', 'host:s/', 'd', '-o', 'x'], 4, /this machine/);
+    refused(['plan', '-a', 'host:s/', 'other:d', '-o', 'x'], 1, /cannot both be on other hosts/);
+    refused(['apply', '--remote-option=--fake-super', 'x'], 1, /does not take --remote-option/);
     refused(['plan', '-a', '--json', 's/', 'd', '-o', '-'], 1, /standard output/);
     refused(['plan', '-a', '--list-only', 's/', 'd', '-o', 'x'], 1, /does not take --list-only/);
     refused(['apply', '-a', 'x'], 1, /does not take -a/);

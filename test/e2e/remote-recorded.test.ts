@@ -4,12 +4,18 @@
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { OutputFile } from '../../src/fs/index.js';
+import { openPlan, optionsOf, runRemote } from '../../src/session/index.js';
+import { fromText } from '../../src/tree/index.js';
+import { AGENT, requestFor } from './remote-cut-support.js';
 import { remoteShell, wayArgs, type Way } from './remote-support.js';
 import { assertSameTree, dir, file, makeTree, sparse, symlink, time, twintree, useTempFolder, type RunResult, type Tree } from '../support/index.js';
 
 const T = time(1_600_000_000, 123_456_789);
 const OLD = time(1_500_000_000);
 const WAYS = ['local', 'push', 'pull'] as const;
+const RELAY = fileURLToPath(new URL('./remote-relay.js', import.meta.url));
 
 function source(): Tree {
   const linked = file({ size: 5000, seed: 4 }, { mtime: T });
@@ -120,6 +126,28 @@ describe('plans and batches over a connection', () => {
     const both = twintree(['plan', '-a', 'one:s/', 'two:t', '-o', tmp.at('x')]);
     assert.deepEqual([both.code, /cannot both be on other hosts/.test(both.stderr)], [1, true]);
   });
+
+  for (const direction of ['push', 'pull'] as const) {
+    it(`a connection that breaks while a plan is carried out is made again, and the rest is done (${direction})`, async () => {
+      const [s, t] = [tmp.at('cut-s'), tmp.at('cut-t')];
+      makeTree(s, Object.fromEntries([1, 2, 3].map((seed) => [`f${seed}`, file({ size: 3 << 20, seed }, { mtime: T })])), { mtime: T });
+      makeTree(t, { gone: file('gone', { mtime: OLD }) }, { mtime: OLD });
+      const base = requestFor(direction, ['-a', '--delete'], `${s}/`, t, AGENT, { retries: 2 });
+      const output = new OutputFile(fromText(tmp.at('cut.plan')));
+      const host = { side: direction === 'push' ? 'target' : 'source', host: { kind: 'ssh', host: fromText('h'), user: undefined, port: undefined } } as const;
+      assert.equal((await runRemote({ ...base, work: { kind: 'plan', output, host } })).exitCode, 0);
+      const plan = await openPlan(fromText(tmp.at('cut.plan')));
+      const notices: string[] = [];
+      const cut = { log: tmp.at('cut.log'), cuts: [{ way: direction === 'push' ? 'out' : 'in', after: 4 << 20 }] };
+      const how = { dryRun: false };
+      const outcome = await runRemote({
+        ...base, sources: plan.head.sources, target: plan.head.target.path, options: optionsOf(plan, how), connect: { kind: 'command', argv: [process.execPath, RELAY, JSON.stringify(cut), ...AGENT] }, work: { kind: 'apply', plan, how },
+      }, { notice: (code) => { notices.push(code); } });
+      plan.close();
+      assert.deepEqual([outcome.exitCode, notices.includes('reconnect')], [0, true], notices.join());
+      assertSameTree(s, t);
+    });
+  }
 
   it('--read-batch carries a batch out on another host as it does here, on equal targets and on others', () => {
     const { s, t } = make('pull');

@@ -8,7 +8,8 @@ import { runRemote } from '../../src/session/remote/index.js';
 import { parseSync, type ParsedRun } from '../../src/cli/options/index.js';
 import { fromText, type ByteString } from '../../src/tree/index.js';
 import type { SessionOptions } from '../../src/plan/index.js';
-import { useTempFolder, type RunResult } from '../support/index.js';
+import { changeHead } from '../session/recorded-support.js';
+import { twintree, useTempFolder, type RunResult } from '../support/index.js';
 import { forcedShell, syncOver } from './remote-serve-support.js';
 
 const SECRET = 'the-secret-outside';
@@ -135,6 +136,32 @@ describe('a serving side bound to a folder', () => {
     for (const target of ['../outside/', '..', 'way/', 'way/folder', 'way/new', 'sub/../../outside/folder']) {
       it(`does not take the target ${target}`, () => { assert.notEqual(push(target).code, 0); });
     }
+
+    it('makes kept plans and carries them out, by paths that count from the folder, and none that lead out', () => {
+      const shell = forcedShell(tmp, `--root ${tmp.at('srv')} --write-only`);
+      const by = ['-e', shell, '--no-bootstrap', '--retries=0'];
+      const planned = twintree(['plan', ...by, '-a', `${tmp.at('mine')}/`, 'host:sub', '-o', tmp.at('list')]);
+      assert.equal(planned.code, 0, planned.stderr);
+      const whole = readFileSync(tmp.at('list'));
+      assert.doesNotMatch(whole.toString('latin1'), /\/srv/);
+      for (const path of ['/../outside', '/way', '/../outside/new', '/way/new']) {
+        writeFileSync(tmp.at('list'), whole);
+        changeHead(tmp.at('list'), (head) => { head['target'] = { path }; }); // made anew where it is not there
+        const done = twintree(['apply', ...by, tmp.at('list')]);
+        if (path !== '/../outside/new' && path !== '/../outside') assert.notEqual(done.code, 0, path);
+        assertOutsideUntouched();
+      }
+      writeFileSync(tmp.at('list'), whole);
+      assert.equal(twintree(['apply', ...by, tmp.at('list')]).code, 0);
+      assert.equal(readFileSync(tmp.at('srv/sub/sub/file'), 'utf8'), 'mine');
+      const refusing = ['-e', forcedShell(tmp, `--root ${tmp.at('srv')} --write-only --refuse delete`), '--no-bootstrap', '--retries=0'];
+      for (const args of [['apply', tmp.at('list')], ['plan', '-a', `${tmp.at('mine')}/`, 'host:sub', '-o', tmp.at('list')]]) {
+        const [command = '', ...rest] = args;
+        const done = twintree([command, ...refusing, ...rest]);
+        assert.deepEqual([done.code, /no kept plans/.test(done.stderr)], [70, true], done.stderr);
+      }
+      assertOutsideUntouched();
+    });
 
     it('makes no folders outside with --mkpath, also behind ones that it makes first', () => {
       for (const target of ['no/../../elsewhere/new/', 'no/no/../../../elsewhere/', '../elsewhere/new/', 'way/new/new/']) assert.notEqual(push(target, '--mkpath').code, 0, target);

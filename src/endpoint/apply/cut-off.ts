@@ -40,6 +40,11 @@ export function keepCutOff(ctx: ApplyContext, folder: FolderContext, op: Operati
   return true;
 }
 
+/** The file of a kept plan has its place: what an earlier run of the plan had kept of it goes. (Where there is a scan, that finds it.) */
+export function dropCutOff(ctx: ApplyContext, folder: FolderContext, op: Operation): void {
+  if (ctx.source.remote !== undefined && keepsCutOff(ctx, op.size)) ctx.posix.unlink(folder.fd, partName(op.name));
+}
+
 /** Goes on behind `from` with what the basis has there; as far as that succeeds, as it only would save work. */
 function addTail(ctx: ApplyContext, basis: OpenBasis, from: number): void {
   const { posix } = ctx;

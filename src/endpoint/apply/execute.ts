@@ -4,6 +4,7 @@ import { OpKind, type Operation } from '../../plan/index.js';
 import { Errno, errnoText } from '../../fs/index.js';
 import { applyAttributes } from './attributes.js';
 import type { ApplyContext, FolderContext } from './context.js';
+import { dropCutOff } from './cut-off.js';
 import { goesInPlace } from './goes-in-place.js';
 import { updateInPlace } from './inplace.js';
 import { makeLink } from './link.js';
@@ -32,7 +33,11 @@ export function execute(ctx: ApplyContext, folder: FolderContext, op: Operation)
   folder.fd = fd;
   if (ctx.exact !== undefined && op.kind !== OpKind.Delete && op.kind !== OpKind.Note && !ctx.exact.entry(ctx, folder, op)) return false;
   switch (op.kind) {
-    case OpKind.File: return goesInPlace(ctx, op) ? updateInPlace(ctx, folder, op) : replaceFile(ctx, folder, op);
+    case OpKind.File: {
+      const done = goesInPlace(ctx, op) ? updateInPlace(ctx, folder, op) : replaceFile(ctx, folder, op);
+      if (done && ctx.exact !== undefined) dropCutOff(ctx, folder, op);
+      return done;
+    }
     case OpKind.Symlink: case OpKind.Node: return makeSpecial(ctx, folder, op);
     case OpKind.Link: return makeLink(ctx, folder, op);
     case OpKind.Attributes: return applyAttributes(ctx, folder, op);
