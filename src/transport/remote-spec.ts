@@ -40,8 +40,9 @@ export interface DaemonSpec {
 export type HostAddress = Omit<SshSpec, 'path'> | Omit<DaemonSpec, 'path'>;
 
 /** The host of what an argument names. */
-export function hostAddress({ path: _, ...host }: SshSpec | DaemonSpec): HostAddress {
-  return host;
+export function hostAddress(spec: SshSpec | DaemonSpec): HostAddress {
+  if (spec.kind === 'ssh') return { kind: spec.kind, host: spec.host, user: spec.user, port: spec.port };
+  return { kind: spec.kind, host: spec.host, port: spec.port, root: spec.root };
 }
 
 /**

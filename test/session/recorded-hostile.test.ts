@@ -24,14 +24,14 @@ describe('a plan file as it was written once', () => {
   it('golden vector: it is read, and written again byte for byte', () => {
     const reader = new PlanReader(loadOwnPosix());
     reader.push(withOptions(golden, encodeOptions(sync(['-a', '--delete', 'a', 'b']).options)));
-    const plan = reader.finish();
-    assert.equal(withOptions(Buffer.concat([...plan.bytes()]), {}).toString('hex'), golden.toString('hex'));
-    assert.deepEqual(plan.head.remote, { side: 'target', host: { kind: 'ssh', host: 'example.org', user: 'u', port: 2222 } });
-    assert.deepEqual([plan.head.mounts[0]?.followed, plan.head.target.identity], [['way/\xff'], 'i0:34-d8:1']);
+    const made = reader.finish();
+    assert.equal(withOptions(Buffer.concat([...made.bytes()]), {}).toString('hex'), golden.toString('hex'));
+    assert.deepEqual(made.head.remote, { side: 'target', host: { kind: 'ssh', host: 'example.org', user: 'u', port: 2222 } });
+    assert.deepEqual([made.head.mounts[0]?.followed, made.head.target.identity], [['way/\xff'], 'i0:34-d8:1']);
     const resolver = new Resolver();
-    assert.equal(plan.resolve(resolver).operations, 4);
+    assert.equal(made.resolve(resolver).operations, 4);
     assert.deepEqual([...resolver.movePairs], [['here', 'there']]);
-    const names = [0, 1].map((stream) => [...plan.store.chunks(stream as 0 | 1)].flatMap((chunk) => {
+    const names = [0, 1].map((stream) => [...made.store.chunks(stream as 0 | 1)].flatMap((chunk) => {
       const found: string[] = [];
       const op = emptyOperation();
       for (const records = new OperationReader(chunk); !records.done;) {
@@ -41,7 +41,7 @@ describe('a plan file as it was written once', () => {
       return found;
     }));
     assert.deepEqual(names, [['Folder ', 'File here', 'Symlink link new\xff', 'File new'], ['Folder ', 'Delete there']]);
-    plan.close();
+    made.close();
   });
 });
 

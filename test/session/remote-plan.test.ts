@@ -190,7 +190,7 @@ describe('an agent that is sent a plan', () => {
     const damaged = Buffer.from(whole);
     damaged.writeUInt8(whole.readUInt8(whole.length - 60) ^ 1, whole.length - 60);
     const other = { ...head, target: { ...head.target, path: fromText(tmp.at('u')) } }; // with the identity of t
-    const elsewhere = { ...head, mounts: head.mounts.map((mount) => ({ ...mount, identity: 'i0:1-d0:1' })) };
+    const elsewhere = { ...head, mounts: head.mounts.map(({ path, followed }) => ({ path, followed, identity: 'i0:1-d0:1' })) };
     const cases: [Iterable<Buffer>, string, string][] = [
       [[damaged], tmp.at('t'), 'PLAN_FILE'], [[Buffer.from('no plan at all, whatever it says')], tmp.at('t'), 'PLAN_FILE'], [[whole], tmp.at('u'), 'WIRE'], [sealed.bytes(other), tmp.at('u'), 'ROOT_CHANGED'],
       [sealed.bytes(elsewhere), tmp.at('t'), 'ROOT_CHANGED'],

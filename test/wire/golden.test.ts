@@ -64,8 +64,8 @@ describe('wire: golden vectors', () => {
     let banner = Buffer.alloc(0);
     new FrameReader((frame) => { frames.push(frame); }, (text) => { banner = Buffer.from(text); }).push(stream);
     assert.equal(banner.toString(), 'Last login: today\r\n');
-    const [hello, control, credit, requests, ping, bye] = frames.map(({ payload }) => payload) as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer];
-    assert.deepEqual(parseHello(hello), { least: 1, most: 1, role: 'client', program: 'twintree 1.0.0', compression: { brotli: true, zstd: true }, features: ['example'] });
+    const [opening, control, credit, requests, ping, bye] = frames.map(({ payload }) => payload) as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer];
+    assert.deepEqual(parseHello(opening), { least: 1, most: 1, role: 'client', program: 'twintree 1.0.0', compression: { brotli: true, zstd: true }, features: ['example'] });
     assert.deepEqual(parseControl(control), { type: 'example', name: '\u00ff' });
     assert.deepEqual([parseCredit(credit), parseToken(ping), parseBye(bye)], [4 << 20, 2 ** 40 + 1, { code: 'done', message: '' }]);
     assert.deepEqual(requests, bytes('requests'));

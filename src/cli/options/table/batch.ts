@@ -19,7 +19,7 @@ export const BATCH: readonly OptionSpec[] = [
     ...common, name: 'only-write-batch', help: 'the same, and change nothing on the target', set: (d, value) => { d.batch = { ...d.batch, write: named('--only-write-batch', value), only: true }; },
   },
   {
-    ...common, name: 'read-batch', help: 'carry the update in FILE out on DST, the only argument', note: 'What is chosen, compared and kept is as it was recorded; --delete, backups and the like are as they are said now. - is standard input.',
+    ...common, name: 'read-batch', help: 'carry the update in FILE out on DST, the only argument', note: 'DST may be on another host. What is chosen, compared and kept is as it was recorded; --delete, backups and the like are as they are said now. - is standard input.',
     set: (d, value) => { d.batch = { ...d.batch, read: named('--read-batch', value) }; },
   },
 ];
