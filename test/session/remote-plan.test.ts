@@ -166,7 +166,7 @@ describe('an agent that is sent a plan', () => {
       });
       link.send(writeOpen({
         side: 'session', root: undefined, target: fromText(target), sources: sealed.head.sources, options: sealed.head.options, seed: { low: 1, high: 2 }, lineage: '0123456789abcdef', timeoutMs: 0,
-        wants: { operations: 'none', progress: false }, work: 'apply',
+        wants: { operations: 'none', progress: 0 }, work: 'apply',
       }));
       for (const message of sourceMessages(sources)) link.send(message);
       for (const one of bytes) link.send({ type: 'plan-part', bytes: one.toString('base64') });

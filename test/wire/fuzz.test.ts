@@ -140,7 +140,7 @@ describe('wire: hostile bytes end in one kind of error', () => {
     const { options } = sync(['-a', 'a', 'b']);
     const common = { root: undefined, sources: ['s' as ByteString], options, seed: { low: 1, high: 2 }, timeoutMs: 0 };
     const open = k === 0 ? writeOpen({ side: 'supplier', ...common, compression: 'auto', bwlimit: 0, roots: [{ path: '/a' as ByteString, identity: 'i0:5-d1:2', followed: ['x' as RelPath] }] })
-      : writeOpen({ side: 'session', ...common, target: 't' as ByteString, lineage: '0123456789abcdef', wants: { operations: 'all', progress: true }, work: 'apply' });
+      : writeOpen({ side: 'session', ...common, target: 't' as ByteString, lineage: '0123456789abcdef', wants: { operations: 'all', progress: 100 }, work: 'apply' });
     return Buffer.from(JSON.stringify(exchange(open, at, value)));
   }), (bytes) => { readOpen(parseControl(bytes)); }, 1500);
 
