@@ -244,13 +244,24 @@ export class ConfinedPosix implements Posix {
     const refused = this.touch(at, name);
     return refused < 0 ? refused : this.posix.utimes(at, name, atimeSec, atimeNsec, mtimeSec, mtimeNsec);
   }
-  listXattrs(at: number, name: ByteString): ByteString[] | number {
-    const refused = this.look(at, name);
-    return refused < 0 ? refused : this.posix.listXattrs(at, name);
+  listXattrs(at: number, name: ByteString, follow = false): ByteString[] | number {
+    return follow ? this.led(at, name, (fd, there) => this.posix.listXattrs(fd, there)) : this.seen(at, name, () => this.posix.listXattrs(at, name));
   }
-  getXattr(at: number, name: ByteString, attribute: ByteString): Buffer | number {
+  getXattr(at: number, name: ByteString, attribute: ByteString, follow = false): Buffer | number {
+    return follow ? this.led(at, name, (fd, there) => this.posix.getXattr(fd, there, attribute)) : this.seen(at, name, () => this.posix.getXattr(at, name, attribute));
+  }
+  private seen<T>(at: number, name: ByteString, call: () => T): T | number {
     const refused = this.look(at, name);
-    return refused < 0 ? refused : this.posix.getXattr(at, name, attribute);
+    return refused < 0 ? refused : call();
+  }
+  /** `call` on where a name leads. */
+  private led<T>(at: number, name: ByteString, call: (fd: number, there: ByteString) => T): T | number {
+    const refused = this.look(at, name);
+    const way = refused < 0 ? refused : this.destination(at, name);
+    if (typeof way === 'number') return way;
+    const result = call(way.fd, way.name);
+    this.posix.close(way.fd);
+    return result;
   }
   setXattr(at: number, name: ByteString, attribute: ByteString, value: Buffer): number {
     const refused = this.touch(at, name);

@@ -16,7 +16,7 @@ export type CallName =
   | 'openat' | 'lseek' | 'mkdirat' | 'unlinkat' | 'linkat' | 'symlinkat' | 'readlinkat' | 'mknodat'
   | 'fchownat' | 'fchown' | 'fchmod' | 'chmod' | 'utimensat' | 'futimens' | 'renameat'
   | 'read' | 'pread' | 'write' | 'pwrite' | 'ftruncate' | 'fallocate' | 'ioctl' | 'fsync' | 'syncfs' | 'flock' | 'fstatfs'
-  | 'llistxattr' | 'lgetxattr' | 'lsetxattr' | 'lremovexattr' | 'flistxattr' | 'fgetxattr' | 'fsetxattr' | 'fremovexattr'
+  | 'listxattr' | 'getxattr' | 'llistxattr' | 'lgetxattr' | 'lsetxattr' | 'lremovexattr' | 'flistxattr' | 'fgetxattr' | 'fsetxattr' | 'fremovexattr'
   | 'getdents64' | 'statx' | 'renameat2' | 'copy_file_range' | 'fchmodat2' | 'listxattrat' | 'getxattrat' | 'openat2';
 
 /** What binding gives. */
@@ -62,6 +62,8 @@ const SIGNATURES: Record<Exclude<CallName, SyscallName>, [result: string, ...par
   syncfs: ['int', 'int'],
   flock: ['int', 'int', 'int'],
   fstatfs: ['int', 'int', 'A'],
+  listxattr: ['int64_t', 'A', 'A', 'size_t'],
+  getxattr: ['int64_t', 'A', 'A', 'A', 'size_t'],
   llistxattr: ['int64_t', 'A', 'A', 'size_t'],
   lgetxattr: ['int64_t', 'A', 'A', 'A', 'size_t'],
   lsetxattr: ['int', 'A', 'A', 'A', 'size_t', 'int'],

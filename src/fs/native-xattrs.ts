@@ -1,7 +1,7 @@
 /**
  * native-xattrs: extended attributes by the C library. Kernels from 6.13 on read them relative to a folder
  * (listxattrat, getxattrat: three times as fast); before that, and for writing, `/proc/self/fd/<at>/<name>` with the
- * l*xattr calls has the same meaning, and never follows the name. Attribute names
+ * l*xattr calls has the same meaning. A name is followed only where reading asks for that. Attribute names
  * and values are bytes; results below zero are negated errnos.
  */
 import type { ByteString } from '../tree/index.js';
@@ -32,34 +32,34 @@ export class NativeXattrs {
     return bad !== 0 || attribute === undefined ? bad : this.m.putText(attribute, SECOND);
   }
 
-  list(at: number, name: ByteString): ByteString[] | number {
+  list(at: number, name: ByteString, follow = false): ByteString[] | number {
     if (this.hasAt) {
       const wrong = name === '' ? -Errno.EINVAL : this.m.putName(name);
       if (wrong !== 0) return wrong;
-      const n = this.c.listxattrat(at, this.first, AT_SYMLINK_NOFOLLOW, this.m.base + BULK, BULK_BYTES);
+      const n = this.c.listxattrat(at, this.first, follow ? 0 : AT_SYMLINK_NOFOLLOW, this.m.base + BULK, BULK_BYTES);
       if (n === 0) return [];
       if (n > 0) return this.m.scratch.latin1Slice(BULK, BULK + n - 1).split('\0') as ByteString[];
       if (n !== -Errno.ENOSYS && n !== -Errno.ERANGE) return n;
       if (n === -Errno.ENOSYS) this.hasAt = false;
     }
     const bad = this.put(at, name, undefined);
-    return bad !== 0 ? bad : namesIn(this.fetch((p, size) => this.c.llistxattr(this.first, p, size)));
+    return bad !== 0 ? bad : namesIn(this.fetch((p, size) => (follow ? this.c.listxattr(this.first, p, size) : this.c.llistxattr(this.first, p, size))));
   }
 
-  get(at: number, name: ByteString, attribute: ByteString): Buffer | number {
+  get(at: number, name: ByteString, attribute: ByteString, follow = false): Buffer | number {
     if (this.hasAt) {
       const wrong = name === '' ? -Errno.EINVAL : this.m.putName(name) || this.m.putText(attribute, SECOND);
       if (wrong !== 0) return wrong;
       // struct xattr_args: u64 address of the value, u32 size, u32 flags
       this.m.putWord(0, this.m.base + BULK);
       this.m.putWord(1, BULK_BYTES);
-      const n = this.c.getxattrat(at, this.first, AT_SYMLINK_NOFOLLOW, this.second, this.m.base + SMALL, XATTR_ARGS);
+      const n = this.c.getxattrat(at, this.first, follow ? 0 : AT_SYMLINK_NOFOLLOW, this.second, this.m.base + SMALL, XATTR_ARGS);
       if (n >= 0) return Buffer.from(this.m.scratch.subarray(BULK, BULK + n));
       if (n !== -Errno.ENOSYS && n !== -Errno.ERANGE) return n;
       if (n === -Errno.ENOSYS) this.hasAt = false;
     }
     const bad = this.put(at, name, attribute);
-    return bad !== 0 ? bad : this.fetch((p, size) => this.c.lgetxattr(this.first, this.second, p, size));
+    return bad !== 0 ? bad : this.fetch((p, size) => (follow ? this.c.getxattr(this.first, this.second, p, size) : this.c.lgetxattr(this.first, this.second, p, size)));
   }
 
   set(at: number, name: ByteString, attribute: ByteString, value: Buffer): number {

@@ -306,12 +306,12 @@ export class NativePosix extends NativeFiles implements Posix {
 
   // Extended attributes. A handle that only passes through takes no f* call: by its dot then.
 
-  listXattrs(at: number, name: ByteString): ByteString[] | number {
-    return this.xattrs.list(at, name);
+  listXattrs(at: number, name: ByteString, follow = false): ByteString[] | number {
+    return this.xattrs.list(at, name, follow);
   }
 
-  getXattr(at: number, name: ByteString, attribute: ByteString): Buffer | number {
-    return this.xattrs.get(at, name, attribute);
+  getXattr(at: number, name: ByteString, attribute: ByteString, follow = false): Buffer | number {
+    return this.xattrs.get(at, name, attribute, follow);
   }
 
   setXattr(at: number, name: ByteString, attribute: ByteString, value: Buffer): number {

@@ -119,10 +119,10 @@ export interface Posix {
   /** Inode flags of an open folder or file (FS_IOC_GETFLAGS; FS_CASEFOLD_FL is 0x40000000), or a negated errno where there are none. */
   inodeFlags(fd: number): number;
 
-  // Extended attributes of a name in a folder (symlinks themselves, never followed), of any type of entry.
+  // Extended attributes of a name in a folder, of any type of entry: a symlink's own, with `follow` those of what it leads to.
   /** Names, or a negated errno (-EOPNOTSUPP: none here). */
-  listXattrs(at: number, name: ByteString): ByteString[] | number;
-  getXattr(at: number, name: ByteString, attribute: ByteString): Buffer | number;
+  listXattrs(at: number, name: ByteString, follow?: boolean): ByteString[] | number;
+  getXattr(at: number, name: ByteString, attribute: ByteString, follow?: boolean): Buffer | number;
   setXattr(at: number, name: ByteString, attribute: ByteString, value: Buffer): number;
   removeXattr(at: number, name: ByteString, attribute: ByteString): number;
   /** The same on an open handle: cheaper where one is open. */

@@ -1,5 +1,6 @@
 /** The system calls of a process that is bound to a folder, and the names hidden in it. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { parseFilterRule } from '../../src/filter/index.js';
 import { ConfinedPosix, Errno, NativePosix, type NameList } from '../../src/fs/index.js';
@@ -47,6 +48,20 @@ const rules = (...texts: string[]) => texts.flatMap((text) => parseFilterRule(b(
     posix.close(fd);
     return buffer.toString('utf8', 0, n);
   }
+
+  it('reads attributes through symlinks as long as these stay below the root', () => {
+    const posix = bound('- *.key');
+    const a = posix.openDir(root, b('a'));
+    for (const file of ['root/file', 'out/file', 'root/x.key']) execFileSync('setfattr', ['-n', 'user.at', '-v', file, tmp.at(file)]);
+    const value = (at: number, name: string): string | number => {
+      const got = posix.getXattr(at, b(name), b('user.at'), true);
+      return typeof got === 'number' ? got : String(got);
+    };
+    assert.deepEqual([value(a, 'chain'), posix.listXattrs(a, b('chain'), true), posix.listXattrs(a, b('chain'))], ['root/file', ['user.at'], []]);
+    assert.deepEqual([value(a, 'far'), posix.listXattrs(a, b('far'), true), value(root, 'to-key'), value(root, 'loop')], [-Errno.EACCES, -Errno.EACCES, -Errno.ENOENT, -Errno.ELOOP]);
+    posix.close(a);
+    posix.close(root);
+  });
 
   it('opens folders below the root by whole paths, and none outside', () => {
     const posix = bound();

@@ -9,10 +9,11 @@ import { joinPath, S_IFLNK, S_IFMT, S_IFREG, type ByteString, type RelPath } fro
 import { FAKE_STAT, fakeStatFor, OpKind, SetBits, storedMode, type Operation } from '../../plan/index.js';
 import { Errno, UTIME_OMIT, type OpenFlags } from '../../fs/index.js';
 import type { ApplyContext, FolderContext } from './context.js';
-import { attributeFailed, report, sourceFailed, targetFailed } from './report.js';
+import { attributeFailed, report, targetFailed } from './report.js';
 import { OTHER, scratchOf, TARGET, type Scratch } from './scratch.js';
 import { folderFailed, removeSource } from './source.js';
 import type { Subject } from './subject.js';
+import { followsLeaf } from '../xattrs.js';
 import { copyAcl, copyXattrs } from './xattrs.js';
 
 const SPECIAL = 0o6000;
@@ -54,8 +55,7 @@ export function setAttributes(
   }
 
   if ((bits & (SetBits.Xattr | SetBits.Acl)) !== 0) {
-    const opened = openModel(ctx, s, folder, op, sourceFd);
-    if (opened === FAILED) whole = false;
+    if (!findModel(ctx, s, folder, op, sourceFd)) whole = false;
     else {
       if ((bits & SetBits.Xattr) !== 0) {
         if (ctx.posix.euid !== 0 && !isLink && !fake && perms >= 0 && (perms & 0o200) === 0) {
@@ -68,7 +68,6 @@ export function setAttributes(
         if (!copyAcl(ctx, pathOf(folder, op), s.model, subject, op.mode)) whole = false;
         perms = -1; // a list sets permissions too
       }
-      if (opened >= 0) ctx.source.close(opened);
     }
   }
 
@@ -127,38 +126,25 @@ function existingOwner(op: Operation): { uid: number; gid: number } | undefined 
   return kept && op.expected.mode !== 0 ? op.expected : undefined;
 }
 
-const FAILED = -2;
-const FOLLOW: OpenFlags = { read: true, nonBlock: true, follow: true };
-
-/** Points `scratch.model` at the source. A handle to close, -1 where there is none, FAILED after a Problem. */
-function openModel(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Operation, sourceFd: number): number {
+/** Points `scratch.model` at the source. False after a Problem. */
+function findModel(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Operation, sourceFd: number): boolean {
   if (sourceFd >= 0) {
     s.model.byHandle(sourceFd);
-    return -1;
+    return true;
   }
   const isFolder = op.kind === OpKind.Folder;
   const at = ctx.sourceFolder(op.layer, isFolder ? op.name : folder.path);
   if (at < 0) {
     folderFailed(ctx, folder, isFolder ? ('' as ByteString) : op.name, at);
-    return FAILED;
+    return false;
   }
   if (isFolder) {
     s.model.byHandle(at);
-    return -1;
+    return true;
   }
   const name = ctx.sourceName === undefined ? op.name : ctx.sourceName(op.layer, folder.path, op.name);
-  const { copyLinks, copyUnsafeLinks } = ctx.options.symlinks;
-  if ((copyLinks || copyUnsafeLinks) && (op.mode & S_IFMT) === S_IFREG) { // the name may be a symlink's there
-    const fd = ctx.source.open(at, name, FOLLOW);
-    if (fd < 0) {
-      sourceFailed(ctx, folder, op.name, fd, 'read its attributes');
-      return FAILED;
-    }
-    s.model.byHandle(fd);
-    return fd;
-  }
-  s.model.byName(at, name);
-  return -1;
+  s.model.byName(at, name, followsLeaf(ctx.options, op.mode));
+  return true;
 }
 
 const READ: OpenFlags = { read: true, nonBlock: true };

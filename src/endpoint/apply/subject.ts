@@ -14,6 +14,7 @@ export class Model<Fs extends Readable = Readable> {
   protected fd = -1;
   protected at = -1;
   protected name: ByteString = EMPTY;
+  private follow = false;
 
   constructor(protected readonly posix: Fs) {}
 
@@ -21,18 +22,20 @@ export class Model<Fs extends Readable = Readable> {
     this.fd = fd;
     return this;
   }
-  byName(at: number, name: ByteString): this {
+  /** @param follow what a symlink of that name leads to */
+  byName(at: number, name: ByteString, follow = false): this {
     this.fd = -1;
     this.at = at;
     this.name = name;
+    this.follow = follow;
     return this;
   }
 
   listXattrs(): ByteString[] | number {
-    return this.fd >= 0 ? this.posix.flistXattrs(this.fd) : this.posix.listXattrs(this.at, this.name);
+    return this.fd >= 0 ? this.posix.flistXattrs(this.fd) : this.posix.listXattrs(this.at, this.name, this.follow);
   }
   getXattr(attribute: ByteString): Buffer | number {
-    return this.fd >= 0 ? this.posix.fgetXattr(this.fd, attribute) : this.posix.getXattr(this.at, this.name, attribute);
+    return this.fd >= 0 ? this.posix.fgetXattr(this.fd, attribute) : this.posix.getXattr(this.at, this.name, attribute, this.follow);
   }
 }
 

@@ -276,6 +276,7 @@ export class RemoteSource implements SourceFs, RemoteContent {
   }
 
   // ---------------------------------------------------------------- extended attributes
+  // Whether a symlink is followed is settled by the options, and so the same for both ends: the other one gives what it leads to.
 
   listXattrs(at: number, name: ByteString): ByteString[] | number {
     return namesOf(this.xattrsAt(at, name, true));
@@ -391,8 +392,8 @@ export class RemoteSource implements SourceFs, RemoteContent {
 
   request(request: ContentRequest): void {
     const wanted = this.stream.request(request);
-    const { layer, folder, name, follow } = request;
-    if (this.setup.attributes && !follow) wanted.attributes = this.attributes.post({ mount: layer, folder, name });
+    const { layer, folder, name } = request;
+    if (this.setup.attributes) wanted.attributes = this.attributes.post({ mount: layer, folder, name });
   }
 
   prepareXattrs(layer: number, folder: RelPath, name: ByteString): void {

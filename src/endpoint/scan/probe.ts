@@ -8,7 +8,7 @@ import {
   type Acl, type IdMapper, type Probe, type SessionOptions, type Xattr, type XattrPolicy,
 } from '../../plan/index.js';
 import { FileHasher } from '../file-hash.js';
-import { xattrPolicy } from '../xattrs.js';
+import { followsLeaf, xattrPolicy } from '../xattrs.js';
 import type { SourceFs, TreeReader } from '../source/index.js';
 import { EMPTY, S_IFDIR, type ByteString } from '../../tree/index.js';
 
@@ -24,6 +24,7 @@ export class EntryProbe implements Probe {
   private targetName: ByteString = EMPTY;
   private size = 0;
   private type = 0;
+  private follow = false; // the source's name may be a symlink's, and stand for what that leads to
   /** Attribute names of both sides, listed once an entry: ACLs stand among them. */
   private sourceNames: ByteString[] | undefined;
   private targetNames: ByteString[] | undefined;
@@ -50,6 +51,7 @@ export class EntryProbe implements Probe {
     this.targetName = targetName;
     this.size = size;
     this.type = type;
+    this.follow = followsLeaf(this.options, type);
     this.sourceNames = undefined;
     this.targetNames = undefined;
   }
@@ -155,13 +157,13 @@ export class EntryProbe implements Probe {
     for (const name of namesAtSource) {
       const stored = this.policy.storedName(name);
       if (stored === undefined) continue;
-      const value = this.value(this.source, this.sourceAt, this.sourceName, name);
+      const value = this.valueAtSource(name);
       if (typeof value === 'object') wanted.push({ name: stored, value });
     }
     const actual: Xattr[] = [];
     for (const name of namesAtTarget) {
       if (!this.policy.minds(name)) continue;
-      const value = this.value(this.posix, this.targetFolder, this.targetName, name);
+      const value = this.valueAtTarget(name);
       if (typeof value === 'object') actual.push({ name, value });
     }
     return sameXattrs(sortXattrs(wanted), sortXattrs(actual));
@@ -173,7 +175,7 @@ export class EntryProbe implements Probe {
     const fake = source ? fakeSuper.source : fakeSuper.target;
     const attribute = !fake ? list : list === ACCESS_ACL ? FAKE_ACCESS_ACL : FAKE_DEFAULT_ACL;
     if (!(source ? this.namesAtSource() : this.namesAtTarget()).includes(attribute)) return undefined;
-    const value = source ? this.value(this.source, this.sourceAt, this.sourceName, attribute) : this.value(this.posix, this.targetFolder, this.targetName, attribute);
+    const value = source ? this.valueAtSource(attribute) : this.valueAtTarget(attribute);
     if (typeof value === 'number') return undefined;
     const acl = fake ? decodeFakeAcl(value, mode) : parseAcl(value);
     return acl === undefined || !source ? acl : mapAcl(acl, this.ids);
@@ -190,21 +192,24 @@ export class EntryProbe implements Probe {
   }
 
   private namesAtSource(): ByteString[] {
-    this.sourceNames ??= this.list(this.source, this.sourceAt, this.sourceName);
+    this.sourceNames ??= listed(this.sourceName === '' ? this.source.flistXattrs(this.sourceAt) : this.source.listXattrs(this.sourceAt, this.sourceName, this.follow));
     return this.sourceNames;
   }
 
   private namesAtTarget(): ByteString[] {
-    this.targetNames ??= this.list(this.posix, this.targetFolder, this.targetName);
+    this.targetNames ??= listed(this.targetName === '' ? this.posix.flistXattrs(this.targetFolder) : this.posix.listXattrs(this.targetFolder, this.targetName));
     return this.targetNames;
   }
 
-  private list(tree: TreeReader, at: number, name: ByteString): ByteString[] {
-    const names = name === '' ? tree.flistXattrs(at) : tree.listXattrs(at, name);
-    return typeof names === 'number' ? [] : names;
+  private valueAtSource(attribute: ByteString): Buffer | number {
+    return this.sourceName === '' ? this.source.fgetXattr(this.sourceAt, attribute) : this.source.getXattr(this.sourceAt, this.sourceName, attribute, this.follow);
   }
 
-  private value(tree: TreeReader, at: number, name: ByteString, attribute: ByteString): Buffer | number {
-    return name === '' ? tree.fgetXattr(at, attribute) : tree.getXattr(at, name, attribute);
+  private valueAtTarget(attribute: ByteString): Buffer | number {
+    return this.targetName === '' ? this.posix.fgetXattr(this.targetFolder, attribute) : this.posix.getXattr(this.targetFolder, this.targetName, attribute);
   }
+}
+
+function listed(names: ByteString[] | number): ByteString[] {
+  return typeof names === 'number' ? [] : names;
 }

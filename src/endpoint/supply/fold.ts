@@ -7,7 +7,7 @@
  * that the selection chooses by themselves.
  */
 import { Errno, type NameList, type Posix } from '../../fs/index.js';
-import { ACCESS_ACL, DEFAULT_ACL, isFakeSuperName, unsafeSymlink } from '../../plan/index.js';
+import { ACCESS_ACL, DEFAULT_ACL, isFakeSuperName } from '../../plan/index.js';
 import { isName, joinPath, STAT_WORDS, StatTable, type ByteString, type RelPath } from '../../tree/index.js';
 import { FOLDER_CUT, FolderDigest, MAX_XATTR_VALUE, type FolderItem, type WireXattr } from '../../wire/index.js';
 import type { Hashing } from './hashing.js';
@@ -181,7 +181,7 @@ export class Folders {
         this.told?.note(table.uid(r), table.gid(r));
         if (entry.table !== table) this.told?.note(entry.table.uid(0), entry.table.gid(0));
         if (this.someXattrs) {
-          const xattrs = this.xattrsOf(request.fd, name);
+          const xattrs = this.xattrsOf(request.fd, name, entry.table !== table);
           if (xattrs === 'too-large') errno = Errno.E2BIG;
           else if (xattrs !== undefined) {
             item.xattrs.set(at, xattrs);
@@ -215,12 +215,11 @@ export class Folders {
   /** The text of a symlink and, where it may be followed, what it leads to; sets what the entry counts as. Returns the bytes it costs. */
   private symlink(request: FolderRequest, item: Part, at: number): number {
     const { posix, entry, leads } = this;
-    const { copyLinks, copyUnsafeLinks, copyDirlinks } = this.setup.options.symlinks;
+    const { copyDirlinks } = this.setup.options.symlinks;
     const text = posix.readlink(request.fd, entry.name);
     if (typeof text === 'number') return 0; // the session asks for itself and meets the error
     item.links.set(at, text);
-    const path = joinPath(request.path, entry.name);
-    const whole = this.places.isNamedWay(path) || copyLinks || (copyUnsafeLinks && unsafeSymlink(text, path));
+    const whole = this.places.goesThrough(joinPath(request.path, entry.name), text);
     if (!whole && !copyDirlinks) return text.length;
     const error = posix.statFollow(request.fd, entry.name, leads, 0);
     item.followed.set(at, error < 0 ? -error : Buffer.from(leads.bytes));
@@ -232,15 +231,15 @@ export class Folders {
   }
 
   /** The attributes that the session will look at; undefined where there are none. `name` empty: of the folder itself. */
-  private xattrsOf(at: number, name: ByteString): WireXattr[] | 'too-large' | undefined {
+  private xattrsOf(at: number, name: ByteString, follow = false): WireXattr[] | 'too-large' | undefined {
     const { posix } = this;
-    const names = name === '' ? posix.flistXattrs(at) : posix.listXattrs(at, name);
+    const names = name === '' ? posix.flistXattrs(at) : posix.listXattrs(at, name, follow);
     if (typeof names === 'number' || names.length === 0) return undefined;
     const out: WireXattr[] = [];
     let bytes = 0;
     for (const attribute of names) {
       if (!this.allXattrs && attribute !== ACCESS_ACL && attribute !== DEFAULT_ACL && !isFakeSuperName(attribute)) continue;
-      const value = name === '' ? posix.fgetXattr(at, attribute) : posix.getXattr(at, name, attribute);
+      const value = name === '' ? posix.fgetXattr(at, attribute) : posix.getXattr(at, name, attribute, follow);
       if (typeof value === 'number') continue; // as where it is not there: that is how a scan on one host takes it too
       bytes += value.length;
       if (value.length > MAX_XATTR_VALUE || bytes > MOST_XATTRS) return 'too-large';

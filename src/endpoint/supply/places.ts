@@ -4,6 +4,7 @@
  * is not answers -EBADF. One belongs to one channel.
  */
 import { Errno, FolderCache, type Posix } from '../../fs/index.js';
+import { unsafeSymlink } from '../../plan/index.js';
 import { joinPath, StatTable, type ByteString, type RelPath } from '../../tree/index.js';
 import type { SourcePlace } from '../../wire/index.js';
 import { leadsBack } from '../scan/index.js';
@@ -35,6 +36,12 @@ export class Places {
   /** Whether the user named a way through the symlink at this path. */
   isNamedWay(path: RelPath): boolean {
     return this.named.has(path);
+  }
+
+  /** Whether a symlink with this text is followed wherever it leads; with -k others are where they lead to a folder. */
+  goesThrough(path: RelPath, text: ByteString): boolean {
+    const { copyLinks, copyUnsafeLinks } = this.setup.options.symlinks;
+    return this.isNamedWay(path) || copyLinks || (copyUnsafeLinks && unsafeSymlink(text, path));
   }
 
   /** What of a folder belongs to the transfer; undefined: nothing. */

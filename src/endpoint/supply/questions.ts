@@ -3,7 +3,7 @@
  * options of the session do not call for (following, unlinking, opening devices) is refused with -EPERM.
  */
 import { Errno, nameOfGid, nameOfUid, readFileAt, type Posix } from '../../fs/index.js';
-import { S_IFBLK, StatTable, type ByteString, type RelPath } from '../../tree/index.js';
+import { joinPath, S_IFBLK, StatTable, type ByteString, type RelPath } from '../../tree/index.js';
 import { MAX_SMALL_FILE, MAX_XATTR_VALUE, type SourceCall, type SourcePlace, type WireName, type WireXattr } from '../../wire/index.js';
 import type { Folders } from './fold.js';
 import type { Hashing } from './hashing.js';
@@ -82,7 +82,7 @@ export class Questions {
         this.out.write(typeof text === 'number' ? { kind: 'answer', result: text } : { kind: 'answer', result: 0, text });
         return;
       }
-      case 'xattrs': this.xattrs(at, call.place.name); return;
+      case 'xattrs': this.xattrs(at, call.place); return;
       case 'read': this.read(at, call.place.name, call.most); return;
       case 'seek-end': this.seekEnd(at, call.place.name); return;
       case 'unlink':
@@ -108,20 +108,31 @@ export class Questions {
     this.out.write(error < 0 ? { kind: 'answer', result: error } : { kind: 'answer', result: 0, stat: Buffer.from(stat.bytes) });
   }
 
-  private xattrs(at: number, name: ByteString): void {
+  /** Those of what a symlink leads to, where the session takes it for that. */
+  private xattrs(at: number, place: SourcePlace): void {
     const { posix } = this;
-    const names = name === '' ? posix.flistXattrs(at) : posix.listXattrs(at, name);
+    const { name } = place;
+    const follow = name !== '' && this.isFollowed(at, place);
+    const names = name === '' ? posix.flistXattrs(at) : posix.listXattrs(at, name, follow);
     if (typeof names === 'number') return this.answer(names);
     const xattrs: WireXattr[] = [];
     let bytes = 0;
     for (const attribute of names) {
-      const value = name === '' ? posix.fgetXattr(at, attribute) : posix.getXattr(at, name, attribute);
+      const value = name === '' ? posix.fgetXattr(at, attribute) : posix.getXattr(at, name, attribute, follow);
       if (typeof value === 'number') continue; // gone, or not for this user's eyes
       bytes += value.length;
       if (value.length > MAX_XATTR_VALUE || bytes > MOST_XATTRS) return this.answer(-Errno.E2BIG);
       xattrs.push({ name: attribute, value });
     }
     this.out.writeLarge({ kind: 'answer', result: 0, xattrs }, bytes);
+  }
+
+  private isFollowed(at: number, place: SourcePlace): boolean {
+    if (!this.places.mayFollow(place)) return false;
+    const text = this.posix.readlink(at, place.name);
+    if (typeof text === 'number') return false;
+    if (this.places.goesThrough(joinPath(place.folder, place.name), text)) return true;
+    return this.setup.options.symlinks.copyDirlinks && this.posix.statFollow(at, place.name, this.stat, 0) === 0 && this.stat.isDir(0);
   }
 
   /** A small file whole. Only rule files are read through a symlink, as filters read them everywhere. */
