@@ -8,6 +8,9 @@ const INLINE_BYTES = 16 << 20;
 /** Pairs and bytes in one message. */
 const CHUNK_PAIRS = 256;
 const CHUNK_BYTES = 32 << 20;
+/** The same where the source is on another host: all of a message is asked for at once, and of two messages a thread. */
+const REMOTE_PAIRS = 1024;
+const REMOTE_BYTES = 256 << 20;
 
 /** One answer per candidate. */
 export async function proveMoves(
@@ -19,11 +22,12 @@ export async function proveMoves(
   // Where the source is on another host, workers wait for its hashes.
   if (source.remote === undefined && total <= INLINE_BYTES && pairs.length <= CHUNK_PAIRS) return compareFiles(posix, source, mounts, setup.target, pairs, shared);
 
+  const [mostPairs, mostBytes] = source.remote === undefined ? [CHUNK_PAIRS, CHUNK_BYTES] : [REMOTE_PAIRS, REMOTE_BYTES];
   const chunks: { at: number; pairs: ComparePair[] }[] = [];
   let bytes = 0;
   pairs.forEach((pair, k) => {
     const last = chunks[chunks.length - 1];
-    if (last === undefined || last.pairs.length >= CHUNK_PAIRS || bytes + pair.size > CHUNK_BYTES) {
+    if (last === undefined || last.pairs.length >= mostPairs || bytes + pair.size > mostBytes) {
       chunks.push({ at: k, pairs: [pair] });
       bytes = pair.size;
     } else {

@@ -25,8 +25,8 @@ export interface CutRun {
   error: Error | undefined;
   notices: string[];
   problems: string[];
-  /** Bytes of each attempt, in the order in which they ended. */
-  attempts: { in: number; out: number }[];
+  /** Bytes and turns of each attempt, in the order in which they ended. */
+  attempts: { in: number; out: number; turns: number }[];
   /** Process ids of the agents. */
   agents: number[];
 }
@@ -63,7 +63,7 @@ export async function runOver(tmp: TempFolder, direction: Direction, args: reado
   }
   await gone(logOf(log).map((line) => line.relay ?? 0).filter((pid) => pid !== 0));
   const lines = logOf(log);
-  run.attempts = lines.filter((line) => line.in !== undefined).map((line) => ({ in: line.in ?? 0, out: line.out ?? 0 }));
+  run.attempts = lines.filter((line) => line.in !== undefined).map((line) => ({ in: line.in ?? 0, out: line.out ?? 0, turns: line.turns ?? 0 }));
   run.agents = lines.filter((line) => line.pid !== undefined).map((line) => line.pid ?? 0);
   return run;
 }

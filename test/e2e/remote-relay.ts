@@ -11,14 +11,16 @@ export interface RelayPlan { log: string; cuts: readonly (Cut | null)[] }
 /** Where it dies. `out`: from the client to the agent. `held`: the agent's end stays open, as if nobody had told it: another process holds it. `silent`: it does not die, and hands nothing on any more. */
 export interface Cut { way: 'in' | 'out'; after: number; held?: boolean; silent?: boolean }
 /** One line of the log. */
-export interface RelayLine { start?: number; relay?: number; pid?: number; holder?: number; in?: number; out?: number }
+export interface RelayLine { start?: number; relay?: number; pid?: number; holder?: number; in?: number; out?: number; turns?: number }
 
 const { log, cuts } = JSON.parse(process.argv[2] ?? '') as RelayPlan;
 const [file = '', ...args] = process.argv.slice(3);
 const number = existsSync(log) ? readFileSync(log, 'utf8').split('\n').filter((line) => line.includes('start')).length : 0;
 const say = (line: RelayLine): void => { appendFileSync(log, `${JSON.stringify(line)}\n`); };
 const cut = cuts[number] ?? undefined;
-const seen = { in: 0, out: 0 };
+/** Bytes each way, and how often what is sent to the agent follows on something that came from it: round trips, at least. */
+const seen = { in: 0, out: 0, turns: 0 };
+let last: Cut['way'] = 'in';
 const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
 say({ start: number, relay: process.pid, pid: child.pid ?? 0 });
 process.on('exit', () => { say(seen); });
@@ -36,6 +38,8 @@ function hand(from: Readable, to: Writable, way: 'in' | 'out'): void {
     const left = cut?.way === way ? cut.after - seen[way] : Infinity;
     const part = bytes.length < left ? bytes : bytes.subarray(0, left);
     seen[way] += part.length;
+    if (way === 'out' && last === 'in') seen.turns++;
+    last = way;
     if (part.length < bytes.length || left === bytes.length) {
       from.pause();
       to.write(part, () => {

@@ -62,6 +62,7 @@ export function contentSource(root: string, behaviour: Behaviour = {}, posix: Po
     nameOfUid: () => undefined,
     nameOfGid: () => undefined,
     prepareXattrs: () => undefined, prepareStat: () => undefined,
+    askHash: () => { throw new Error('not asked here'); },
   };
 
   const source = Object.assign(Object.create(posix) as Posix, {

@@ -12,7 +12,7 @@ import { Walker, type ScanSetup } from '../scan/index.js';
 import { localSource, type SourceFs } from '../source/index.js';
 import { idMapper } from '../ids.js';
 import { ApplyRunner } from './apply-runner.js';
-import { compareFiles } from './compare-files.js';
+import { askHashes, compareFiles, type AskedHashes } from './compare-files.js';
 import { SharedState, type FromWorker, type ToWorker } from './messages.js';
 
 /** Serves the main thread until it ends this one. Throws where this is not a worker thread. */
@@ -29,6 +29,7 @@ export function serve(): void {
   let runner: ApplyRunner | undefined;
   let task = 0;
   const waiting: ToWorker[] = [];
+  const asked = new WeakMap<object, AskedHashes>(); // by the pairs of a message
   let lost = false;
 
   function say(message: FromWorker, transfer: ArrayBuffer[] = []): void {
@@ -67,6 +68,7 @@ export function serve(): void {
         const message = waiting[at];
         if (message === undefined || message.kind === 'apply-setup') break; // batches behind it are for a runner that is yet to come
         if (message.kind === 'apply') runner?.announce(message.parts);
+        else if (message.kind === 'compare' && !asked.has(message.pairs)) asked.set(message.pairs, askHashes(posix, remote, message.target, message.pairs));
       }
       remote.flush();
     } catch (error) {
@@ -158,7 +160,7 @@ export function serve(): void {
 
   function compare({ mounts, target, pairs }: Extract<ToWorker, { kind: 'compare' }>): boolean[] {
     try {
-      return compareFiles(posix, source, mounts, target, pairs, shared);
+      return compareFiles(posix, source, mounts, target, pairs, shared, asked.get(pairs));
     } catch (error) {
       if (error instanceof TwintreeError && error.code === 'ABORTED' && shared.aborted) return pairs.map(() => false);
       throw error;

@@ -1,4 +1,5 @@
 /** Small steps between answers, records and places. */
+import { Errno } from '../../fs/index.js';
 import { EMPTY, type ByteString, type StatTable } from '../../tree/index.js';
 import type { AnswerItem, SourcePlace } from '../../wire/index.js';
 import { broken, RECORD, type StoredFolder } from './folder-store.js';
@@ -38,4 +39,9 @@ export function recordOf(answer: AnswerItem): Buffer {
 /** The record of an answer into `table`; 0 or a negated errno. */
 export function taken(answer: AnswerItem, table: StatTable, i: number): number {
   return answer.result < 0 ? answer.result : put(recordOf(answer), table, i);
+}
+
+/** The hash of an answer, or a negated errno. */
+export function hashOf(answer: AnswerItem): Buffer | number {
+  return answer.result < 0 ? answer.result : (answer.bytes ?? -Errno.EIO);
 }

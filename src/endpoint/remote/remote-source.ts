@@ -10,7 +10,7 @@ import { Errno, type NameList, type OpenFlags } from '../../fs/index.js';
 import { isName, joinPath, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, type ByteString, type RelPath, type StatTable } from '../../tree/index.js';
 import { MAX_SMALL_FILE, type AnswerItem, type RoundSums, type SourceCall, type SourcePlace } from '../../wire/index.js';
 import type { ContentRequest, ContentToken, RemoteContent, SourceFs } from '../source/index.js';
-import { holds, keyOf, placeIn, put, recordOf, taken } from './answers.js';
+import { hashOf, holds, keyOf, placeIn, put, recordOf, taken } from './answers.js';
 import { SyncChannel, type ChannelEnd } from './channel.js';
 import { FileContent } from './file-content.js';
 import type { StoredFolder } from './folder-store.js';
@@ -430,8 +430,12 @@ export class RemoteSource implements SourceFs, RemoteContent {
     const k = folder === undefined ? -1 : folder.find(name);
     const known = folder !== undefined && k >= 0 && (follow || (folder.mode(k) & S_IFMT) === S_IFREG) ? folder.hash(k) : undefined;
     if (known !== undefined) return known;
-    const answer = this.questions.ask({ kind: 'hash', place: placeIn(dir, name), follow });
-    return answer.result < 0 ? answer.result : (answer.bytes ?? -Errno.EIO);
+    return hashOf(this.questions.ask({ kind: 'hash', place: placeIn(dir, name), follow }));
+  }
+
+  askHash(layer: number, folder: RelPath, name: ByteString): () => Buffer | number {
+    const slot = this.questions.post({ kind: 'hash', place: { mount: layer, folder, name }, follow: false });
+    return () => hashOf(this.questions.wait(slot));
   }
 
   private file(fd: number): FileHandle {

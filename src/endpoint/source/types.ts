@@ -67,6 +67,8 @@ export interface RemoteContent {
   refine(fd: number, sums: RoundSums): void;
   /** The strong hash of a file for -c; a negated errno where it cannot be read. */
   hash(at: number, name: ByteString, follow: boolean): Buffer | number;
+  /** Asks for that hash ahead of its use; what it returns waits for the answer. */
+  askHash(layer: number, folder: RelPath, name: ByteString): () => Buffer | number;
   /** Names of the source's users and groups; undefined: the number has no name there. */
   nameOfUid(uid: number): ByteString | undefined;
   nameOfGid(gid: number): ByteString | undefined;

@@ -14,6 +14,8 @@ import type { Job } from './wait.js';
 
 /** Ids that one question may name, users and groups each. */
 const MOST_IDS = 1024;
+/** Bytes hashed before the answers so far are sent. */
+const MOST_HASHED = 4 << 20;
 /** Bytes of attributes in one answer. */
 const MOST_XATTRS = 12 << 20;
 
@@ -21,6 +23,7 @@ const MOST_XATTRS = 12 << 20;
 export class Questions {
   private readonly stat = new StatTable(1);
   private readonly ruleNames: ReadonlySet<ByteString>;
+  private hashed = 0; // bytes since answers were sent off
 
   constructor(
     private readonly posix: Posix, private readonly setup: SupplySetup, private readonly places: Places, private readonly folders: Folders, private readonly hashing: Hashing,
@@ -55,8 +58,12 @@ export class Questions {
     if (follow && !copyLinks && !copyUnsafeLinks) return this.answer(-Errno.EPERM);
     const held = this.hold(place);
     if (held < 0) return this.answer(held);
-    yield* this.out.flush(); // what was answered before does not wait for a long reading
     try {
+      this.hashed += this.posix.stat(held, place.name, this.stat, 0) === 0 ? this.stat.size(0) : 0;
+      if (this.hashed > MOST_HASHED) { // what was answered before does not wait for a long reading
+        this.hashed = 0;
+        yield* this.out.flush();
+      }
       const { errno, hash } = yield* this.hashing.named(held, place.name, follow, undefined);
       this.out.write(errno === 0 ? { kind: 'answer', result: 0, bytes: hash } : { kind: 'answer', result: -errno });
     } finally {
