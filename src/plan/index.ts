@@ -13,3 +13,4 @@ export * from './reason.js';
 export * from './acl.js';
 export * from './fake-super.js';
 export * from './xattr-policy.js';
+export { MOST_APART, nameDistance } from './similar-name.js';

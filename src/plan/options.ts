@@ -83,6 +83,8 @@ export interface ReplaceOptions {
   backup: boolean; backupDir: ByteString | undefined; suffix: ByteString;
   /** --link-dest, --copy-dest, --compare-dest: one kind, several folders in order; relative ones are below the target. */
   altDest: { kind: 'link' | 'copy' | 'compare'; dirs: ByteString[] } | undefined;
+  /** -y: a file that the target lacks is built from a similar one of its folder; 2: or of the alternate folders. */
+  fuzzy?: 1 | 2;
   removeSourceFiles: boolean;
   fsync: boolean;
   mkpath: boolean;

@@ -1,7 +1,7 @@
 /**
  * Asking a remote source for content ahead of its use: for each file what is wanted of it, and, where a delta is worth trying, the sums
  * of the basis that this end has. What serves as a basis: the file that is to be replaced (also what --partial kept of it), what
- * --partial-dir kept or a broken connection left, the same name in an alternate folder. Which one it was is remembered until the file's turn comes.
+ * --partial-dir kept or a broken connection left, the same name in an alternate folder, with -y a similar file (similar.ts). Which one it was is remembered until the file's turn comes.
  */
 import { joinPath, S_IFMT, S_IFREG, type ByteString } from '../../tree/index.js';
 import { blockLengthFor, firstAligned, MAX_FILE, worthMatching, type LeafSums } from '../../delta/index.js';
@@ -27,8 +27,13 @@ const MOST_ALIKE = ROUNDS_WORTH;
 const BLOCK_UNIT = 64;
 const READ: OpenFlags = { read: true, nonBlock: true };
 
-/** Where a basis lies. `partial`: in --partial-dir; `cut-off`: what a broken connection left (cut-off.ts); `alt`: in an alternate folder, numbered from 0. */
-export type BasisPlace = { readonly kind: 'target' } | { readonly kind: 'partial' } | { readonly kind: 'cut-off' } | { readonly kind: 'alt'; readonly index: number };
+/**
+ * Where a basis lies. `partial`: in --partial-dir; `cut-off`: what a broken connection left (cut-off.ts); `alt`: in an alternate folder, numbered from 0;
+ * `similar`: under another name, there or (-1) in the target folder.
+ */
+export type BasisPlace =
+  | { readonly kind: 'target' } | { readonly kind: 'partial' } | { readonly kind: 'cut-off' } | { readonly kind: 'alt'; readonly index: number }
+  | { readonly kind: 'similar'; readonly index: number; readonly name: ByteString };
 
 /** A basis as it was when it was signed. */
 export interface Basis {
@@ -37,6 +42,8 @@ export interface Basis {
   readonly sparse: boolean;
   /** Device, inode, size and mtime; what they do not tell, the hash of the result does. */
   readonly fingerprint: string;
+  /** Kept open since: its name may mean another file by then. */
+  readonly held?: number;
 }
 
 /** What was asked for. */
@@ -68,6 +75,7 @@ export function takeWanted(ctx: ApplyContext, remote: RemoteContent, folder: Fol
   const s = scratchOf(ctx);
   const path = joinPath(folder.path, op.name);
   if (!s.wanted.has(path)) request(ctx, remote, folder, op, false);
+  release(ctx, s, s.answer); // of a file that failed before its basis was needed
   const wanted = s.wanted.get(path) ?? { basis: undefined, from: 0, leaves: undefined };
   s.wanted.delete(path);
   s.leavesKept -= wanted.leaves?.bytes ?? 0;
@@ -81,12 +89,20 @@ export function request(ctx: ApplyContext, remote: RemoteContent, folder: Folder
   const signed = whole || from > 0 ? undefined : signBasis(ctx, s, remote, folder, op);
   const leaves = (signed?.leaves?.bytes ?? Infinity) + s.leavesKept <= MOST_LEAVES_KEPT ? signed?.leaves : undefined;
   const path = joinPath(folder.path, op.name);
-  s.leavesKept += (leaves?.bytes ?? 0) - (s.wanted.get(path)?.leaves?.bytes ?? 0);
+  const before = s.wanted.get(path);
+  s.leavesKept += (leaves?.bytes ?? 0) - (before?.leaves?.bytes ?? 0);
+  release(ctx, s, before);
   s.wanted.set(path, { basis: signed?.basis, from, leaves });
   remote.request({
     layer: op.layer, folder: folder.path, name: ctx.sourceName === undefined ? op.name : ctx.sourceName(op.layer, folder.path, op.name),
     follow: follow || ctx.options.symlinks.copyLinks, noAtime: ctx.options.attributes.openNoatime, from, sums: signed?.sums,
   });
+}
+
+/** Gives up a basis that nobody took. */
+function release(ctx: ApplyContext, s: Scratch, wanted: Wanted | undefined): void {
+  const held = wanted?.basis?.held;
+  if (held !== undefined && s.takeHeld(held)) ctx.posix.close(held);
 }
 
 /** --append, --append-verify: the first byte that the target lacks. */
@@ -95,26 +111,32 @@ function appendFrom(ctx: ApplyContext, op: Operation): number {
   return op.expected.size;
 }
 
+/** A basis with its first sums, and the leaf sums that they were made of. */
+interface Signed { basis: Basis; sums: RoundSums; leaves?: LeafSums }
+
 /** The basis with its first sums. Large ones are told apart in rounds (delta/aligned.ts). */
-function signBasis(ctx: ApplyContext, s: Scratch, remote: RemoteContent, folder: FolderContext, op: Operation): { basis: Basis; sums: RoundSums; leaves?: LeafSums } | undefined {
+function signBasis(ctx: ApplyContext, s: Scratch, remote: RemoteContent, folder: FolderContext, op: Operation): Signed | undefined {
   if (!(op.size > 0 && op.size <= MAX_FILE)) return undefined;
   const open = chooseBasis(ctx, s, folder, op);
   if (open === undefined) return undefined;
   const { fd, ...basis } = open;
-  try {
-    const all = [{ start: 0, length: basis.size }];
-    if (op.size >= ROUNDS_WORTH) {
-      const leaves = s.engine.leaves(ctx.posix, fd, basis.size, remote.seed, basis.sparse);
-      if (typeof leaves === 'number') return undefined; // a basis only saves work
-      return { basis, leaves, sums: s.engine.aligned(leaves, firstAligned(basis.size, leaves.leafLength), all, remote.seed) };
-    }
-    const alike = basis.size === op.size && basis.size <= MOST_ALIKE; // only the time differs, most likely
-    const blockLength = alike ? Math.ceil(basis.size / BLOCK_UNIT) * BLOCK_UNIT : blockLengthFor(basis.size);
-    const sums = s.engine.sign(ctx.posix, fd, basis.size, blockLength, all, remote.seed, basis.sparse);
-    return typeof sums === 'number' || sums.round.length > MAX_ROUND ? undefined : { basis, sums };
-  } finally {
-    ctx.posix.close(fd);
+  const signed = sign(ctx, s, remote, op, basis, fd);
+  if (signed !== undefined && basis.place.kind === 'similar' && s.hold(fd)) return { ...signed, basis: { ...basis, held: fd } };
+  ctx.posix.close(fd);
+  return signed;
+}
+
+function sign(ctx: ApplyContext, s: Scratch, remote: RemoteContent, op: Operation, basis: Basis, fd: number): Signed | undefined {
+  const all = [{ start: 0, length: basis.size }];
+  if (op.size >= ROUNDS_WORTH) {
+    const leaves = s.engine.leaves(ctx.posix, fd, basis.size, remote.seed, basis.sparse);
+    if (typeof leaves === 'number') return undefined; // a basis only saves work
+    return { basis, leaves, sums: s.engine.aligned(leaves, firstAligned(basis.size, leaves.leafLength), all, remote.seed) };
   }
+  const alike = basis.size === op.size && basis.size <= MOST_ALIKE; // only the time differs, most likely
+  const blockLength = alike ? Math.ceil(basis.size / BLOCK_UNIT) * BLOCK_UNIT : blockLengthFor(basis.size);
+  const sums = s.engine.sign(ctx.posix, fd, basis.size, blockLength, all, remote.seed, basis.sparse);
+  return typeof sums === 'number' || sums.round.length > MAX_ROUND ? undefined : { basis, sums };
 }
 
 /** The best basis at hand. */
@@ -142,7 +164,9 @@ function chooseBasis(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: O
     const alt = openWorth(ctx, s, folder, op, { kind: 'alt', index });
     if (alt !== undefined) return alt;
   }
-  return undefined;
+  if (replace.fuzzy === undefined) return undefined;
+  const similar = s.similar.best(ctx, folder, op);
+  return similar === undefined ? undefined : openWorth(ctx, s, folder, op, { kind: 'similar', index: similar.root, name: similar.name });
 }
 
 function openWorth(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Operation, place: BasisPlace): OpenBasis | undefined {
@@ -154,7 +178,9 @@ function openWorth(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Ope
 
 /** Opens what was announced as basis, if it still is what was signed. */
 export function openBasis(ctx: ApplyContext, folder: FolderContext, name: ByteString, basis: Basis): OpenBasis | undefined {
-  const open = openAt(ctx, scratchOf(ctx), folder, name, basis.place);
+  const s = scratchOf(ctx);
+  const held = basis.held !== undefined && s.takeHeld(basis.held) ? basis.held : -1;
+  const open = held < 0 ? openAt(ctx, s, folder, name, basis.place) : (describeBasis(ctx, s, held, basis.place) ?? { ...basis, fd: held, fingerprint: 'none' });
   if (open === undefined || open.fingerprint === basis.fingerprint) return open;
   ctx.posix.close(open.fd);
   return undefined;
@@ -162,11 +188,19 @@ export function openBasis(ctx: ApplyContext, folder: FolderContext, name: ByteSt
 
 function openAt(ctx: ApplyContext, s: Scratch, folder: FolderContext, name: ByteString, place: BasisPlace): OpenBasis | undefined {
   const at = folderOf(ctx, s, folder, place);
-  const fd = at < 0 ? at : ctx.posix.open(at, place.kind === 'cut-off' ? partName(name) : name, READ);
+  const fd = at < 0 ? at : ctx.posix.open(at, nameAt(place, name), READ);
   if (fd < 0) return undefined; // it only would have saved work
   const basis = describeBasis(ctx, s, fd, place);
   if (basis === undefined) ctx.posix.close(fd);
   return basis;
+}
+
+function nameAt(place: BasisPlace, name: ByteString): ByteString {
+  switch (place.kind) {
+    case 'cut-off': return partName(name);
+    case 'similar': return place.name;
+    case 'target': case 'partial': case 'alt': return name;
+  }
 }
 
 /** The open file as a basis; undefined where it is none. Its attributes are left in OTHER. */
@@ -181,7 +215,8 @@ function folderOf(ctx: ApplyContext, s: Scratch, folder: FolderContext, place: B
   switch (place.kind) {
     case 'target': case 'cut-off': return folder.fd;
     case 'partial': return partialFolder(ctx, folder, false);
-    case 'alt': {
+    case 'alt': case 'similar': {
+      if (place.index < 0) return folder.fd;
       const root = ctx.altRoots[place.index];
       return root === undefined ? -1 : s.folderBelow(ctx.posix, root, folder.path);
     }

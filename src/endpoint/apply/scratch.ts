@@ -9,6 +9,7 @@ import { XattrPolicy } from '../../plan/index.js';
 import type { ApplyContext } from './context.js';
 import type { Wanted } from './announce.js';
 import { DeltaEngine } from './engine.js';
+import { SimilarFiles } from './similar.js';
 import { newPatchRoom, type PatchRoom } from './patch-room.js';
 import { Model, Subject } from './subject.js';
 import { tempName } from './temp-name.js';
@@ -21,6 +22,9 @@ export const SLICE = 1024 * 1024;
 export const LONG_SLICE = 8 * 1024 * 1024;
 /** Unit in which old and new content are compared. */
 export const BLOCK = 128 * 1024;
+
+/** Files that one thread holds open for later, at most. */
+const MOST_HELD = 64;
 
 /** Records of `Scratch.table`. */
 export const BEFORE = 0; // the source, before reading
@@ -88,6 +92,10 @@ export class Scratch {
   readonly wanted = new Map<RelPath, Wanted>();
   /** Bytes of leaf sums in it. */
   leavesKept = 0;
+  /** Similar files of the folder at hand (-y). */
+  readonly similar = new SimilarFiles();
+  /** Handles of bases that are kept open until their file's turn comes. */
+  private readonly heldFiles = new Set<number>();
   /** Source devices from which cloning, or copyRange, was refused. */
   readonly cloneRefused = new Set<string>();
   readonly rangeRefused = new Set<string>();
@@ -169,6 +177,17 @@ export class Scratch {
     this.caches.get(root)?.forget(path);
   }
 
+  /** Keeps an open file for `takeHeld`. False where as many are held as may be: then it stays the caller's. */
+  hold(fd: number): boolean {
+    if (this.heldFiles.size >= MOST_HELD) return false;
+    this.heldFiles.add(fd);
+    return true;
+  }
+  /** Whether the file is still held; from then on it is the caller's. */
+  takeHeld(fd: number): boolean {
+    return this.heldFiles.delete(fd);
+  }
+
   /** Handle of an absolute --partial-dir, opened once, or -errno. */
   partialRoot(posix: Posix, path: ByteString): number {
     if (this.partialFd < 0) this.partialFd = posix.openRoot(path);
@@ -181,6 +200,8 @@ export class Scratch {
     this.partialFd = -1;
     for (const cache of this.caches.values()) cache.closeAll();
     this.caches.clear();
+    for (const fd of this.heldFiles) this.ctx.posix.close(fd);
+    this.heldFiles.clear();
   }
 }
 

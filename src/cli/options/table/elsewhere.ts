@@ -49,10 +49,6 @@ export const HOLDING: readonly OptionSpec[] = [
   }),
   holds({ name: 'motd', negatable: true, shownNegated: true, help: "show no daemon's message of the day", note: 'Daemons have none.' }),
   holds({
-    name: 'fuzzy', short: 'y', negatable: true, help: 'look for a similar file to build a missing one from',
-    note: 'Renamed files are found by move detection (with --delete), by content and not by name; other missing files are read whole.',
-  }),
-  holds({
     name: 'block-size', short: 'B', argument: 'SIZE', help: 'block size of the delta algorithm', note: 'Between local trees both files are compared directly; between hosts sizes follow the file, in rounds of ever smaller blocks.',
     set: (_d, value) => { if (parseSize('--block-size', value) > 131072) throw usageError(`--block-size=${displayName(value)} is too large`, 'The largest is 128K.'); },
   }),

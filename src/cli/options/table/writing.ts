@@ -112,6 +112,12 @@ export const REPLACING: readonly OptionSpec[] = [
     help: 'write changed files whole; --no-whole-file: only their changed blocks',
     set: (d) => { d.session.replace.wholeFile = true; }, clear: (d) => { d.session.replace.wholeFile = false; },
   },
+  {
+    name: 'fuzzy', short: 'y', negatable: true, section: replacing, standing: works, commands: SYNC,
+    help: 'build a file that the target lacks from a similar one in its folder; twice: or in the folders of --link-dest and its kin',
+    note: 'The one of the same size and time, else the one whose name is most alike. It saves bytes between hosts; between local trees nothing is looked for, as both files would have to be read. Renamed files are found before, by content (with --delete).',
+    set: (d) => { d.session.replace.fuzzy = d.session.replace.fuzzy === undefined ? 1 : 2; }, clear: (d) => { delete d.session.replace.fuzzy; },
+  },
   replace('sparse', { name: 'sparse', short: 'S', help: 'write runs of zeros as holes' }),
   replace('preallocate', { name: 'preallocate', negatable: false, help: 'allocate the whole file before writing' }),
   {
