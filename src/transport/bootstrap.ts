@@ -10,7 +10,7 @@ import { findBundle, makeProgram } from './agent-program.js';
 import { startCommand } from './command.js';
 import type { BootstrapSpec, CommandSpec, Connection, ConnectionEnd, ConnectOptions } from './connection.js';
 import { writeStderr } from './last-words.js';
-import { LOADER, LOADER_HEADER, LOADER_MARK, type LoaderHeader, type LoaderHost } from './loader.js';
+import { findNode, FOUND_MARK, LOADER, LOADER_HEADER, LOADER_MARK, NODE_PLACES, type LoaderHeader, type LoaderHost } from './loader.js';
 import type { SshSpec } from './remote-spec.js';
 import { remoteCommand, type RemoteShell } from './ssh.js';
 import { refusalOf, SeenStart } from './strangers.js';
@@ -20,7 +20,12 @@ const LEAST_NODE = [20, 19] as const;
 
 /** How this program would be sent to a host. `cache`: the host may keep it. Throws UNSUPPORTED where this installation has no bundle. */
 export function selfBootstrap(spec: Omit<SshSpec, 'path'>, shell: RemoteShell, env: Readonly<Record<string, string | undefined>>, cache: boolean): BootstrapSpec {
-  return { argv: remoteCommand(spec, shell, env, ['node', '-e', LOADER]), bundle: findBundle(), cache };
+  return { argv: remoteCommand(spec, shell, env, loaderWords()), bundle: findBundle(), cache };
+}
+
+/** The words that run the loader by a Node.js there. */
+export function loaderWords(least: readonly [major: number, minor: number] = LEAST_NODE): string[] {
+  return ['sh', '-c', findNode(...least), 'sh', LOADER];
 }
 
 /** Connects; sends the agent where it is not there. Rejects with CONNECT, CONNECT_TIMEOUT, NOT_TWINTREE. */
@@ -50,7 +55,10 @@ export async function bootstrap(spec: CommandSpec, more: BootstrapSpec, options:
 
 /** Starts the loader and hands it the program. */
 async function send(spec: CommandSpec, more: BootstrapSpec, options: ConnectOptions): Promise<Connection> {
-  const connection = await startCommand(more.argv, spec.env, options);
+  const pass = options.stderr ?? writeStderr;
+  const connection = await startCommand(more.argv, spec.env, { ...options, stderr: (text) => {
+    for (const line of text.match(/[^\n]*\n/g) ?? []) if (!line.startsWith(FOUND_MARK)) pass(line); // that becomes part of the error
+  } });
   try {
     const host = readHost(await within(connection, options, loaderLine(connection)));
     const program = makeProgram(more.bundle, host);
@@ -78,8 +86,9 @@ async function loaderLine(connection: Connection): Promise<string> {
   if (bytes === undefined || at < 0) {
     const end: ConnectionEnd = bytes === undefined ? await connection.ended : {};
     if (end.exitCode === 127 || isNotFound(end.lastWords ?? '')) {
-      throw new TwintreeError('CONNECT', `${connection.about}: neither twintree nor Node.js was found on the other host`, {
-        advice: 'Install one of them there, or name twintree with --remote-path.',
+      const found = new RegExp(`${FOUND_MARK} ([^;]+)`).exec(end.lastWords ?? '')?.[1];
+      throw new TwintreeError('CONNECT', `${connection.about}: neither twintree nor Node.js ${LEAST_NODE.join('.')} or later was found on the other host${found === undefined ? '' : ` (only ${found})`}`, {
+        advice: `Install one of them there, or name twintree with --remote-path. Looked for on the PATH of its shell and in ${NODE_PLACES.join(', ')}.`,
       });
     }
     throw refusalOf(connection.about, seen, end);

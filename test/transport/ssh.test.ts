@@ -1,10 +1,13 @@
 /** Over a real sshd on loopback: the agent by name, a banner, a rsync, a cut; and the agent sent to a host that has only Node.js. */
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { agentCommand, connect, remoteCommand, type CommandSpec, type SshSpec } from '../../src/transport/index.js';
-import { LOADER } from '../../src/transport/loader.js';
+import { loaderWords } from '../../src/transport/bootstrap.js';
+import { findNode, LOADER } from '../../src/transport/loader.js';
 import { FrameType } from '../../src/wire/index.js';
 import { fromText } from '../../src/tree/index.js';
 import { afterwards, cleanUp, ECHO_CHILD, rejection, tempDir, watched, type Seen } from './support.js';
@@ -24,7 +27,7 @@ function fakeBundle(folder: string): string {
     let native = 'no';
     try { native = typeof require('koffi').load } catch { /* told */ }
     const { stream } = await connect({ kind: 'stdio' }, { connectTimeoutMs: 0 });
-    const peer = new Peer(stream, 'agent', { program: [text, native, __dirname, process.argv.slice(2).join()].join(' ') });
+    const peer = new Peer(stream, 'agent', { program: [text, native, __dirname, process.argv.slice(2).join(), process.pid].join(' ') });
     peer.onFrame = (frame) => { peer.send(4, frame.channel, frame.payload); };
     await peer.start();
   };`);
@@ -51,15 +54,61 @@ async function roundTrip({ peer }: Seen, size: number): Promise<void> {
   assert.ok((await back).equals(Buffer.alloc(size, bytes)));
 }
 
-/** What agents have left in the folder for temporary files. */
-function left(): string[] {
-  return readdirSync(tmpdir()).filter((name) => name.startsWith('twintree-agent-'));
+/** Waits until something holds. */
+async function until(holds: () => boolean, what: string): Promise<void> {
+  for (let tries = 0; !holds(); tries++) {
+    assert.ok(tries < 400, what);
+    await new Promise((resolve) => { setTimeout(resolve, 25); });
+  }
 }
 
 describe('the loader', () => {
   it('is one line that every shell passes on as it is', () => {
     assert.doesNotMatch(LOADER, /['\\!\n\r]/);
     assert.ok(LOADER.length < 4096, `${LOADER.length} characters`);
+    assert.doesNotMatch(findNode(20, 19), /['\\!\n\r]/);
+  });
+
+  describe('finds a Node.js', () => {
+    /** Runs the line in a home of its own, with nothing on the PATH but the shell's tools. */
+    function run(home: string, more: { path?: string; least?: [number, number]; env?: Record<string, string> } = {}): { out: string; err: string; code: number | null } {
+      const tools = join(home, 'tools');
+      mkdirSync(tools);
+      symlinkSync('/bin/sh', join(tools, 'sh'));
+      const done = spawnSync('/bin/sh', ['-c', findNode(...(more.least ?? [20, 19])), 'sh', 'console.log(process.argv0)'], { encoding: 'utf8', env: { HOME: home, PATH: `${more.path ?? ''}:${tools}`, ...more.env } });
+      return { out: done.stdout.trim(), err: done.stderr.trim(), code: done.status };
+    }
+    /** What calls itself a Node.js of a version. */
+    function pretend(folder: string, version: string): string {
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, 'node'), `#!/bin/sh\n[ "$1" = -p ] && echo ${version} && exit\necho ran ${version}\n`, { mode: 0o755 });
+      return folder;
+    }
+
+    it('on the PATH first, then where version managers put it, and none that is too old', () => {
+      for (const place of ['.local/bin', '.nvm/versions/node/v22.1.0/bin', '.volta/tools/image/node/22.1.0/bin', '.asdf/installs/nodejs/22.1.0/bin', '.local/share/fnm/node-versions/v22.1.0/installation/bin']) {
+        const home = tempDir();
+        const old = pretend(join(home, 'old'), '18.20.4');
+        pretend(join(home, place), '22.1.0');
+        assert.deepEqual([place, run(home, { path: old })], [place, { out: 'ran 22.1.0', err: '', code: 0 }]);
+      }
+      const home = tempDir();
+      pretend(join(home, '.local/bin'), '22.1.0');
+      assert.equal(run(home, { path: pretend(join(home, 'path'), '20.19.0') }).out, 'ran 20.19.0');
+      const managed = tempDir();
+      pretend(join(managed, 'elsewhere/versions/node/v21.0.0/bin'), '21.0.0');
+      assert.equal(run(managed, { env: { NVM_DIR: join(managed, 'elsewhere') } }).out, 'ran 21.0.0');
+    });
+
+    it('or tells all that it found', () => {
+      const home = tempDir();
+      const old = pretend(join(home, 'old'), '18.20.4');
+      pretend(join(home, '.nvm/versions/node/v16.0.0/bin'), '16.0.0');
+      const { err, code } = run(home, { path: old, least: [9999, 0] });
+      assert.equal(code, 127);
+      assert.ok(err.startsWith(`twintree-found: ${old}/node (18.20.4)`), err);
+      assert.ok(err.includes('.nvm/versions/node/v16.0.0/bin/node (16.0.0)'), err);
+    });
   });
 });
 
@@ -68,13 +117,21 @@ const why = whyNoSshd();
 describe(why === undefined ? 'ssh' : `ssh (skipped: ${why})`, function () {
   this.timeout(40_000);
   let sshd: Sshd;
+  let temporary: string; // the folder for temporary files there
+  /** What agents have left in it. */
+  const left = (): string[] => readdirSync(temporary).filter((name) => name.startsWith('twintree-agent-'));
 
   before(async function () {
     if (why !== undefined) this.skip(); // told in the suite's title
     // Commands find the Node that runs these tests, and no twintree.
-    sshd = await startSshd({ env: { PATH: `${dirname(NODE)}:/usr/bin:/bin` } });
+    temporary = mkdtempSync(join(tmpdir(), 'twintree-there-'));
+    sshd = await startSshd({ env: { PATH: `${dirname(NODE)}:/usr/bin:/bin`, TMPDIR: temporary } });
   });
-  after(async () => { if ((sshd as Sshd | undefined) !== undefined) await sshd.close(); });
+  after(async () => {
+    if ((sshd as Sshd | undefined) === undefined) return;
+    await sshd.close();
+    rmSync(temporary, { recursive: true });
+  });
   afterEach(cleanUp);
 
   const shell = (remotePath?: string): { rsh: string; remotePath?: string } => ({ rsh: sshd.rsh, ...(remotePath === undefined ? {} : { remotePath }) });
@@ -137,9 +194,9 @@ describe(why === undefined ? 'ssh' : `ssh (skipped: ${why})`, function () {
   });
 
   describe('to a host without twintree', () => {
-    const bootstrapped = (bundle: string, more: { cache?: boolean; node?: string; remotePath?: string } = {}): CommandSpec => ({
+    const bootstrapped = (bundle: string, more: { cache?: boolean; least?: [number, number]; remotePath?: string } = {}): CommandSpec => ({
       ...agent(more.remotePath),
-      bootstrap: { argv: remoteCommand(BOX, shell(), {}, [more.node ?? 'node', '-e', LOADER]), bundle, cache: more.cache ?? false },
+      bootstrap: { argv: remoteCommand(BOX, shell(), {}, loaderWords(more.least)), bundle, cache: more.cache ?? false },
     });
 
     it('sends the agent, says what it lacks, and nothing is left there', async () => {
@@ -150,7 +207,7 @@ describe(why === undefined ? 'ssh' : `ssh (skipped: ${why})`, function () {
       const [text, , folder, args] = program.split(' ');
       assert.deepEqual([text, args], ['sent', '--server']);
       assert.equal(statSync(folder as string).mode & 0o777, 0o700);
-      assert.deepEqual(readdirSync(folder as string).filter((name) => name !== 'node_modules').toSorted(), ['load.js', 'main.js', 'package.json']);
+      assert.deepEqual(readdirSync(folder as string).filter((name) => name !== 'node_modules').toSorted(), ['alive', 'load.js', 'main.js', 'package.json']);
       await roundTrip(there, 3 << 20);
       await there.peer.close();
       assert.deepEqual(await there.over, { exitCode: 0 });
@@ -164,8 +221,32 @@ describe(why === undefined ? 'ssh' : `ssh (skipped: ${why})`, function () {
       await there.peer.start();
       sshd.cut();
       assert.equal((await there.ended)?.code, 'CONNECTION_LOST');
-      for (let tries = 0; tries < 200 && left().length > before.length; tries++) await new Promise((resolve) => { setTimeout(resolve, 25); });
-      assert.deepEqual(left(), before);
+      await until(() => left().length === before.length, 'the folder stays');
+    });
+
+    it('nor where the agent is killed; what its watcher could not remove, the next agent does', async () => {
+      const there = await open(bootstrapped(fakeBundle(join(tempDir(), 'bundle'))));
+      const [, , folder = '', , pid] = (await there.peer.start()).program.split(' ');
+      // Of dead ones: nobody listens any more. Of a living one, and of what is no agent's.
+      const places = Object.fromEntries(['dead', 'living', 'nobody'].map((name) => [name, join(temporary, `twintree-agent-${name}`)]));
+      for (const place of Object.values(places)) mkdirSync(place, { mode: 0o700 });
+      const listen = (name: string, then: string): string => `require('net').createServer().listen(${JSON.stringify(join(places[name] ?? '', 'alive'))}, () => { ${then} })`;
+      spawnSync(NODE, ['-e', listen('dead', "process.kill(process.pid, 'SIGKILL')")]);
+      const living = spawn(NODE, ['-e', listen('living', "console.log('ready')")], { stdio: ['ignore', 'pipe', 'ignore'] });
+      try {
+        await once(living.stdout, 'data');
+        process.kill(Number(pid), 'SIGKILL');
+        assert.equal((await there.ended)?.code, 'CONNECTION_LOST');
+        await until(() => !existsSync(folder), 'the folder of a killed agent stays');
+        const next = await open(bootstrapped(fakeBundle(join(tempDir(), 'bundle'))));
+        await next.peer.start();
+        await until(() => !existsSync(places['dead'] ?? ''), 'the folder of a dead agent stays');
+        assert.ok(existsSync(places['living'] ?? '') && existsSync(places['nobody'] ?? ''));
+        await next.peer.close();
+      } finally {
+        living.kill('SIGKILL');
+        for (const place of Object.values(places)) rmSync(place, { recursive: true, force: true });
+      }
     });
 
     it('native calls of this installation go with it and load there', async () => {
@@ -184,7 +265,7 @@ describe(why === undefined ? 'ssh' : `ssh (skipped: ${why})`, function () {
       afterwards(() => other.close());
       const spec: CommandSpec = {
         kind: 'command', argv: agentCommand(BOX, { rsh: other.rsh }, {}),
-        bootstrap: { argv: remoteCommand(BOX, { rsh: other.rsh }, {}, ['node', '-e', LOADER]), bundle, cache: true },
+        bootstrap: { argv: remoteCommand(BOX, { rsh: other.rsh }, {}, loaderWords()), bundle, cache: true },
       };
       const once = async (): Promise<number> => {
         const there = await open(spec);
@@ -213,9 +294,10 @@ describe(why === undefined ? 'ssh' : `ssh (skipped: ${why})`, function () {
     });
 
     it('a host without Node.js too is told so', async () => {
-      const error = await rejection(open(bootstrapped(fakeBundle(join(tempDir(), 'bundle')), { node: 'node-that-is-not-there' })));
+      const error = await rejection(open(bootstrapped(fakeBundle(join(tempDir(), 'bundle')), { least: [9999, 0] })));
       assert.equal(error.code, 'CONNECT');
-      assert.match(error.message, /neither twintree nor Node\.js was found/);
+      assert.match(error.message, /neither twintree nor Node\.js 20\.19 or later was found on the other host \(only \/.*node \(\d+\.\d+/);
+      assert.match(error.advice ?? '', /~\/\.nvm/);
     });
 
     it('an agent that is there and fails is not replaced', async () => {
