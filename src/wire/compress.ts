@@ -14,7 +14,7 @@ export interface Compression { readonly brotli: boolean; readonly zstd: boolean 
 /** What zlib has from Node 22.15 on; its types here are those of the oldest Node that is supported. */
 interface Zstd {
   zstdCompressSync?: (data: Buffer, options: { params: Record<number, number> }) => Buffer;
-  zstdDecompressSync?: (data: Buffer, options: Limits) => Expanded;
+  zstdDecompressSync?: (data: Buffer, options: Limits & { params: Record<number, number> }) => Expanded;
 }
 interface Limits { maxOutputLength: number; chunkSize: number; info: true }
 /** What zlib gives with `info`: the engine knows how much of the input it used. */
@@ -22,6 +22,9 @@ interface Expanded { readonly buffer: Buffer; readonly engine: { readonly bytesW
 const zstd: Zstd = zlib as Zstd;
 /** ZSTD_c_compressionLevel. */
 const ZSTD_LEVEL = 100;
+/** ZSTD_d_windowLogMax, and its value: what is looked back at is held in memory besides the result, and a frame has no more. */
+const ZSTD_WINDOW = 100;
+const WINDOW = Math.log2(MAX_PAYLOAD);
 
 /** What this process can do. */
 export const COMPRESSION: Compression = { brotli: true, zstd: zstd.zstdCompressSync !== undefined && zstd.zstdDecompressSync !== undefined };
@@ -102,6 +105,6 @@ export function expandPayload(flags: number, payload: Uint8Array): Buffer {
 function expand(flags: number, packed: Buffer, limits: Limits): Expanded {
   // With `info` the result is not a Buffer, which the types do not say.
   if (flags === COMPRESSION_BROTLI) return zlib.brotliDecompressSync(packed, limits) as unknown as Expanded;
-  if (flags === COMPRESSION_ZSTD && zstd.zstdDecompressSync !== undefined) return zstd.zstdDecompressSync(packed, limits);
+  if (flags === COMPRESSION_ZSTD && zstd.zstdDecompressSync !== undefined) return zstd.zstdDecompressSync(packed, { ...limits, params: { [ZSTD_WINDOW]: WINDOW } });
   throw new WireError('compression', `compression ${flags} is not known here`);
 }

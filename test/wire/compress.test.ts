@@ -1,8 +1,9 @@
 /** Compression: comes back as it was, is left out where it does not pay, and cannot be made to take more memory than it says. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { brotliCompressSync, constants } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import fc from 'fast-check';
+import { describeIf } from '../support/index.js';
 import { COMPRESSION, COMPRESSION_BROTLI, COMPRESSION_ZSTD, compressPayload, expandPayload, MAX_PAYLOAD, NO_COMPRESSION, WireError } from '../../src/wire/index.js';
 
 const BROTLI = { brotli: true, zstd: false };
@@ -18,6 +19,8 @@ function saying(length: number, packed: Uint8Array): Buffer {
   prefix.writeUInt32LE(length);
   return Buffer.concat([prefix, packed]);
 }
+
+const { brotliCompressSync, constants } = zlib;
 
 describe('wire/compress', () => {
   it('brings back every payload', () => {
@@ -45,25 +48,53 @@ describe('wire/compress', () => {
     assert.notEqual(compressPayload(Buffer.concat([randomBytes(10_000), Buffer.alloc(3000)]), BROTLI).flags, 0);
   });
 
-  it('refuses a bomb by the length it says, and by the length it has', () => {
-    const bomb = brotliCompressSync(Buffer.alloc(32 << 20), { params: { [constants.BROTLI_PARAM_QUALITY]: 2 } });
-    assert.ok(bomb.length < 1000);
-    refused('limit', COMPRESSION_BROTLI, saying(32 << 20, bomb));
-    refused('limit', COMPRESSION_BROTLI, saying(MAX_PAYLOAD + 1, bomb));
-    refused('limit', COMPRESSION_BROTLI, saying(0, bomb));
-    refused('compression', COMPRESSION_BROTLI, saying(1000, bomb));
+  refusals('brotli', COMPRESSION_BROTLI, (bytes) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 2 } }));
+
+  describeIf('with zstd', COMPRESSION.zstd ? undefined : 'this Node.js has no zstd: it came with 22.15', () => {
+    const { zstdCompressSync: compress } = zlib as { zstdCompressSync?: (bytes: Buffer, options?: { params: Record<number, number> }) => Buffer };
+    const pack = (bytes: Buffer, params: Record<number, number> = {}): Buffer => compress?.(bytes, { params }) ?? Buffer.alloc(0);
+    refusals('zstd', COMPRESSION_ZSTD, (bytes) => pack(bytes));
+
+    it('takes the largest payload, and none that would hold more than a frame to look back at', () => {
+      const whole = Buffer.alloc(MAX_PAYLOAD, 'some text; ');
+      const sent = compressPayload(whole, { brotli: true, zstd: true });
+      assert.equal(sent.flags, COMPRESSION_ZSTD);
+      assert.ok(expandPayload(sent.flags, sent.payload).equals(whole));
+      // A frame without its content's size says how far it looks back (ZSTD_c_windowLog 101, ZSTD_c_contentSizeFlag 200); with it, that size counts.
+      const far = (log: number): Buffer => {
+        const packed = pack(Buffer.alloc(1000, 'abc'), { 101: log, 200: 0 });
+        packed[5] = (log - 10) << 3;
+        return saying(1000, packed);
+      };
+      assert.equal(expandPayload(COMPRESSION_ZSTD, far(24)).length, 1000);
+      refused('compression', COMPRESSION_ZSTD, far(25));
+      refused('compression', COMPRESSION_ZSTD, far(27));
+    });
   });
 
-  it('refuses what is damaged, cut, longer or shorter than it says, or in an unknown form', () => {
-    const packed = brotliCompressSync(Buffer.alloc(1000, 'abc'));
-    assert.equal(expandPayload(COMPRESSION_BROTLI, saying(1000, packed)).length, 1000);
-    refused('compression', COMPRESSION_BROTLI, saying(1001, packed));
-    refused('compression', COMPRESSION_BROTLI, saying(999, packed));
-    refused('compression', COMPRESSION_BROTLI, saying(1000, packed.subarray(0, -1)));
-    refused('compression', COMPRESSION_BROTLI, saying(1000, Buffer.concat([packed, Buffer.from('more')])));
-    refused('compression', COMPRESSION_BROTLI, saying(1000, randomBytes(50)));
-    refused('compression', COMPRESSION_BROTLI, Buffer.alloc(4));
-    refused('compression', 3, saying(1000, packed));
-    refused('compression', 9, saying(1000, packed));
-  });
+  /** What is refused of one format. */
+  function refusals(name: string, flags: number, pack: (bytes: Buffer) => Buffer): void {
+    it(`${name}: refuses a bomb by the length it says, and by the length it has`, () => {
+      const bomb = pack(Buffer.alloc(32 << 20));
+      assert.ok(bomb.length < 4000);
+      refused('limit', flags, saying(32 << 20, bomb));
+      refused('limit', flags, saying(MAX_PAYLOAD + 1, bomb));
+      refused('limit', flags, saying(0, bomb));
+      refused('compression', flags, saying(1000, bomb));
+    });
+
+    it(`${name}: refuses what is damaged, cut, longer or shorter than it says, or in an unknown form`, () => {
+      const packed = pack(Buffer.alloc(1000, 'abc'));
+      assert.equal(expandPayload(flags, saying(1000, packed)).length, 1000);
+      refused('compression', flags, saying(1001, packed));
+      refused('compression', flags, saying(999, packed));
+      refused('compression', flags, saying(1000, packed.subarray(0, -1)));
+      refused('compression', flags, saying(1000, Buffer.concat([packed, Buffer.from('more')])));
+      refused('compression', flags, saying(1000, Buffer.concat([packed, packed])));
+      refused('compression', flags, saying(1000, randomBytes(50)));
+      refused('compression', flags, Buffer.alloc(4));
+      refused('compression', 3, saying(1000, packed));
+      refused('compression', 9, saying(1000, packed));
+    });
+  }
 });
