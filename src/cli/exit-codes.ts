@@ -64,6 +64,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case 'UNSUPPORTED': return EXIT.unsupported;
     case 'SOURCE_MISSING': return EXIT.partial;
     case 'TARGET_UNUSABLE': return EXIT.fileSelect;
+    case 'TARGET_NOT_MADE': return EXIT.fileIo;
     case 'REFUSED': case 'ROOT_CHANGED': return EXIT.refused;
     case 'LOCKED': return EXIT.locked;
     case 'NO_SPACE': case 'IO': return EXIT.fileIo;

@@ -18,7 +18,7 @@ export interface Target {
   alias: { name: ByteString; source: ByteString } | undefined;
 }
 
-/** Finds out what the target argument means; changes nothing. @throws TwintreeError TARGET_UNUSABLE. */
+/** Finds out what the target argument means; changes nothing. @throws TwintreeError TARGET_UNUSABLE, TARGET_NOT_MADE. */
 export function findTarget(posix: Posix, argument: ByteString, sources: Sources, sourceCount: number, mkpath: boolean): Target {
   const trimmed = (argument.replace(/\/+$/, '') || (argument === '' ? '.' : '/')) as ByteString;
   const folder = posix.openRoot(argument === '' ? ('.' as ByteString) : argument);
@@ -51,11 +51,11 @@ function mayBeMade(posix: Posix, parentPath: ByteString, name: ByteString, mkpat
   const parent = posix.openRoot(parentPath);
   if (parent < 0) {
     if (parent === -Errno.ENOENT && mkpath) return;
-    throw new TwintreeError('TARGET_UNUSABLE', `the folder above the target cannot be opened: ${errnoText(-parent)}`, { path: parentPath, advice: 'Make it first, or use --mkpath.' });
+    throw new TwintreeError('TARGET_NOT_MADE', `the folder above the target cannot be opened: ${errnoText(-parent)}`, { path: parentPath, advice: 'Make it first, or use --mkpath.' });
   }
   const stands = posix.stat(parent, name, new StatTable(1), 0) === 0;
   posix.close(parent);
-  if (stands) throw new TwintreeError('TARGET_UNUSABLE', 'the target is a symlink that points nowhere', { path: parentPath === '.' ? name : joinPath(parentPath, name) });
+  if (stands) throw new TwintreeError('TARGET_NOT_MADE', 'the target is a symlink that points nowhere', { path: parentPath === '.' ? name : joinPath(parentPath, name) });
 }
 
 /** How many folders have to be made for the root to stand: 0 where it stands, 1 without --mkpath. */
@@ -76,13 +76,13 @@ export function makeTarget(posix: Posix, target: Target, mkpath: boolean, umask:
   const parentPath = path.dirname(target.path) as ByteString;
   const parent = mkpath ? makeFolders(posix, parentPath, 0o777 & ~umask) : posix.openRoot(parentPath);
   if (parent < 0) {
-    throw new TwintreeError('TARGET_UNUSABLE', `the folder above the target cannot be opened: ${errnoText(-parent)}`, { path: parentPath, advice: 'Make it first, or use --mkpath.' });
+    throw new TwintreeError('TARGET_NOT_MADE', `the folder above the target cannot be opened: ${errnoText(-parent)}`, { path: parentPath, advice: 'Make it first, or use --mkpath.' });
   }
   const name = path.basename(target.path) as ByteString;
   const made = posix.mkdir(parent, name, 0o700);
   if (made < 0 && made !== -Errno.EEXIST) {
     posix.close(parent);
-    throw new TwintreeError('TARGET_UNUSABLE', `the target folder cannot be made: ${errnoText(-made)}`, { path: target.path });
+    throw new TwintreeError('TARGET_NOT_MADE', `the target folder cannot be made: ${errnoText(-made)}`, { path: target.path });
   }
   const fd = posix.openDir(parent, name);
   posix.close(parent);

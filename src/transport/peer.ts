@@ -379,7 +379,7 @@ function byeError(about: string, bye: Bye): TwintreeError {
 
 /** Codes that the other side may end with; the others are none of its business. */
 const BYE_CODES: ReadonlySet<string> = new Set<ErrorCode>([
-  'USAGE', 'UNSUPPORTED', 'SOURCE_MISSING', 'TARGET_UNUSABLE', 'FILTER_SYNTAX', 'FILE_LIST', 'REFUSED', 'LOCKED', 'NO_SPACE', 'ROOT_CHANGED',
+  'USAGE', 'UNSUPPORTED', 'SOURCE_MISSING', 'TARGET_UNUSABLE', 'TARGET_NOT_MADE', 'FILTER_SYNTAX', 'FILE_LIST', 'REFUSED', 'LOCKED', 'NO_SPACE', 'ROOT_CHANGED',
   'ABORTED', 'TIMEOUT', 'IO', 'INTERNAL', 'CONNECT', 'VERSION', 'WIRE', 'FENCED',
 ]);
 

@@ -46,7 +46,7 @@ export interface Problem {
 
 /** Stable codes of errors that stop a run. */
 export type ErrorCode =
-  | 'USAGE' | 'UNSUPPORTED' | 'SOURCE_MISSING' | 'TARGET_UNUSABLE' | 'FILTER_SYNTAX' | 'FILE_LIST'
+  | 'USAGE' | 'UNSUPPORTED' | 'SOURCE_MISSING' | 'TARGET_UNUSABLE' | 'TARGET_NOT_MADE' | 'FILTER_SYNTAX' | 'FILE_LIST'
   | 'REFUSED' | 'LOCKED' | 'NO_SPACE' | 'ROOT_CHANGED' | 'ABORTED' | 'TIMEOUT' | 'IO' | 'INTERNAL'
   // Between hosts:
   | 'CONNECT' // no connection, or none that can be trusted

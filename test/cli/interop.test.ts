@@ -1,12 +1,12 @@
 /** The real rsync is the judge of which command lines are valid, and of what -h, -n and --list-only mean. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { parseSync } from '../../src/cli/options/index.js';
 import { TwintreeError } from '../../src/tree/index.js';
-import { tempFolder, type TempFolder } from '../support/index.js';
+import { tempFolder, twintree, useTempFolder, whyNoRsync, type TempFolder } from '../support/index.js';
 import { bytes, context } from './support.js';
 
 /** Options whose validity depends on each other or on their values. Those refused here on purpose are not among them. */
@@ -57,4 +57,22 @@ describe('valid command lines, as rsync sees them (skipped where there is no rsy
       assert.equal(weRefuse(args), rsyncRefuses(args), args.join(' '));
     }), { numRuns: 250 });
   }).timeout(120_000);
+});
+
+describe('targets that cannot be', () => {
+  const tmp = useTempFolder('no-target');
+
+  it('end with the exit code that rsync has for them (skipped where there is no rsync)', function () {
+    if (whyNoRsync() !== undefined) return this.skip();
+    mkdirSync(tmp.at('src'));
+    writeFileSync(tmp.at('src/a'), 'x');
+    writeFileSync(tmp.at('file'), 'x');
+    symlinkSync('nowhere', tmp.at('dangling'));
+    for (const [args, code] of [[['src/', 'new/missing/parent/'], 11], [['file', 'new/missing'], 3], [['src/', 'dangling'], 11], [['src/', 'file'], 3], [['src/', 'file/x'], 3]] as const) {
+      const peer = spawnSync('rsync', ['-a', ...args], { cwd: tmp.path, encoding: 'utf8' });
+      const done = twintree(['sync', '-a', ...args], { cwd: tmp.path });
+      assert.deepEqual([args, done.code, peer.status], [args, code, code], done.stderr);
+    }
+    assert.equal(twintree(['sync', '-an', 'src/', 'new/missing/parent/'], { cwd: tmp.path }).code, 11, 'a dry run says so too');
+  });
 });

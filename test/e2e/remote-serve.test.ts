@@ -60,8 +60,8 @@ describe('twintree --server', () => {
 
   it('does not print twice what the client tells', () => {
     const done = twintree(['sync', '-a', '-e', remoteShell(tmp), `--rsync-path=${REMOTE_PATH}`, '--no-bootstrap', `${tmp.at('from')}/`, `host:${tmp.at('no/such/folder')}`]);
-    assert.equal(done.code, 3);
-    assert.equal(done.stderr.match(/TARGET_UNUSABLE/g)?.length, 1, done.stderr);
+    assert.equal(done.code, 11);
+    assert.equal(done.stderr.match(/TARGET_NOT_MADE/g)?.length, 1, done.stderr);
   });
 
   it('ends at SIGTERM while its client is silent, before and after the handshake', async () => {
