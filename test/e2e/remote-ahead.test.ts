@@ -1,8 +1,8 @@
 /** Content is asked for ahead in the order in which it is used: what is asked for out of turn would be passed over and travel whole, a second time. */
 import assert from 'node:assert/strict';
 import { readFileSync, utimesSync, writeFileSync } from 'node:fs';
-import { runOver } from './remote-cut-support.js';
-import { assertSameTree, dir, file, makeTree, runCommand, time, useTempFolder } from '../support/index.js';
+import { runLocal, runOver } from './remote-cut-support.js';
+import { assertSameTree, dir, file, makeTree, runCommand, time, useTempFolder, type Tree } from '../support/index.js';
 
 const T = time(1_600_000_000);
 const FILES = 48;
@@ -29,6 +29,24 @@ describe('content that is asked for ahead', () => {
       assertSameTree(tmp.at('s'), target);
       const carried = done.attempts[0]?.in ?? Infinity;
       assert.ok(carried < FILES * 40_000, `--threads=${threads}: ${carried} bytes for ${FILES} times 20,000`);
+    }
+  });
+});
+
+describe('folders that are sent ahead', () => {
+  const tmp = useTempFolder('ahead-folders');
+
+  it('are not asked for one by one, whatever looks at them: -m does as locally', async () => {
+    const leaf = (k: number): Tree => (k % 3 === 0 ? { f: file('f', { mtime: T }) } : k % 3 === 1 ? { none: dir({ 'x.o': file('o', { mtime: T }) }, { mtime: T }) } : {});
+    const inner = (from: number): Tree => Object.fromEntries(Array.from({ length: 20 }, (_, k) => [`d${k}`, dir(leaf(from + k), { mtime: T })]));
+    makeTree(tmp.at('s'), Object.fromEntries(Array.from({ length: 20 }, (_, k) => [`a${k}`, dir({ b: dir(inner(k), { mtime: T }), e: dir({ e: dir({}, { mtime: T }) }, { mtime: T }) }, { mtime: T })])), { mtime: T });
+    for (const [name, options] of [['plain', ['-am', '--exclude=*.o']], ['links', ['-amH', '--exclude=*.o']]] as const) {
+      await runLocal(options, `${tmp.at('s')}/`, tmp.at(`local-${name}`));
+      const done = await runOver(tmp, 'pull', [...options], `${tmp.at('s')}/`, tmp.at(name));
+      assert.equal(done.outcome?.exitCode, 0, String(done.error));
+      assertSameTree(tmp.at(`local-${name}`), tmp.at(name));
+      const turns = done.attempts[0]?.turns ?? Infinity;
+      assert.ok(turns < 60, `${name}: ${turns} round trips`);
     }
   });
 });

@@ -89,7 +89,6 @@ export function serve(): void {
         comparable = message.setup.recorded !== true && message.setup.whole !== true;
         break;
       case 'scan':
-        remote?.beginWalk(undefined, targetFolders(message.setup));
         walker = new Walker(
           posix, source, message.setup,
           {
@@ -99,6 +98,7 @@ export function serve(): void {
           { aborted: () => shared.aborted, scanned: (n) => shared.addScanned(n), hungry: () => shared.hungry > 0 },
           idMapper(message.setup.options, source.remote), slot * 1_000_000,
         );
+        if (remote !== undefined) begin(remote, walker, message.setup);
         break;
       case 'walk':
         task = message.task;
@@ -128,6 +128,20 @@ export function serve(): void {
         remote?.end();
         port?.close();
         break;
+    }
+  }
+
+  /** Has the walk sent ahead; with -m once before, since it has to be known which folders are empty before the first of them comes. */
+  function begin(from: RemoteSource, walking: Walker, setup: ScanSetup): void {
+    try {
+      if (comparable && setup.options.walk.pruneEmptyDirs) {
+        from.beginWalk();
+        walking.findEmpty();
+        from.endWalk();
+      }
+      from.beginWalk(undefined, targetFolders(setup));
+    } catch (error) {
+      if (!(error instanceof TwintreeError && error.code === 'ABORTED' && shared.aborted)) throw error;
     }
   }
 

@@ -110,7 +110,7 @@ function childFolder(w: WalkContext, folder: Folder, i: number, r: number, j: nu
     if (j >= 0) extraneous(w, folder, j, removes, Reason.Extraneous);
     return;
   }
-  if (options.walk.pruneEmptyDirs && folder.scopes.target?.excludes(name, true) !== true && !holdsFiles(w, owners, path, folder.scopes, name, open, child)) {
+  if (options.walk.pruneEmptyDirs && folder.scopes.target?.excludes(name, true) !== true && (w.empty?.has(path) ?? !holdsFiles(w, owners, path, folder.scopes, name, open, child))) {
     if (j >= 0) extraneous(w, folder, j, removes, Reason.Extraneous);
     return;
   }

@@ -70,6 +70,8 @@ export class WalkContext {
   readonly outside = new StatTable(1);
   readonly deletes: boolean;
   readonly lost = new Map<string, { count: number; example: ByteString }>();
+  /** -m: the source's folders that would be empty, where they were looked for in a pass of their own. */
+  empty: ReadonlySet<RelPath> | undefined;
   /** The last answer of `inheritedPerms`: neighbours ask for the same folder. */
   inherited: { path: RelPath | undefined; perms: number } = { path: undefined, perms: -1 };
 

@@ -12,6 +12,7 @@ import type { SourceFs } from '../source/index.js';
 import { NO_SCOPES, type Scopes } from './filters.js';
 import { merge } from './merge.js';
 import { openFolder } from './open-folder.js';
+import { emptyFolders } from './prune.js';
 import { Open } from './selection.js';
 import type { FolderRun, PlanSink, ScanFindings, ScanSetup } from './types.js';
 import { WalkContext, type WalkSignals } from './walk-context.js';
@@ -39,6 +40,13 @@ export class Walker {
 
   get findings(): ScanFindings {
     return this.context.findings;
+  }
+
+  /** Looks for the folders that -m leaves out, in a pass of its own over the source. */
+  findEmpty(): void {
+    const { context } = this;
+    context.empty = emptyFolders(context);
+    for (const cache of context.mounts) cache.closeAll();
   }
 
   /** Begins with a run: `rootRun`, or one that another walker gave away. */
