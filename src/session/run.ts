@@ -25,6 +25,7 @@ import { Resolver, type MoveCandidate } from './resolve.js';
 import { scan } from './scan.js';
 import { absolute, openSources, sourcePlace, type Sources } from './sources.js';
 import { TargetLock } from './target-lock.js';
+import { TempDirClaim } from './temp-dir.js';
 import { findTarget, foldersToMake, inheritedByRoot, makeTarget, openAltDests, openNearest, openSideFolder, sideFolders, type Target } from './target.js';
 
 /** What a sync is asked. */
@@ -126,6 +127,7 @@ class Session {
   private stopTimer: NodeJS.Timeout | undefined;
   private ticker: NodeJS.Timeout | undefined;
   private readonly targetLock: TargetLock;
+  private tempClaim: TempDirClaim | undefined;
   private fenced = false; // a newer session took the target over
   private abortTimer: NodeJS.Timeout | undefined;
   private stoppedByTime = false;
@@ -239,6 +241,7 @@ class Session {
     await this.pool.close();
     this.remote?.end();
     if (this.request.kept === undefined) this.store.close();
+    this.tempClaim?.close();
     for (const fd of this.handles) this.posix.close(fd);
   }
 
@@ -427,10 +430,14 @@ class Session {
     const backupRoot = openSideFolder(posix, target, replace.backup ? replace.backupDir : undefined, '--backup-dir', true, umask);
     if (backupRoot >= 0) this.handles.push(backupRoot);
     const tempRoot = openSideFolder(posix, target, replace.tempDir, '--temp-dir', false, umask);
-    if (tempRoot >= 0) this.handles.push(tempRoot);
+    const sessionTag = randomBytes(6).toString('hex');
+    if (tempRoot >= 0) {
+      this.handles.push(tempRoot);
+      if (options.lock) (this.tempClaim = new TempDirClaim(posix, tempRoot, sessionTag)).take();
+    }
     const setup: ApplySetup = {
       options, umask, targetRoot: target.fd, altRoots, backupRoot, tempRoot, mounts: sources.mounts, targetFollowed: this.targetFollowed(sources), alias: target.alias,
-      sessionTag: randomBytes(6).toString('hex'), marksIncomplete: probeTarget(posix, target.fd).stickyFiles === true,
+      sessionTag, marksIncomplete: probeTarget(posix, target.fd).stickyFiles === true,
       ...(this.request.kept === undefined ? {} : { exactSince: this.startedAt }),
     };
     const runner = new ApplyRunner(posix, setup, this.shared, 0, this.remote);

@@ -9,7 +9,7 @@ const b = (text: string): ByteString => text as ByteString;
 
 /** The plain recurrence. */
 function edits(a: string, c: string): number {
-  const rows = Array.from({ length: a.length + 1 }, (_, i) => Array.from({ length: c.length + 1 }, (_, j) => i + j));
+  const rows = Array.from({ length: a.length + 1 }, (_row, i) => Array.from({ length: c.length + 1 }, (_cell, j) => i + j));
   for (let i = 1; i <= a.length; i++) {
     for (let j = 1; j <= c.length; j++) {
       (rows[i] as number[])[j] = Math.min((rows[i - 1]?.[j] ?? 0) + 1, (rows[i]?.[j - 1] ?? 0) + 1, (rows[i - 1]?.[j - 1] ?? 0) + (a[i - 1] === c[j - 1] ? 0 : 1));

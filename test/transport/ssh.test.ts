@@ -1,7 +1,7 @@
 /** Over a real sshd on loopback: the agent by name, a banner, a rsync, a cut; and the agent sent to a host that has only Node.js. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { once as event } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -234,7 +234,7 @@ describe(why === undefined ? 'ssh' : `ssh (skipped: ${why})`, function () {
       spawnSync(NODE, ['-e', listen('dead', "process.kill(process.pid, 'SIGKILL')")]);
       const living = spawn(NODE, ['-e', listen('living', "console.log('ready')")], { stdio: ['ignore', 'pipe', 'ignore'] });
       try {
-        await once(living.stdout, 'data');
+        await event(living.stdout, 'data');
         process.kill(Number(pid), 'SIGKILL');
         assert.equal((await there.ended)?.code, 'CONNECTION_LOST');
         await until(() => !existsSync(folder), 'the folder of a killed agent stays');

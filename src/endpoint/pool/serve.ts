@@ -4,7 +4,7 @@
  * on the first of them, so that the content of all its batches travels at once.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { loadPosix } from '../../fs/index.js';
+import { loadPosix, type NameList } from '../../fs/index.js';
 import { TwintreeError } from '../../tree/index.js';
 import { RemoteSource } from '../remote/remote-source.js';
 import { digestsServe, TargetFolders } from '../remote/target-folders.js';
@@ -148,6 +148,8 @@ export function serve(): void {
   /** The target's folders, where comparing them with digests serves. */
   function targetFolders({ target, options }: ScanSetup): TargetFolders | undefined {
     if (!comparable || remote === undefined || target < 0 || !digestsServe(options)) return undefined;
+    const names: NameList = { names: [], types: [] };
+    if (posix.list(target, names) < 0 || names.names.length === 0) return undefined; // nothing there can be the same
     return new TargetFolders(posix, target, remote.seed);
   }
 
