@@ -60,6 +60,15 @@ class ScanRun {
   }
 
   async run(): Promise<ScanFindings> {
+    try {
+      return await this.pass();
+    } catch (error) {
+      this.walker.close();
+      throw error;
+    }
+  }
+
+  private async pass(): Promise<ScanFindings> {
     const { deps } = this;
     deps.pool.listen((worker, message) => this.receive(worker, message), (error) => {
       this.failure = error;

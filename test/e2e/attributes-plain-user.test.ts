@@ -3,10 +3,10 @@
  * rsync leaves it), nothing is deleted on the strength of what could not be read, and read-only folders of one's own are no obstacle.
  */
 import assert from 'node:assert';
-import { existsSync, lchownSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, lchownSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { itemized, linesOf } from './attributes-support.js';
 import {
-  assertSameTree, char, describeIf, dir, fifo, file, makeTree, PLAIN_UID, readTree, rsync, symlink, time, treePaths, twintree, useTempFolder, whyNoOtherUser, whyNoRsync, type Aspect, type RunResult, type Tree, type TreeNode,
+  assertSameTree, char, describeIf, dir, fifo, file, makeTree, PLAIN_UID, readTree, rsync, runCommand, symlink, time, treePaths, twintree, useTempFolder, whyNoOtherUser, whyNoRsync, type Aspect, type RunResult, type Tree, type TreeNode,
 } from '../support/index.js';
 
 const T = time(1_600_000_000, 11);
@@ -53,14 +53,21 @@ describeIf('attributes: as a plain user', whyNoOtherUser() ?? whyNoRsync(), () =
     settled(result.again);
   });
 
-  // rsync changes the folder before it looks into it. Here looking changes nothing: the first run opens it up, and says that it has not seen it.
-  it('a folder of its own on the target that it may not list: mended by one run, brought up to date by the next', () => {
-    const result = run(['-a'], { d: folder({ f: mine('new') }, 0o755) }, () => ({ d: folder({ f: mine('old!!') }, 0) }));
-    assert.strictEqual(result.ours.code, 23);
-    assert.match(result.ours.stderr, /d: the folder cannot be listed/);
-    assert.deepStrictEqual(itemized(linesOf(result.again.stdout)), ['>f.s....... d/f'], result.again.stderr);
-    assert.strictEqual(result.again.code, 0);
-    assertSameTree(tmp.at('source'), tmp.at('ours'), { root: false });
+  it('folders of its own on the target that it may not list or enter: brought up to date in one run', () => {
+    const closed = (perms: number) => (): Tree => ({ d: folder({ f: mine('old!!'), extra: mine('extra'), in: folder({ g: mine('old') }, perms) }, perms), same: folder({ h: mine('h') }, perms) });
+    for (const perms of [0, 0o400, 0o100]) {
+      const result = run(['-a', '--delete'], { d: folder({ f: mine('new'), in: folder({ g: mine('newer') }) }), same: folder({ h: mine('h') }) }, closed(perms));
+      assert.deepStrictEqual([result.theirs.code, result.ours.code, result.again.code], [0, 0, 0], result.ours.stderr);
+      assertSameTree(tmp.at('source'), tmp.at('ours'));
+      settled(result.again);
+      // Whoever only looks changes nothing.
+      runCommand('sh', ['-c', `chmod 0 '${tmp.at('ours/d')}'`]);
+      const dry = twintree(['sync', '-an', `${tmp.path}/source/`, `${tmp.path}/ours/`], asUser);
+      assert.strictEqual(dry.code, 23);
+      assert.match(dry.stderr, /d: the folder cannot be listed/);
+      assert.strictEqual(statSync(tmp.at('ours/d')).mode & 0o777, 0);
+      for (const name of ['source', 'ours', 'theirs']) rmSync(tmp.at(name), { recursive: true });
+    }
   });
 
   it('an unreadable file is told, exit code 23; the rest is copied, nothing is deleted, its old copy stays', () => {

@@ -17,6 +17,7 @@ import { EntryProbe } from './probe.js';
 import { RemovalList, type RemovalContext } from './removal.js';
 import type { Open, SelectionNode } from './selection.js';
 import type { FolderRun, LostClass, PlanSink, ScanFindings, ScanSetup } from './types.js';
+import { WidenedFolders } from './widen.js';
 
 /** How a walker and its surroundings talk while it works. */
 export interface WalkSignals {
@@ -50,6 +51,7 @@ export class WalkContext {
   /** Folders of the source, by mount. */
   readonly mounts: FolderCache[];
   readonly target: FolderCache | undefined;
+  readonly widened: WidenedFolders;
   readonly filters: WalkFilters;
   readonly probe: EntryProbe;
   readonly alts: AltDests;
@@ -92,6 +94,7 @@ export class WalkContext {
     this.listingFollow = withFollowed(source, this.follow, setup.mounts);
     this.mounts = setup.mounts.map((m) => new FolderCache(source, m.fd, { follow: this.follow !== undefined, ...(m.followed === undefined ? {} : { followed: m.followed }) }));
     this.target = setup.target < 0 ? undefined : new FolderCache(posix, setup.target, { follow: options.symlinks.keepDirlinks, beneath: true, followed: setup.targetFollowed });
+    this.widened = new WidenedFolders(posix, this.target, !options.dryRun);
     this.filters = new WalkFilters(posix, source, options, setup.filterPlace, (file, message) => {
       this.problem({ code: 'filter-file', phase: 'scan', side: 'source', path: file, message, severity: 'error' });
       this.findings.incomplete = true;

@@ -3,7 +3,8 @@
  *
  * It holds a stack of folder runs (siblings yet to be walked), so its memory follows the depth of the tree and
  * the size of one folder. It works in steps, so that the main thread can walk too, and gives runs away to idle
- * walkers: a hole in its stream marks where their part belongs. All calls are synchronous. It changes nothing.
+ * walkers: a hole in its stream marks where their part belongs. All calls are synchronous. It changes nothing,
+ * but that a plain user's own folders which it may not list are open to it meanwhile (widen.ts).
  */
 import { EMPTY, joinPath, type ByteString, type RelPath } from '../../tree/index.js';
 import type { Posix } from '../../fs/index.js';
@@ -97,6 +98,7 @@ export class Walker {
   /** Closes all handles; the findings stay. */
   close(): void {
     const { context } = this;
+    context.widened.restore();
     for (const cache of context.mounts) cache.closeAll();
     context.target?.closeAll();
     context.alts.close();
