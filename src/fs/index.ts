@@ -16,3 +16,4 @@ export { InputFile, OutputFile } from './plain-file.js';
 export { PROBE_PREFIX } from './probe-folder.js';
 export * from './raw-args.js';
 export * from './temp.js';
+export * from './watch/index.js';

@@ -167,3 +167,21 @@ function repeatingSyscall(raw: (...args: number[]) => number, n: number, count: 
 function settle(result: number, errno: () => number): number {
   return result >= 0 ? result : -errno();
 }
+
+/** System calls beyond those of `Posix`, by their numbers on each architecture. `arguments`: 1 to 6. */
+export type SyscallTable<K extends string> = Record<K, { readonly x64: number; readonly arm64: number; readonly arguments: number }>;
+
+/** Binds further system calls, as `bindLibc` does. Throws where the system or the FFI package does not serve. */
+export function bindSyscalls<K extends string>(table: SyscallTable<K>): { calls: Record<K, Call>; addressOf: Libc['addressOf'] } {
+  const arch = process.arch;
+  if (process.platform !== 'linux' || (arch !== 'x64' && arch !== 'arm64')) throw new Error(`no system call table for ${process.platform} on ${arch}`);
+  const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+  const library = koffi.load(null);
+  const calls = {} as Record<K, Call>;
+  for (const name of Object.keys(table) as K[]) {
+    const entry = table[name];
+    const count = Math.max(entry.arguments, 3); // the kernel does not look at what it does not take
+    calls[name] = repeatingSyscall(library.func('syscall', 'long', ['long', ...Array<string>(count).fill('long')]), entry[arch], count, () => koffi.errno());
+  }
+  return { calls, addressOf: (memory) => Number(koffi.address(new Uint8Array(memory))) };
+}

@@ -1,0 +1,170 @@
+/** The settler against a naive model, with random histories. */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { Settler, type DirtyBatch, type Hint, type HintScope } from '../../src/mirror/index.js';
+import type { ByteString, RelPath } from '../../src/tree/index.js';
+
+const QUIET = 10;
+const LONGEST = 25;
+const b = (text: string): ByteString => text as ByteString;
+
+interface Step { wait: number; path: RelPath; scope: HintScope; gone: boolean; from?: RelPath }
+
+const hintOf = (step: Step, at: number): Hint => ({
+  path: step.path, scope: step.scope, gone: step.gone, reason: 'modified', at, ...(step.from === undefined ? {} : { from: step.from }),
+});
+
+/** Whether `by` means all that `hint` means. */
+function covers(by: Hint, hint: { path: RelPath; scope: HintScope }): boolean {
+  const below = by.path === '' ? hint.path !== '' : hint.path.startsWith(`${by.path}/`);
+  const parent = hint.path.slice(0, Math.max(hint.path.lastIndexOf('/'), 0));
+  if (by.scope === 'subtree') return below || by.path === hint.path;
+  if (by.path === hint.path) return by.scope === 'listing' ? hint.scope !== 'subtree' : hint.scope === 'entry';
+  return by.scope === 'listing' && hint.scope === 'entry' && hint.path !== '' && parent === by.path;
+}
+
+/** Plays a history, asking exactly when told to; all batches with their times. */
+function play(steps: readonly Step[], options: { most?: number; folderStorm?: number } = {}, check?: (settler: Settler) => void): { at: number; batch: DirtyBatch }[] {
+  const settler = new Settler({ quietMs: QUIET, longestMs: LONGEST, ...options });
+  const out: { at: number; batch: DirtyBatch }[] = [];
+  let now = 0;
+  const runTo = (until: number): void => {
+    for (let at = settler.nextAt(); at !== undefined && at <= until; at = settler.nextAt()) {
+      const batch = settler.take(at);
+      assert.ok(batch !== undefined, 'nothing was due when it said so');
+      out.push({ at, batch });
+    }
+  };
+  for (const step of steps) {
+    runTo(now + step.wait);
+    now += step.wait;
+    settler.add(hintOf(step, now), now);
+    check?.(settler);
+  }
+  runTo(Infinity);
+  assert.equal(settler.size, 0);
+  assert.equal(settler.nextAt(), undefined);
+  return out;
+}
+
+const name = fc.constantFrom('a', 'b', 'c', 'dd', '\xff');
+const path = fc.array(name, { minLength: 0, maxLength: 4 }).map((parts) => b(parts.join('/')));
+const scope = fc.constantFrom<HintScope>('entry', 'entry', 'entry', 'listing', 'subtree');
+const step: fc.Arbitrary<Step> = fc.record({ wait: fc.nat(8), path, scope, gone: fc.boolean() });
+const moved: fc.Arbitrary<Step> = fc.record({ wait: fc.nat(8), path, scope, gone: fc.constant(false), from: path });
+const history = fc.array(fc.oneof(step, moved), { maxLength: 60 });
+
+describe('the settler', () => {
+  it('is the naive model where nothing covers anything and nothing is renamed', () => {
+    const flat = fc.array(fc.record({ wait: fc.nat(15), path: fc.constantFrom('a/x', 'a/y', 'b/x', 'c').map(b), scope: fc.constant<HintScope>('entry'), gone: fc.boolean() }), { maxLength: 80 });
+    fc.assert(fc.property(flat, (steps) => {
+      // The model: each path by itself, with first and last; time goes on by ones.
+      const waiting = new Map<RelPath, { first: number; last: number; gone: boolean }>();
+      const expected: string[] = [];
+      let now = 0;
+      const runTo = (until: number): void => {
+        for (let at = now; at <= until; at++) {
+          for (const [each, record] of waiting) {
+            if (Math.min(record.last + QUIET, record.first + LONGEST) > at) continue;
+            expected.push(`${at} ${each} ${record.first} ${record.gone}`);
+            waiting.delete(each);
+          }
+        }
+        now = until;
+      };
+      for (const each of steps) {
+        runTo(now + each.wait);
+        const record = waiting.get(each.path);
+        if (record === undefined) waiting.set(each.path, { first: now, last: now, gone: each.gone });
+        else Object.assign(record, { last: now, gone: each.gone });
+      }
+      runTo(now + LONGEST);
+      const got = play(steps).flatMap(({ at, batch }) => batch.hints.map((hint) => `${at} ${hint.path} ${hint.at} ${hint.gone}`));
+      assert.deepEqual(got.toSorted(), expected.toSorted());
+    }));
+  });
+
+  for (const [title, options] of [['with room', {}], ['in storms', { folderStorm: 1 }], ['with hardly any room', { most: 8, folderStorm: 2 }]] as const) {
+    it(`loses nothing and is never later than the longest delay, ${title}`, () => {
+      fc.assert(fc.property(history, (steps) => {
+        const batches = play(steps, options, (settler) => { if ('most' in options) assert.ok(settler.size <= options.most); });
+        let now = 0;
+        for (const each of steps) {
+          now += each.wait;
+          const wanted = [{ path: each.path, scope: each.scope }, ...(each.from === undefined ? [] : [{ path: each.from, scope: 'entry' as const }])];
+          for (const hint of wanted) {
+            assert.ok(batches.some(({ at, batch }) => at >= now && at <= now + LONGEST && batch.hints.some((by) => covers(by, hint))), `${now}: ${hint.path} (${hint.scope}) is not covered in time`);
+          }
+        }
+      }));
+    });
+  }
+
+  it('tells nothing before its quiet time, but for the longest delay', () => {
+    fc.assert(fc.property(history, (steps) => {
+      const times: { at: number; hint: Hint }[] = [];
+      let now = 0;
+      for (const each of steps) {
+        now += each.wait;
+        times.push({ at: now, hint: hintOf(each, now) });
+      }
+      for (const { at, batch } of play(steps)) {
+        if (at - batch.first >= LONGEST) continue;
+        for (const { hint, at: heard } of times) {
+          if (heard > at - QUIET && heard < at) assert.ok(!batch.hints.some((by) => by.at <= heard && covers(by, hint)), `${hint.path} was heard of at ${heard} and told at ${at}`);
+        }
+      }
+    }));
+  });
+
+  it('tells both ends of a rename in one batch, also along a chain', () => {
+    fc.assert(fc.property(history, (steps) => {
+      const batches = play(steps);
+      for (const each of steps) {
+        if (each.from === undefined) continue;
+        const from = { path: each.from, scope: 'entry' as const };
+        assert.ok(batches.some(({ batch }) => batch.hints.some((by) => covers(by, each)) && batch.hints.some((by) => covers(by, from))));
+      }
+    }));
+    const chain = play([
+      { wait: 0, path: b('log.2'), scope: 'entry', gone: false, from: b('log.1') },
+      { wait: 5, path: b('log.1'), scope: 'entry', gone: false, from: b('log') },
+    ]);
+    assert.deepEqual(chain.map(({ at, batch }) => [at, batch.hints.map((hint) => hint.path)]), [[15, ['log.1', 'log.2', 'log']]]);
+  });
+
+  it('puts what is there before what is gone, folders first on the way in and last on the way out', () => {
+    const settler = new Settler({ quietMs: 0, longestMs: 0 });
+    for (const [each, gone] of [['old/x', true], ['old', true], ['new/x', false], ['new', false]] as const) {
+      settler.add({ path: b(each), scope: 'entry', gone, reason: 'modified', at: 1 }, 1);
+    }
+    assert.deepEqual(settler.take(1)?.hints.map((hint) => hint.path), ['new', 'new/x', 'old/x', 'old']);
+  });
+
+  it('keeps bounded memory through a storm and says that it grew coarse', () => {
+    const settler = new Settler({ quietMs: QUIET, longestMs: LONGEST, most: 1000 });
+    for (let i = 0; i < 50_000; i++) {
+      settler.add({ path: b(`f${i % 97}/g${i % 301}/h${i}`), scope: 'entry', gone: false, reason: 'created', at: i }, i);
+      assert.ok(settler.size <= 1000);
+    }
+    assert.ok(settler.coarsened > 0);
+    const hints = settler.takeAll()?.hints ?? [];
+    for (let i = 0; i < 50_000; i += 1013) assert.ok(hints.some((by) => covers(by, { path: b(`f${i % 97}/g${i % 301}/h${i}`), scope: 'entry' })));
+    assert.equal(settler.size, 0);
+  });
+
+  it('makes a folder of which many names are dirty one hint, and not its neighbours', () => {
+    const settler = new Settler({ quietMs: 0, longestMs: 0, folderStorm: 3 });
+    for (const each of ['f/1', 'g/1', 'f/2', 'f/3', 'f/4', 'f/sub/1']) settler.add({ path: b(each), scope: 'entry', gone: false, reason: 'created', at: 0 }, 0);
+    assert.deepEqual(settler.take(0)?.hints.map((hint) => [hint.path, hint.scope, hint.reason]), [['f', 'listing', 'storm'], ['f/sub/1', 'entry', 'created'], ['g/1', 'entry', 'created']]);
+  });
+
+  it('takes back what could not be sent, with its age', () => {
+    const settler = new Settler({ quietMs: QUIET, longestMs: LONGEST });
+    settler.add({ path: b('x'), scope: 'entry', gone: false, reason: 'modified', at: 0 }, 0);
+    const batch = settler.take(10);
+    for (const hint of batch?.hints ?? []) settler.add(hint, 100);
+    assert.equal(settler.oldest(), 0);
+    assert.equal(settler.nextAt(), LONGEST, 'it is overdue');
+  });
+});
