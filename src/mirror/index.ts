@@ -1,3 +1,4 @@
 /** Following a tree: capture tells what may differ, settling when it is due. */
 export type { Hint, HintReason, HintScope } from './hint.js';
 export * from './settle/index.js';
+export * from './capture/index.js';

@@ -113,7 +113,7 @@ describe('events of fanotify', () => {
     refused((bytes) => bytes.writeUInt16LE(200, 26));
     refused((bytes) => bytes.writeUInt32LE(129, 36)); // a handle longer than there are any
     refused((bytes) => bytes.writeUInt32LE(0xffffffff, 36));
-    for (const name of ['..', 'a/b']) refused((bytes) => bytes.write(name, 52, 'latin1'));
+    for (const name of ['..\0', 'a/b']) refused((bytes) => bytes.write(name, 52, 'latin1'));
   });
 
   it('never read past the end, whatever the bytes', () => {
