@@ -23,8 +23,8 @@ export type HintReason =
   | 'unclear'; // the event did not say exactly what
 
 /**
- * Something may differ. A name stands for its inode: where a file has further names (hard links), those may differ as well,
- * and no event names them.
+ * Something may differ. A name stands for its inode: where a file has, or had, further names (hard links), those may differ as well,
+ * and no event names them. That holds for a name that is gone too, also where it went with its folder.
  */
 export interface Hint {
   readonly path: RelPath;

@@ -120,7 +120,7 @@ export function uncovered(before: Picture, after: Picture, hints: readonly Hint[
   }
   const byOtherName = (path: RelPath): boolean => [before, after].some((tree) => {
     const entry = tree.get(path);
-    return entry?.linked === true && [...(names.get(entry.inode) ?? [])].some(direct);
+    return entry?.linked === true && [...(names.get(entry.inode) ?? [])].some((other) => direct(other) || (!after.has(other) && goneWithFolder(other)));
   });
   return [...new Set([...before.keys(), ...after.keys()])].filter((path) => {
     const [old, fresh] = [before.get(path), after.get(path)];
