@@ -3,6 +3,7 @@ import { workerData } from 'node:worker_threads';
 import { runLink } from '../dist/endpoint/remote/link-thread.js';
 import { serve as servePool } from '../dist/endpoint/pool/serve.js';
 import { serveSupply } from '../dist/endpoint/supply/supply-thread.js';
+import { runCapture } from '../dist/mirror/capture/thread.js';
 
 export { main } from '../dist/cli/main.js';
 
@@ -11,6 +12,7 @@ export function serve() {
   switch (workerData.run) {
     case 'link': return runLink();
     case 'supply': return serveSupply();
+    case 'capture': return runCapture();
     default: return servePool();
   }
 }

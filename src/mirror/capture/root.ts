@@ -3,7 +3,7 @@
  * keep its file system from being unmounted. What is found at its path is the root only if it is the same folder.
  */
 import { Errno, errnoName, type KernelWatch, type Posix } from '../../fs/index.js';
-import { StatTable, type ByteString } from '../../tree/index.js';
+import { EMPTY, StatTable, type ByteString } from '../../tree/index.js';
 
 /** Why there is no root. */
 export interface RootTrouble {
@@ -24,7 +24,7 @@ export class Root {
   /** The root's real path, as the mount table has it. */
   realPath = '' as ByteString;
 
-  constructor(private readonly posix: Posix, private readonly kernel: KernelWatch, readonly path: ByteString) {}
+  constructor(private readonly posix: Posix, private readonly kernel: KernelWatch | undefined, readonly path: ByteString) {}
 
   /** Opens the root; the first time its identity is taken, later it must be the same. The caller closes the handle. */
   open(): number | RootTrouble {
@@ -43,8 +43,8 @@ export class Root {
       return { why: 'replaced', message: found.device === this.known.device ? 'another folder stands where the root was' : 'another file system, or none, stands where the root was' };
     }
     this.known = found;
-    const real = this.kernel.pathOf(fd);
-    this.realPath = typeof real === 'number' ? this.path : real;
+    const real = this.kernel?.pathOf(fd);
+    this.realPath = typeof real === 'string' ? real : this.path;
     return fd;
   }
 
@@ -67,9 +67,9 @@ export class Root {
   private identify(fd: number): RootIdentity | number {
     const stat = this.posix.fstat(fd, this.table, 0);
     if (stat < 0) return stat;
-    const system = this.kernel.fileSystemOf(fd);
+    const system = this.kernel?.fileSystemOf(fd);
     if (typeof system === 'number') return system;
-    return { inode: `${this.table.inoHigh(0)}:${this.table.inoLow(0)}`, device: `${this.table.devMajor(0)}:${this.table.devMinor(0)}`, fsid: system.id };
+    return { inode: `${this.table.inoHigh(0)}:${this.table.inoLow(0)}`, device: `${this.table.devMajor(0)}:${this.table.devMinor(0)}`, fsid: system?.id ?? EMPTY };
   }
 }
 
