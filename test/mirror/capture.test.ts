@@ -1,13 +1,13 @@
 /** Capture, case by case: what a change is told as, what happens to capture itself, and the thread around it. */
 import assert from 'node:assert/strict';
-import { appendFileSync, chmodSync, closeSync, linkSync, mkdirSync, openSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { appendFileSync, chmodSync, closeSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { excludeRule } from '../../src/filter/index.js';
-import { loadPosix } from '../../src/fs/index.js';
+import { FolderCache, KernelWatch, loadPosix } from '../../src/fs/index.js';
 import { Capture, pruneOf, type CaptureListener, type CaptureOptions, type Condition, type Hint } from '../../src/mirror/index.js';
 import { fromText, S_IFIFO, TwintreeError } from '../../src/tree/index.js';
-import { bindMount, describeIf, describeOn, mountFs, runCommand, useTempFolder, whyNoMount } from '../support/index.js';
+import { bindMount, deep, describeIf, describeOn, makeTree, mountFs, PLAIN_UID, runCommand, useTempFolder, whyNoMount } from '../support/index.js';
 import { openHandles } from '../fs/support.js';
 import { b, Driven } from './support.js';
 
@@ -173,7 +173,7 @@ for (const name of ['inotify', 'fanotify'] as const) {
         const before = openHandles();
         const extra = mountFs('tmpfs');
         writeFileSync(extra.at('file'), 'x');
-        let unbind = bindMount(extra.path, at('dir'));
+        const unbind = bindMount(extra.path, at('dir'));
         assert.deepEqual(driven.mountsChanged().kinds(), ['mount dir']);
         assert.deepEqual(driven.told(), ['subtree dir']);
         appendFileSync(at('dir', 'file'), 'more');
@@ -183,13 +183,74 @@ for (const name of ['inotify', 'fanotify'] as const) {
         assert.ok(driven.drain().told().includes('subtree dir'));
         appendFileSync(at('dir', 'sub', 'deep'), 'more');
         assert.deepEqual(driven.drain().told(), ['entry dir/sub/deep']);
-        unbind = bindMount(extra.path, at('dir'));
-        driven.mountsChanged().told();
-        unbind();
-        driven.backend.close();
         extra.unmount();
         assert.deepEqual(openHandles().filter((line) => !before.includes(line)), []);
+      });
+
+      it('stays on one file system where it is told to', () => {
+        const extra = mountFs('tmpfs');
+        const unbind = bindMount(extra.path, at('dir'));
         start({ oneFileSystem: true });
+        writeFileSync(at('dir', 'x'), 'x');
+        writeFileSync(at('x'), 'x');
+        assert.deepEqual(driven.drain().told(), ['entry x']);
+        driven.backend.close();
+        unbind();
+        extra.unmount();
+      });
+
+      it('tells a folder that is mounted a second time in the tree under both names, or has it looked at by the clock', () => {
+        mkdirSync(at('twin'));
+        const unbind = bindMount(at('dir'), at('twin'));
+        try {
+          start({ sweepMs: 5000 });
+          assert.deepEqual(driven.drain().kinds().map((kind) => kind.split(' ')[0]), name === 'fanotify' ? [] : ['mount']);
+          writeFileSync(at('dir', 'x'), 'x');
+          driven.drain().tick(5000);
+          const told = driven.told();
+          for (const path of ['dir', 'twin']) assert.ok(told.includes(`entry ${path}/x`) || told.includes(`subtree ${path}`), `${path}: ${told.join()}`);
+        } finally {
+          driven.backend.close();
+          unbind();
+        }
+      });
+
+      it('finds its way where paths are longer than the kernel writes them', () => {
+        const part = 'n'.repeat(200);
+        makeTree(at('long'), deep(25, part, { file: 'x' }));
+        start();
+        const posix = loadPosix();
+        const rootFd = posix.openRoot(fromText(at('long')));
+        const folders = new FolderCache(posix, rootFd);
+        const fd = posix.open(folders.open(b(Array<string>(25).fill(part).join('/'))), b('file'), { write: true });
+        posix.truncate(fd, 0);
+        posix.close(fd);
+        folders.closeAll();
+        posix.close(rootFd);
+        const told = driven.drain().hints.splice(0);
+        const full = `long/${`${part}/`.repeat(25)}file`;
+        assert.ok(told.length === 1 && told.every((hint) => hint.path === full || (hint.scope === 'subtree' && hint.path.length > 3000 && full.startsWith(hint.path))), told.map((hint) => hint.path.length).join());
+      });
+
+      it('takes all as dirty where the kernel says that it dropped events, or writes what makes no sense', () => {
+        let next: Buffer | undefined;
+        class Odd extends KernelWatch {
+          override read(fd: number, buffer: Buffer): number {
+            const odd = next;
+            next = undefined;
+            return odd === undefined ? super.read(fd, buffer) : odd.copy(buffer);
+          }
+        }
+        driven = new Driven(name, root, {}, new Odd());
+        const overflow = { inotify: 'ffffffff004000000000000000000000', fanotify: '18000000030018000040000000000000ffffffff00000000' };
+        for (const [odd, kind] of [[overflow[name], 'overflow '], ['0102030405', 'trouble ']] as const) {
+          next = Buffer.from(odd, 'hex');
+          assert.deepEqual(driven.drain().kinds(), [kind]);
+          assert.deepEqual(driven.told(), ['subtree ']);
+          writeFileSync(at('dir', 'sub', 'deep'), 'x');
+          assert.deepEqual(driven.drain().told(), ['entry dir/sub/deep']);
+        }
+        assert.equal(driven.backend.overflows, 1);
       });
     });
 
@@ -229,10 +290,12 @@ describe('capture by inotify, at its limits', () => {
   let driven: Driven | undefined;
   afterEach(() => driven?.backend.close());
 
-  it('says when the kernel dropped events, watches anew, and takes all as dirty', () => {
+  it('says when the kernel dropped events, watches anew, and takes all as dirty', function () {
+    const limit = Number(readFileSync('/proc/sys/fs/inotify/max_queued_events', 'utf8'));
+    if (limit > 200_000) this.skip();
     mkdirSync(tmp.at('a'));
     driven = new Driven('inotify', tmp.path);
-    for (let i = 0; i < 20_000; i++) chmodSync(i % 2 === 0 ? tmp.at('a') : tmp.path, 0o711); // in turn, so that they are not merged
+    for (let i = 0; i < limit + 1000; i++) chmodSync(i % 2 === 0 ? tmp.at('a') : tmp.path, 0o711); // in turn, so that they are not merged
     mkdirSync(tmp.at('late'));
     driven.drain();
     assert.equal(driven.backend.overflows, 1);
@@ -260,6 +323,28 @@ describe('capture by inotify, at its limits', () => {
     assert.equal(driven.backend.unwatched, 0);
     writeFileSync(tmp.at('b/2/x'), 'x');
     assert.deepEqual(driven.drain().told(), ['entry b/2/x']);
+  });
+
+  it('says which folder may not be read, and sees it when it may', function () {
+    if (process.geteuid?.() !== 0) this.skip();
+    chmodSync(tmp.path, 0o755);
+    mkdirSync(tmp.at('closed'), { mode: 0o700 });
+    const other = PLAIN_UID;
+    process.seteuid?.(other);
+    try {
+      driven = new Driven('inotify', tmp.path, { sweepMs: 5000 });
+      assert.deepEqual(driven.drain().kinds(), ['permission closed']);
+      process.seteuid?.(0);
+      chmodSync(tmp.at('closed'), 0o755);
+      process.seteuid?.(other);
+      assert.deepEqual(driven.drain().told(), ['subtree closed']);
+      process.seteuid?.(0);
+      writeFileSync(tmp.at('closed', 'x'), 'x');
+      assert.deepEqual(driven.drain().told(), ['entry closed/x']);
+      assert.equal(driven.backend.unwatched, 0);
+    } finally {
+      process.seteuid?.(0);
+    }
   });
 
   it('bounds what it holds, and says when names became folders', () => {
@@ -356,6 +441,14 @@ describe('the capture thread', () => {
     await capture?.stop();
     assert.equal(openHandles().length, before);
     await assert.rejects(capture?.flush() ?? Promise.resolve(), TwintreeError);
+  });
+
+  it('does not keep a process from ending', () => {
+    const code = `
+      const { Capture } = await import(${JSON.stringify(new URL('../../src/mirror/index.js', import.meta.url).href)});
+      await Capture.start({ root: ${JSON.stringify(tmp.path)}, backend: 'inotify' }, { hints: () => {}, condition: () => {}, failed: () => {} });
+      process.exit(7);`;
+    assert.equal(runCommand(process.execPath, ['--input-type=module', '-e', code]).code, 7);
   });
 
   it('refuses a root that is not there, and a backend that does not work here', async () => {

@@ -12,9 +12,8 @@ export class Driven {
   readonly hints: Hint[] = [];
   readonly conditions: Condition[] = [];
   now = 1000;
-  private readonly kernel = new KernelWatch();
 
-  constructor(name: 'inotify' | 'fanotify', root: string, options: Partial<BackendOptions> & { most?: number } = {}) {
+  constructor(name: 'inotify' | 'fanotify', root: string, options: Partial<BackendOptions> & { most?: number } = {}, private readonly kernel = new KernelWatch()) {
     this.queue = new HintQueue({ most: options.most ?? 1_000_000, now: () => this.now });
     const all: BackendOptions = {
       root: fromText(root), oneFileSystem: false, prune: () => false, mostWatches: Infinity, sweepMs: 60_000, rootCheckMs: 1000, bufferBytes: 65536, ...options,
