@@ -403,7 +403,7 @@ describe('the capture thread', () => {
     const slow = new Promise<void>((resolve) => { release = resolve; });
     const all: Hint[] = [];
     const { conditions } = await follow({ queueMost: 100 }, { hints: (batch) => { all.push(...batch); return slow; } });
-    for (let i = 0; i < 30_000; i++) { // more than the kernel's queue holds
+    for (let i = 0; i < 12_000; i++) { // makes more events than the kernel's queue holds
       const fd = openSync(tmp.at(`f${i % 3000}`), 'w');
       closeSync(fd);
       if (i % 1000 === 0) await new Promise((resolve) => { setImmediate(resolve); });
@@ -441,6 +441,15 @@ describe('the capture thread', () => {
     await capture?.stop();
     assert.equal(openHandles().length, before);
     await assert.rejects(capture?.flush() ?? Promise.resolve(), TwintreeError);
+  });
+
+  it('ends, and says so, where its owner cannot keep what it is told', async () => {
+    const failures: Error[] = [];
+    await follow({}, { hints: () => Promise.reject(new Error('the disk is full')), failed: (error) => { failures.push(error); } });
+    writeFileSync(tmp.at('x'), 'x');
+    await assert.rejects(capture?.flush() ?? Promise.resolve(), /the disk is full/);
+    assert.deepEqual(failures.map((error) => error.message), ['the disk is full']);
+    await assert.rejects(capture?.flush() ?? Promise.resolve(), /the disk is full/);
   });
 
   it('does not keep a process from ending', () => {

@@ -16,6 +16,8 @@ import { Counter, States, type BackendChoice, type BackendOptions, type QueueBac
 
 /** Buffers read before what they held is sent. */
 const READS = 32;
+/** Buffers read for a flush at most. */
+const MOST_READS = 1000;
 
 /** Runs the thread until it is told to stop. Throws where this is not a worker thread. */
 export function runCapture(): void {
@@ -127,7 +129,8 @@ class CaptureThread {
       const message = next.message as ToCapture;
       switch (message.kind) {
         case 'flush':
-          while (backend.read(Date.now())); // all that happened before it was asked is in the kernel's queue by now
+          // All that happened before it was asked is in the kernel's queue by now. That is never as long as this, and a storm may go on for ever.
+          for (let i = 0; i < MOST_READS && backend.read(Date.now()); i++);
           this.flushes.push(message.id);
           break;
         case 'adopt': backend.adopt(Date.now()); break;
