@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { appendFileSync, chmodSync, closeSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { excludeRule } from '../../src/filter/index.js';
 import { FolderCache, KernelWatch, loadPosix } from '../../src/fs/index.js';
 import { Capture, HintQueue, pruneOf, type CaptureListener, type CaptureOptions, type Condition, type Hint } from '../../src/mirror/index.js';
+import type { CaptureThreadData, FromCapture } from '../../src/mirror/capture/messages.js';
 import { fromText, S_IFIFO, TwintreeError } from '../../src/tree/index.js';
-import { bindMount, deep, describeIf, describeOn, makeTree, mountFs, PLAIN_UID, runCommand, useTempFolder, whyNoMount } from '../support/index.js';
+import { bindMount, deep, describeIf, describeOn, makeTree, mountFs, PLAIN_UID, REPOSITORY, runCommand, useTempFolder, whyNoMount } from '../support/index.js';
 import { openHandles } from '../fs/support.js';
 import { b, Driven } from './support.js';
 
@@ -495,6 +497,19 @@ describe('the capture thread', () => {
       await capture.stop();`;
     const done = runCommand(process.execPath, ['--input-type=module', '-e', code], { env: { TWINTREE_NO_FFI: '1' } });
     assert.equal(done.stdout, 'Changes are followed with chokidar (the kernel cannot be asked (TWINTREE_NO_FFI is set)).\n');
+  });
+
+  it('runs from the bundle as well, where packages are loaded otherwise', async () => {
+    const data: CaptureThreadData = {
+      run: 'capture', choice: 'chokidar', root: fromText(tmp.path), oneFileSystem: false, filters: [], deleteExcluded: false, anchor: b(''), mostWatches: 1, sweepMs: 1000,
+      rootCheckMs: 1000, bufferBytes: 4096, queueMost: 100, wakeFd: -1, counters: new SharedArrayBuffer(64), flight: new SharedArrayBuffer(8),
+    };
+    const thread = new Worker(join(REPOSITORY, 'dist/bundle/worker.js'), { workerData: data, execArgv: [] });
+    const over = new Promise((resolve) => { thread.once('exit', resolve); });
+    const said = await new Promise<FromCapture>((resolve) => { thread.once('message', resolve); });
+    thread.postMessage({ kind: 'stop' }, []);
+    await over;
+    assert.equal(said.kind === 'failed' ? said.message : said.kind, 'ready');
   });
 
   it('refuses a root that is not there, and a backend that does not work here', async () => {

@@ -1,8 +1,9 @@
 /**
  * Capture by chokidar: where the kernel's own calls cannot be used, or by choice. It watches each file and folder, and it does not
- * see everything (`notes`): a full reconciliation must come more often with it. Lives on its thread's event loop.
+ * see everything (`notes`): a full reconciliation must come more often with it. Lives on its thread's event loop, and is loaded only
+ * where it is used.
  */
-import type { FSWatcher } from 'chokidar';
+import { watch, type FSWatcher } from 'chokidar';
 import type { Posix } from '../../fs/index.js';
 import { EMPTY, fromText, toBytes, TwintreeError, type RelPath } from '../../tree/index.js';
 import { isTrouble, Root } from './root.js';
@@ -47,7 +48,6 @@ export class ChokidarBackend {
   }
 
   private async watch(): Promise<void> {
-    const { watch } = await import('chokidar');
     const watcher = watch(this.path, {
       atomic: false, awaitWriteFinish: false, followSymlinks: false, ignoreInitial: true, ignorePermissionErrors: true, persistent: true,
       ignored: (path, stats) => stats?.isDirectory() === true && this.leftOut(path),

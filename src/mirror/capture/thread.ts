@@ -6,7 +6,6 @@
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
 import { KernelWatch, loadPosix, POLLIN, POLLPRI, portableReason } from '../../fs/index.js';
 import { TwintreeError } from '../../tree/index.js';
-import { ChokidarBackend } from './chokidar.js';
 import { FanotifyBackend } from './fanotify.js';
 import { HintQueue } from './hint-queue.js';
 import { InotifyBackend } from './inotify.js';
@@ -164,6 +163,7 @@ class CaptureThread {
   // ---------------------------------------------------------------- by the event loop
 
   private async followByEvents(options: BackendOptions, reasons: string[]): Promise<void> {
+    const { ChokidarBackend } = await import('./chokidar.js');
     let asked = false;
     const soon = (): void => {
       if (asked) return;
