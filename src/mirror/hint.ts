@@ -34,6 +34,7 @@ export interface Hint {
   readonly at: number;
   /** The last that was heard is that the name is gone. */
   readonly gone: boolean;
-  /** It was renamed from here. That path has a hint of its own. */
+  /** It was renamed from here, or to there. The other path has a hint of its own, or is covered by one. */
   readonly from?: RelPath;
+  readonly to?: RelPath;
 }

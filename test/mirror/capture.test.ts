@@ -362,6 +362,16 @@ describe('capture by inotify, at its limits', () => {
 });
 
 describe('the queue of hints', () => {
+  it('knows where a name was renamed to though a coarser hint covers that place', () => {
+    const queue = new HintQueue({ most: 100, now: () => 5 });
+    queue.hint(b('old'), 'entry', 'moved', { gone: true });
+    queue.hint(b('dir/new'), 'entry', 'moved', { from: b('old') });
+    queue.hint(b('dir'), 'subtree', 'created');
+    assert.deepEqual(queue.take().hints.map(({ path, scope, to }) => [path, scope, to]).sort(), [['dir', 'subtree', undefined], ['old', 'entry', 'dir/new']]);
+    queue.hint(b('old'), 'entry', 'created');
+    assert.equal(queue.take().hints[0]?.to, undefined);
+  });
+
   it('tells a condition once while it lasts, and never keeps more than fit: then all is dirty', () => {
     const queue = new HintQueue({ most: 100, now: () => 5 });
     for (let i = 0; i < 3; i++) queue.condition('root-lost', b(''), 'gone', 'wait');

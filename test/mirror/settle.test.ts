@@ -8,10 +8,10 @@ const QUIET = 10;
 const LONGEST = 25;
 const b = (text: string): ByteString => text as ByteString;
 
-interface Step { wait: number; path: RelPath; scope: HintScope; gone: boolean; from?: RelPath }
+interface Step { wait: number; path: RelPath; scope: HintScope; gone: boolean; from?: RelPath; to?: RelPath }
 
 const hintOf = (step: Step, at: number): Hint => ({
-  path: step.path, scope: step.scope, gone: step.gone, reason: 'modified', at, ...(step.from === undefined ? {} : { from: step.from }),
+  path: step.path, scope: step.scope, gone: step.gone, reason: 'modified', at, ...(step.from === undefined ? {} : { from: step.from }), ...(step.to === undefined ? {} : { to: step.to }),
 });
 
 /** Whether `by` means all that `hint` means. */
@@ -52,7 +52,8 @@ const path = fc.array(name, { minLength: 0, maxLength: 4 }).map((parts) => b(par
 const scope = fc.constantFrom<HintScope>('entry', 'entry', 'entry', 'listing', 'subtree');
 const step: fc.Arbitrary<Step> = fc.record({ wait: fc.nat(8), path, scope, gone: fc.boolean() });
 const moved: fc.Arbitrary<Step> = fc.record({ wait: fc.nat(8), path, scope, gone: fc.constant(false), from: path });
-const history = fc.array(fc.oneof(step, moved), { maxLength: 60 });
+const left: fc.Arbitrary<Step> = fc.record({ wait: fc.nat(8), path, scope: fc.constant<HintScope>('entry'), gone: fc.constant(true), to: path });
+const history = fc.array(fc.oneof(step, moved, left), { maxLength: 60 });
 
 describe('the settler', () => {
   it('is the naive model where nothing covers anything and nothing is renamed', () => {
@@ -91,7 +92,7 @@ describe('the settler', () => {
         let now = 0;
         for (const each of steps) {
           now += each.wait;
-          const wanted = [{ path: each.path, scope: each.scope }, ...(each.from === undefined ? [] : [{ path: each.from, scope: 'entry' as const }])];
+          const wanted = [{ path: each.path, scope: each.scope }, ...[each.from, each.to].flatMap((end) => (end === undefined ? [] : [{ path: end, scope: 'entry' as const }]))];
           for (const hint of wanted) {
             assert.ok(batches.some(({ at, batch }) => at >= now && at <= now + LONGEST && batch.hints.some((by) => covers(by, hint))), `${now}: ${hint.path} (${hint.scope}) is not covered in time`);
           }
@@ -121,9 +122,11 @@ describe('the settler', () => {
     fc.assert(fc.property(history, (steps) => {
       const batches = play(steps);
       for (const each of steps) {
-        if (each.from === undefined) continue;
-        const from = { path: each.from, scope: 'entry' as const };
-        assert.ok(batches.some(({ batch }) => batch.hints.some((by) => covers(by, each)) && batch.hints.some((by) => covers(by, from))));
+        for (const end of [each.from, each.to]) {
+          if (end === undefined) continue;
+          const other = { path: end, scope: 'entry' as const };
+          assert.ok(batches.some(({ batch }) => batch.hints.some((by) => covers(by, each)) && batch.hints.some((by) => covers(by, other))));
+        }
       }
     }));
     const chain = play([
@@ -131,6 +134,15 @@ describe('the settler', () => {
       { wait: 5, path: b('log.1'), scope: 'entry', gone: false, from: b('log') },
     ]);
     assert.deepEqual(chain.map(({ at, batch }) => [at, batch.hints.map((hint) => hint.path)]), [[15, ['log.1', 'log.2', 'log']]]);
+  });
+
+  it('keeps both ends together where one is covered by a coarser hint', () => {
+    const both = play([
+      { wait: 0, path: b('old'), scope: 'entry', gone: true, to: b('dir/new') },
+      { wait: 0, path: b('dir'), scope: 'subtree', gone: false },
+      { wait: 5, path: b('dir/x'), scope: 'entry', gone: false },
+    ]);
+    assert.deepEqual(both.map(({ at, batch }) => [at, batch.hints.map((hint) => hint.path)]), [[15, ['dir', 'old']]]);
   });
 
   it('puts what is there before what is gone, folders first on the way in and last on the way out', () => {

@@ -20,6 +20,8 @@ export class HintQueue implements Sink {
   /** How often they were made coarser for want of room. */
   coarsened = 0;
   private tree: DirtyTree;
+  /** Renames: from where to where. What a coarser hint absorbed at one end is known by the other. */
+  private readonly renames = new Map<RelPath, RelPath>();
   private conditions: Condition[] = [];
   private fullTold = false;
 
@@ -31,6 +33,7 @@ export class HintQueue implements Sink {
     this.hints++;
     const now = this.options.now();
     this.tree.add({ path, scope, reason, at: now, gone: more.gone ?? false, ...(more.from === undefined ? {} : { from: more.from }) }, now);
+    if (more.from !== undefined && this.renames.size < this.options.most) this.renames.set(more.from, path);
     if (this.tree.coarsened === 0 || this.fullTold) return;
     this.coarsened++;
     this.fullTold = true; // once for each time it fills; it is empty again when all was taken
@@ -55,7 +58,12 @@ export class HintQueue implements Sink {
   /** Takes all that waits. */
   take(): { hints: Hint[]; conditions: Condition[] } {
     const hints: Hint[] = [];
-    for (const node of this.tree.records()) hints.push(node.hint());
+    for (const node of this.tree.records()) {
+      const hint = node.hint();
+      const to = this.renames.get(hint.path);
+      hints.push(to === undefined ? hint : { ...hint, to });
+    }
+    this.renames.clear();
     const { conditions } = this;
     this.conditions = [];
     if (hints.length > 0) this.tree = this.fresh();

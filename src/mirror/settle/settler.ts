@@ -45,16 +45,17 @@ export class Settler {
   /** Takes note of a hint at `now` (ms, of a clock that never runs backwards; `hint.at` is of the same one). */
   add(hint: Hint, now: number): void {
     const node = this.tree.add(hint, now);
-    if (hint.from !== undefined) this.pair(hint, hint.from, node, now);
+    if (hint.from !== undefined) this.pair(hint, hint.from, true, node, now);
+    if (hint.to !== undefined) this.pair(hint, hint.to, false, node, now);
     this.due.tidy(this.tree, (each) => this.own(each));
   }
 
   /** A rename: its two ends leave together. */
-  private pair(hint: Hint, from: RelPath, node: DirtyNode, now: number): void {
-    const old = this.tree.add({ path: from, scope: 'entry', reason: 'moved', at: hint.at, gone: this.tree.covers(from, 'entry')?.gone ?? true }, now);
+  private pair(hint: Hint, other: RelPath, gone: boolean, node: DirtyNode, now: number): void {
+    const end = this.tree.add({ path: other, scope: 'entry', reason: 'moved', at: hint.at, gone: this.tree.covers(other, 'entry')?.gone ?? gone }, now);
     // Making room for the second may have merged the first into a coarser one.
     const fresh = node.rank > 0 ? node : this.tree.covers(hint.path, hint.scope);
-    if (fresh !== undefined) together(fresh, old);
+    if (fresh !== undefined) together(fresh, end);
   }
 
   /** When `take` will have something, ms; undefined: nothing is dirty. */
