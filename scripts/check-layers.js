@@ -22,6 +22,7 @@ const ANY_MODULE = new Set(['fs', 'transport']);
 const HARMLESS = new Set(['path', 'path/posix', 'url', 'util', 'events', 'os', 'crypto', 'buffer', 'perf_hooks', 'timers', 'timers/promises']);
 /** Further modules of single rooms. */
 const MORE = {
+  state: ['module', 'zlib'], // loads its store when it is first used; checksums
   endpoint: ['worker_threads', 'zlib'], session: ['worker_threads'], mirror: ['worker_threads'],
   cli: ['process', 'stream', 'tty', 'readline', 'module'],
 };
@@ -29,7 +30,7 @@ const MORE = {
 const COMPUTING = { wire: ['zlib'] };
 /** Packages and the rooms that may import them. */
 const PACKAGES = {
-  koffi: ['fs'], yargs: ['cli'], 'xxhash-wasm': ['hash'], 'rabin-wasm': ['delta'], chokidar: ['mirror'], 'tar-stream': ['archive'],
+  koffi: ['fs'], lmdb: ['state'], yargs: ['cli'], 'xxhash-wasm': ['hash'], 'rabin-wasm': ['delta'], chokidar: ['mirror'], 'tar-stream': ['archive'],
 };
 /** What a pure room must be handed in: clock, randomness, process. */
 const IMPURE = /(?<![.\w])(?:Date\s*\.\s*now|new\s+Date\s*\(\s*\)|Math\s*\.\s*random|performance\s*\.\s*now|process\s*\.|setTimeout\s*\(|setInterval\s*\(|crypto\s*\.)/g;

@@ -67,7 +67,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case 'TARGET_NOT_MADE': return EXIT.fileIo;
     case 'REFUSED': case 'ROOT_CHANGED': return EXIT.refused;
     case 'LOCKED': return EXIT.locked;
-    case 'NO_SPACE': case 'IO': return EXIT.fileIo;
+    case 'NO_SPACE': case 'IO': case 'STATE': return EXIT.fileIo;
     case 'ABORTED': return EXIT.signal;
     case 'TIMEOUT': return EXIT.timeout;
     case 'CONNECT': return EXIT.startClient;

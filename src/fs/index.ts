@@ -15,5 +15,7 @@ export { MAX_FILE_IN_TREE, readFileAt } from './read-file.js';
 export { InputFile, OutputFile } from './plain-file.js';
 export { PROBE_PREFIX } from './probe-folder.js';
 export * from './raw-args.js';
+export { runScript } from './run-script.js';
+export { moveFile, removeFolder, stampOf, type FileStamp } from './own-files.js';
 export * from './temp.js';
 export * from './watch/index.js';

@@ -56,6 +56,7 @@ export type ErrorCode =
   | 'WIRE' // bytes that break the protocol
   | 'CONNECTION_LOST'
   | 'FENCED' // a newer session took this target over
+  | 'STATE' // what is kept between runs cannot be used
   | 'PLAN_FILE'; // a sealed plan or batch that is damaged, of another version, or not what it says
 
 /** Stops a whole run: a sentence, a stable code, the path and what to do. */

@@ -2,6 +2,8 @@
 export * from './messages.js';
 export { WireError, type WireErrorCode } from './error.js';
 export * from './limits.js';
+export { ByteReader, unzigzag } from './reader.js';
+export { ByteWriter, zigzag } from './writer.js';
 export {
   COMPRESSION_BROTLI, COMPRESSION_MASK, COMPRESSION_NONE, COMPRESSION_ZSTD, encodeCredit, encodeFrame, encodeToken, FRAME_HEADER, FrameReader, FrameType, MAGIC, parseCredit, parseToken,
   type Frame,

@@ -1,0 +1,38 @@
+/** own-files: files and folders of the program itself, by path: never part of a tree, never named by another host. */
+import fs from 'node:fs';
+import { toBytes, type ByteString } from '../tree/index.js';
+import { Errno, errnoOfError } from './errno.js';
+
+/** What tells that a file is as it was left. */
+export interface FileStamp { size: number; mtimeNs: string; ctimeNs: string; ino: string }
+
+/** The stamp of a file, or a negated errno. */
+export function stampOf(path: ByteString): FileStamp | number {
+  try {
+    const stat = fs.lstatSync(toBytes(path), { bigint: true });
+    return { size: Number(stat.size), mtimeNs: String(stat.mtimeNs), ctimeNs: String(stat.ctimeNs), ino: String(stat.ino) };
+  } catch (error) {
+    return errnoOfError(error);
+  }
+}
+
+/** Renames; 0 or a negated errno. */
+export function moveFile(from: ByteString, to: ByteString): number {
+  try {
+    fs.renameSync(toBytes(from), toBytes(to));
+    return 0;
+  } catch (error) {
+    return errnoOfError(error);
+  }
+}
+
+/** Removes a file or a folder with all in it; 0, also where there was none, or a negated errno. */
+export function removeFolder(path: ByteString): number {
+  try {
+    fs.rmSync(path.split('').some((c) => c.charCodeAt(0) > 127) ? toBytes(path) : path, { recursive: true, force: true });
+    return 0;
+  } catch (error) {
+    const number = errnoOfError(error);
+    return number === -Errno.ENOENT ? 0 : number;
+  }
+}
