@@ -23,6 +23,18 @@ export class FileHasher {
     return whole !== undefined && whole.equals(wanted);
   }
 
+  /** Adds bytes to a hash of several pieces, begun by `begin` and taken by `end`: for who reads by itself. `bytes` must fit `SLICE`. */
+  begin(): void {
+    this.hash.reset();
+  }
+  add(bytes: Uint8Array): void {
+    this.kernel.bytes.set(bytes, this.window);
+    this.hash.addAt(this.window, bytes.length);
+  }
+  end(): Buffer {
+    return this.hash.digest();
+  }
+
   /** Hash of the first `size` bytes of an open file, read from its own place; undefined where there are fewer or more, or on an abort. */
   digest(fd: number, size: number, aborted: () => boolean): Buffer | undefined {
     this.hash.reset();

@@ -6,4 +6,5 @@ export * from './pool/index.js';
 export * from './remote/index.js';
 export * from './supply/index.js';
 export * from './recorded/index.js';
+export type { HashStore } from './content-hashes.js';
 export { idMapper, type SourceNames } from './ids.js';

@@ -105,6 +105,8 @@ export interface SessionOptions {
   replace: ReplaceOptions;
   guard: { root: boolean; reserveBytes: number };
   lock: boolean;
+  /** What is kept between runs is used and kept (--state). */
+  state?: boolean;
   threads: number | undefined; // undefined: by the machine
   bwlimit: number; // bytes a second, 0 without limit
   stopAt: number | undefined; // epoch ms

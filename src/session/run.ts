@@ -13,6 +13,7 @@ import { addCounts, displayName, fromText, StatTable, TwintreeError, type ByteSt
 import type { Outcome, PlanTotals, Progress, SessionListener } from './events.js';
 import type { DirtyPath } from './dirty.js';
 import { Executor } from './execute.js';
+import { KeptState } from './kept-state.js';
 import { guardDeletions, guardInodes, guardSpace, lostNotices } from './guards.js';
 import { proveMoves } from './moves.js';
 import { newOutcome } from './outcome.js';
@@ -128,6 +129,7 @@ class Session {
   private ticker: NodeJS.Timeout | undefined;
   private readonly targetLock: TargetLock;
   private tempClaim: TempDirClaim | undefined;
+  private state: KeptState | undefined;
   private fenced = false; // a newer session took the target over
   private abortTimer: NodeJS.Timeout | undefined;
   private stoppedByTime = false;
@@ -188,6 +190,7 @@ class Session {
     if (target.fd >= 0) this.handles.push(target.fd);
     if (sources.selection.children === undefined && sources.selection.mounts.length === 0) return this.finish(sources.missing > 0 ? 23 : 0);
     if (target.fd >= 0) await this.lock(target);
+    if (options.state === true && request.target !== undefined) this.openState(sources, target);
     const guard = options.guard.root ? this.rootGuard(sources, target) : undefined;
     guard?.check();
 
@@ -211,7 +214,18 @@ class Session {
     await this.apply(sources, target, altRoots, kept?.head.umask ?? umask, findings, deletes);
     if (this.already > 0) this.listener.notice?.('already-done', `${this.already} operations of the plan had been done before`);
     guard?.remember();
-    return this.finish();
+    const finished = this.finish();
+    this.state?.record(finished, this.startedAt);
+    return finished;
+  }
+
+  /** --state. A kept plan and a batch bring what they need. */
+  private openState(sources: Sources, target: Target): void {
+    const { posix, options, request } = this;
+    if (request.kept !== undefined || request.from?.recorded === true) return;
+    this.state = KeptState.open(
+      { posix, sources: request.sources, mounts: sources.mounts, remote: request.from !== undefined, target, mayGoWithout: options.dryRun || !options.lock }, this.listener,
+    );
   }
 
   /** Scans both trees and resolves what only the whole plan decides. */
@@ -240,6 +254,7 @@ class Session {
     this.request.from?.link.abort();
     await this.pool.close();
     this.remote?.end();
+    await this.state?.close();
     if (this.request.kept === undefined) this.store.close();
     this.tempClaim?.close();
     for (const fd of this.handles) this.posix.close(fd);
@@ -303,6 +318,7 @@ class Session {
       filterPlace: {
         contents: sources.selection.mounts.length > 0, source: sourcePlace(sources), target: absolute(target.path), ...(sources.above === undefined ? {} : { above: sources.above }),
       },
+      ...(this.state === undefined ? {} : { hashes: this.state.hashes }),
       notes: this.listener.wantsOperations === 'all' || request.target === undefined || options.replace.removeSourceFiles,
       alias,
     };

@@ -112,7 +112,7 @@ describe('state: a pair of roots', () => {
     const path = fromText(folder());
     const steps: number[] = [];
     const migrations: Migrations = new Map([[1, () => steps.push(1)], [2, () => steps.push(2)]]);
-    assert.equal(checkFormat(path, migrations, 3), 'current');
+    assert.equal(checkFormat(path, migrations, 3), 'migrated');
     assert.deepEqual(steps, [1, 2]);
     assert.equal(refusal(() => checkFormat(path, migrations, 4)).code, 'STATE');
   });

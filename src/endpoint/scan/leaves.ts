@@ -32,6 +32,7 @@ export function leaf(w: WalkContext, folder: Folder, i: number, r: number, j: nu
   }
   const probe = w.probe;
   probe.entries(at, w.sourceName(name), folder.target, name, s.size(r), type);
+  if (t !== undefined) probe.about(path, s, r, t, tr);
   const link = type === S_IFLNK ? probe.sourceLink() : EMPTY;
   if (typeof link === 'number') {
     w.readFailure(path, -link, 'the link cannot be read');

@@ -7,10 +7,12 @@ import {
   ACCESS_ACL, aclFromMode, decodeFakeAcl, DEFAULT_ACL, FAKE_ACCESS_ACL, FAKE_DEFAULT_ACL, fitAclToMode, mapAcl, parseAcl, sameAcl, sameBeyondMode, sameXattrs, sortXattrs,
   type Acl, type IdMapper, type Probe, type SessionOptions, type Xattr, type XattrPolicy,
 } from '../../plan/index.js';
+import { Reading, type ContentHashes } from '../content-hashes.js';
 import { FileHasher } from '../file-hash.js';
 import { followsLeaf, xattrPolicy } from '../xattrs.js';
 import type { SourceFs, TreeReader } from '../source/index.js';
-import { EMPTY, S_IFDIR, type ByteString } from '../../tree/index.js';
+import type { Side } from '../../state/index.js';
+import { EMPTY, S_IFDIR, StatTable, type ByteString, type RelPath } from '../../tree/index.js';
 
 /** Bytes compared at a time. */
 const SLICE = 1 << 18;
@@ -32,6 +34,9 @@ export class EntryProbe implements Probe {
   private right: Buffer | undefined;
   private hasher: FileHasher | undefined;
   private readonly policy: XattrPolicy;
+  /** Where the two entries' records are, and their path: with `hashes` only. */
+  private subject: { path: RelPath; source: StatTable; i: number; target: StatTable; j: number } | undefined;
+  private readonly opened = new StatTable(1);
 
   constructor(
     private readonly posix: Posix,
@@ -39,6 +44,8 @@ export class EntryProbe implements Probe {
     private readonly options: SessionOptions,
     private readonly aborted: () => boolean,
     private readonly ids: IdMapper,
+    /** Hashes of earlier runs. */
+    private readonly hashes?: ContentHashes,
   ) {
     this.policy = xattrPolicy(posix, options);
   }
@@ -54,6 +61,12 @@ export class EntryProbe implements Probe {
     this.follow = followsLeaf(this.options, type);
     this.sourceNames = undefined;
     this.targetNames = undefined;
+    this.subject = undefined;
+  }
+
+  /** After `entries`: their path and records, so that what is known of their content may answer. */
+  about(path: RelPath, source: StatTable, i: number, target: StatTable, j: number): void {
+    if (this.hashes !== undefined) this.subject = { path, source, i, target, j };
   }
 
   /** The next questions are about two open folders themselves. */
@@ -72,6 +85,7 @@ export class EntryProbe implements Probe {
     this.targetFolder = at;
     this.targetName = name;
     this.targetNames = undefined;
+    this.subject = undefined; // what is known is known of the target's
   }
 
   /** A probe that has nothing to ask about. */
@@ -105,36 +119,96 @@ export class EntryProbe implements Probe {
   }
 
   sameContent(): boolean {
-    const { posix, source } = this;
-    const follow = this.options.symlinks.copyLinks || this.options.symlinks.copyUnsafeLinks;
+    const { hashes, subject, source } = this;
+    const actual = subject === undefined ? undefined : hashes?.known('target', subject.path, subject.target, subject.j);
     if (source.remote !== undefined) {
-      const wanted = source.remote.hash(this.sourceAt, this.sourceName, follow);
-      return typeof wanted === 'object' && (this.hasher ??= new FileHasher(posix)).same(this.targetFolder, this.targetName, this.size, wanted, this.aborted);
+      const wanted = source.remote.hash(this.sourceAt, this.sourceName, this.follows);
+      if (typeof wanted === 'number') return false;
+      return (actual ?? this.hashOf('target'))?.equals(wanted) === true;
     }
-    const a = source.open(this.sourceAt, this.sourceName, { read: true, nonBlock: true, follow });
-    if (a < 0) return false; // the transfer meets the same error and reports it
-    const b = posix.open(this.targetFolder, this.targetName, { read: true, nonBlock: true });
+    const wanted = subject === undefined ? undefined : hashes?.known('source', subject.path, subject.source, subject.i);
+    if (wanted === undefined && actual === undefined) return this.sameBytes();
+    return (wanted ?? this.hashOf('source'))?.equals(actual ?? this.hashOf('target') ?? Buffer.alloc(0)) === true;
+  }
+
+  private get follows(): boolean {
+    return this.options.symlinks.copyLinks || this.options.symlinks.copyUnsafeLinks;
+  }
+
+  /** Opens the file of one side; below zero where that cannot be: a transfer meets the same error and reports it. */
+  private openSide(side: Side): number {
+    if (side === 'target') return this.posix.open(this.targetFolder, this.targetName, { read: true, nonBlock: true });
+    return this.source.open(this.sourceAt, this.sourceName, { read: true, nonBlock: true, follow: this.follows });
+  }
+
+  /** The hash of one side's file, which is on this host, read and noted. */
+  private hashOf(side: Side): Buffer | undefined {
+    const tree = this.posix;
+    const fd = this.openSide(side);
+    if (fd < 0) return undefined;
+    try {
+      const reading = this.startReading(fd);
+      const hash = (this.hasher ??= new FileHasher(tree)).digest(fd, this.size, this.aborted);
+      if (hash !== undefined) this.noteReading(side, fd, reading, hash);
+      return hash;
+    } finally {
+      tree.close(fd);
+    }
+  }
+
+  private startReading(fd: number): Reading | undefined {
+    const { hashes, subject, opened, posix } = this;
+    return hashes === undefined || subject === undefined || posix.fstat(fd, opened, 0) < 0 ? undefined : new Reading(opened, 0, hashes.now());
+  }
+
+  private noteReading(side: Side, fd: number, reading: Reading | undefined, hash: Buffer): void {
+    const { hashes, subject, opened, posix } = this;
+    if (reading === undefined || subject === undefined || posix.fstat(fd, opened, 0) < 0 || !reading.isUntouched(opened, 0)) return;
+    hashes?.note(side, subject.path, reading.fingerprint, hash, reading.moment);
+  }
+
+  /** Both files are here and nothing is known of either: they are compared, and hashed by the way where that is kept. */
+  private sameBytes(): boolean {
+    const { posix, source } = this;
+    const a = this.openSide('source');
+    if (a < 0) return false;
+    const b = this.openSide('target');
     if (b < 0) {
       source.close(a);
       return false;
     }
-    this.left ??= Buffer.allocUnsafeSlow(SLICE);
-    this.right ??= Buffer.allocUnsafeSlow(SLICE);
-    const { left, right } = this;
     try {
-      for (let at = 0; at < this.size; at += SLICE) {
-        if (this.aborted()) return false;
-        const want = Math.min(SLICE, this.size - at);
-        const x = source.read(a, left, 0, want, -1);
-        const y = posix.read(b, right, 0, want, -1);
-        if (x !== want || y !== want) return false;
-        if (left.compare(right, 0, want, 0, want) !== 0) return false;
+      const readings = [this.startReading(a), this.startReading(b)] as const;
+      const hasher = readings[0] === undefined && readings[1] === undefined ? undefined : (this.hasher ??= new FileHasher(posix));
+      if (!this.readBoth(a, b, hasher)) return false;
+      if (hasher !== undefined) {
+        const hash = hasher.end();
+        this.noteReading('source', a, readings[0], hash);
+        this.noteReading('target', b, readings[1], hash);
       }
       return true;
     } finally {
       source.close(a);
       posix.close(b);
     }
+  }
+
+  private readBoth(a: number, b: number, hasher: FileHasher | undefined): boolean {
+    const { posix, source } = this;
+    this.left ??= Buffer.allocUnsafeSlow(SLICE);
+    this.right ??= Buffer.allocUnsafeSlow(SLICE);
+    const { left, right } = this;
+    hasher?.begin();
+    for (let at = 0; at < this.size; at += SLICE) {
+      if (this.aborted()) return false;
+      const want = Math.min(SLICE, this.size - at);
+      const x = source.read(a, left, 0, want, -1);
+      const y = posix.read(b, right, 0, want, -1);
+      if (x !== want || y !== want) return false;
+      if (left.compare(right, 0, want, 0, want) !== 0) return false;
+      hasher?.add(left.subarray(0, want));
+    }
+    return true;
   }
 
   sameAcl(mode: number): boolean {

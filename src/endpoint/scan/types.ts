@@ -1,6 +1,7 @@
 /** What a scan is given and what it gives: plain data that crosses thread borders. */
 import type { SessionOptions } from '../../plan/index.js';
 import type { ByteString, Problem, RelPath, TypeCounts } from '../../tree/index.js';
+import type { HashStore } from '../content-hashes.js';
 import type { FilterPlace } from './filters.js';
 import type { SelectionNode } from './selection.js';
 
@@ -40,6 +41,8 @@ export interface ScanSetup {
   notes: boolean;
   /** Name on the target → name at the source, where one file is copied under another name. */
   alias: { name: ByteString; source: ByteString } | undefined;
+  /** Hashes that earlier runs kept; with --state. */
+  hashes?: HashStore;
 }
 
 /** Largest file that a file system may keep without allocating anything for it. */

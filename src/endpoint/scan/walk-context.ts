@@ -4,7 +4,8 @@
  */
 import { errnoText, Errno, FolderCache, type Posix } from '../../fs/index.js';
 import { mungeLink, OperationWriter, Planner, unmungeLink, type IdMapper, type SessionOptions } from '../../plan/index.js';
-import { StatTable, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
+import { EMPTY, StatTable, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
+import { ContentHashes } from '../content-hashes.js';
 import type { SourceFs } from '../source/index.js';
 import { AltDests } from './alt-dest.js';
 import { WalkFilters, type Scopes } from './filters.js';
@@ -54,6 +55,8 @@ export class WalkContext {
   readonly widened: WidenedFolders;
   readonly filters: WalkFilters;
   readonly probe: EntryProbe;
+  /** What earlier runs know of contents; with --state. */
+  readonly hashes: ContentHashes | undefined;
   readonly alts: AltDests;
   readonly listing: Listing;
   readonly targetListing: Listing;
@@ -99,7 +102,10 @@ export class WalkContext {
       this.problem({ code: 'filter-file', phase: 'scan', side: 'source', path: file, message, severity: 'error' });
       this.findings.incomplete = true;
     });
-    this.probe = new EntryProbe(posix, source, options, () => signals.aborted(), ids);
+    this.hashes = setup.hashes === undefined ? undefined : new ContentHashes(setup.hashes, (message) => {
+      this.problem({ code: 'write-failed', phase: 'record', side: 'target', path: EMPTY, severity: 'warning', message: `the state cannot be used: ${message}` });
+    });
+    this.probe = new EntryProbe(posix, source, options, () => signals.aborted(), ids, this.hashes);
     this.alts = new AltDests(posix, options, setup.altRoots);
     this.listing = new Listing(source);
     this.listing.alias = setup.alias;

@@ -102,6 +102,7 @@ export class Walker {
     for (const cache of context.mounts) cache.closeAll();
     context.target?.closeAll();
     context.alts.close();
+    context.hashes?.close();
     this.findings.lost = [...context.lost].map(([kind, { count, example }]) => ({ kind, count, example }));
   }
 

@@ -80,6 +80,8 @@ async function serveSession(link: Link, inbox: Mailbox, limitsFor: (root: ByteSt
     await supply(link, inbox, bindTo(limits), { ...open, sources: open.sources.map(rootItself), options: { ...options, filesFrom: files.whole ?? filesFrom } });
   } else {
     if (!limits.mayWrite) throw new TwintreeError('REFUSED', 'this side is for reading only');
+    // How much is kept would follow what the client says its sources are.
+    if (limits.root !== undefined && options.state === true) throw new TwintreeError('REFUSED', 'this side keeps no state for its clients: --state is refused', { advice: 'Leave --state out, or pull from the other host.' });
     if (open.work === 'plan' || open.work === 'apply') checkKept(limits);
     await receive(link, inbox, bindTo(limits), { ...open, options }, limits);
   }

@@ -17,7 +17,7 @@ const LIMIT = 1 << 18;
 export interface PairName { source: ByteString; target: ByteString }
 
 /** What was found. */
-export type FormatFound = 'new' | 'current' | 'damaged';
+export type FormatFound = 'new' | 'current' | 'migrated' | 'damaged';
 
 /**
  * Looks at the format file and brings an older state up to the version of this program.
@@ -35,12 +35,13 @@ export function checkFormat(folder: ByteString, migrations: Migrations = MIGRATI
   if (version > current) {
     throw new TwintreeError('STATE', `this state was written by a newer twintree (format ${version}; this one reads up to ${current})`, { path: folder, advice: 'Use that version, or delete the folder: it is made anew, which costs time only.' });
   }
+  const migrated = version < current;
   for (; version < current; version++) {
     const migrate = migrations.get(version);
     if (migrate === undefined) throw new TwintreeError('STATE', `no way leads from format ${version} of the state to ${current}`, { path: folder, advice: 'Delete the folder: it is made anew, which costs time only.' });
     migrate(folder);
   }
-  return 'current';
+  return migrated ? 'migrated' : 'current';
 }
 
 /** Writes the format file: the last step of making or migrating a state. @throws TwintreeError IO. */

@@ -67,7 +67,7 @@ export class PairState implements StoreTables {
       const found = checkFormat(folder);
       if (found === 'damaged') setAside(request, storeFolder(folder), 'its format file is damaged');
       const store = openStore(request, storeFolder(folder));
-      writeFormat(folder, pair);
+      if (found !== 'current') writeFormat(folder, pair);
       return new PairState(folder, request, lock, handle, store, ...tablesOf(store), found === 'damaged');
     } catch (error) {
       lock?.release();

@@ -3,7 +3,7 @@
  * closed in good order carries a stamp of its file and is believed while the stamp fits. One that was not (a crash, a foreign hand) is first
  * gone through by another process, which may die of it.
  */
-import { readWholeFile, removeFolder, runScript, stampOf, writeWholeFile } from '../../fs/index.js';
+import { AppendFile, readWholeFile, removeFolder, runScript, stampOf } from '../../fs/index.js';
 import type { ByteString } from '../../tree/index.js';
 import { storePackage } from './lmdb.js';
 
@@ -37,10 +37,14 @@ export function mayOpen(folder: ByteString, tables: readonly string[]): boolean 
   return runScript(WALK, [storePackage(), Buffer.from(folder, 'latin1').toString('utf8'), JSON.stringify(tables)], PATIENCE);
 }
 
-/** Says that the store is closed and complete. Where that cannot be written it is looked at when it is opened next. */
+/** Says that the store is closed and complete. Where that cannot be written, or is lost, the store is looked at when it is opened next. */
 export function markClosed(folder: ByteString): void {
   const stamp = stampOf(dataFile(folder));
-  if (typeof stamp !== 'number') writeWholeFile(closedFile(folder), JSON.stringify(stamp), 0o600);
+  if (typeof stamp === 'number') return;
+  const file = AppendFile.open(closedFile(folder), 0o600);
+  if (typeof file === 'number') return;
+  file.append(JSON.stringify(stamp));
+  file.close();
 }
 
 function dataFile(folder: ByteString): ByteString {

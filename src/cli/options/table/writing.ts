@@ -3,7 +3,7 @@ import type { ReplaceOptions } from '../../../plan/index.js';
 import type { ByteString } from '../../../tree/index.js';
 import { usageError } from '../../errors.js';
 import type { Draft } from '../draft.js';
-import { ALL, RUNS, SHOWN, SYNC, type OptionSpec, type Section } from '../spec.js';
+import { ALL, RUNS, SHOWN, SYNC, SYNC_VERIFY, type OptionSpec, type Section } from '../spec.js';
 import { parseDeleteLimit, parseInteger, parseRate, parseSize, parseStopAfter, parseStopAt } from '../values.js';
 
 const works = 'works';
@@ -162,6 +162,12 @@ export const SAFETY: readonly OptionSpec[] = [
     help: 'remember the roots, and refuse a source that was exchanged or has become empty',
     note: 'For what runs unattended: a file system that is not mounted must not empty its copy.',
     set: (d) => { d.session.guard.root = true; }, clear: (d) => { d.session.guard.root = false; },
+  },
+  {
+    name: 'state', ours: true, negatable: true, section: safety, standing: works, commands: SYNC_VERIFY,
+    help: 'keep between runs what was learnt, and do not read again what was not touched since',
+    note: 'With --checksum and verify: a file whose fingerprint, ctime included, is as it was is not read again. Kept on the host of the target (and of both, where both are here); see state.md.',
+    set: (d) => { d.session.state = true; }, clear: (d) => { delete d.session.state; },
   },
   {
     name: 'reserve', argument: 'SIZE', ours: true, section: safety, standing: works, commands: SYNC,
