@@ -111,7 +111,7 @@ export class Resolver {
       const list = removed.get(moveKey(op.size, op.mtimeSec, op.mtimeNsec));
       if (list === undefined || list.length === 0) return;
       const to = joinPath(folder, op.name);
-      if (retried.size > 0 && !retried.has(to)) return;
+      if ((retried.size > 0 && !retried.has(to)) || this.movedTo.has(to)) return; // one that is proven needs no other
       // Of several, the one of the same name is the likeliest.
       const open = (path: RelPath): boolean => again.size === 0 || !again.has(pairKey(path, to));
       const same = list.findIndex((path) => (path.endsWith(`/${op.name}`) || path === op.name) && open(path));

@@ -31,6 +31,11 @@ describe('moves', () => {
     assert.deepStrictEqual(lines, ['*moving     new <= old']);
     assert.strictEqual(now(work, 'new'), inode('old'));
   });
+  it('what is proven in a second round stays: no third file is taken for it, and kept from being deleted', async () => {
+    const { lines } = await moved({ c: content(1), d: dir({ a: content(2), e: content(3) }) }, { a: content(1), e: content(1), d: dir({ c: content(2) }) });
+    assert.strictEqual(lines.filter((line) => line.startsWith('*moving')).length, 2);
+    assert.strictEqual(lines.filter((line) => line.startsWith('*deleting')).length, 1);
+  });
   it('-v says so in words', async () => {
     const work = make(folder, 'w', { s: dir({ new: content(1) }), d: dir({ old: content(1) }) });
     assert.deepStrictEqual((await ours(['-av', '--delete', 's/', 'd'], work)).lines, ['moving new <= old']);

@@ -183,7 +183,7 @@ describe('a session with --state', () => {
             if (existsSync(old)) cpSync(old, kept, { recursive: true });
             break;
           default: {
-            const args = ['-rtc', '--delete', '--no-detect-moves'];
+            const args = ['-rtc', '--delete'];
             const planned = await seen(sync, source, target, [...args, '-n']);
             const done = await seen(sync, source, target, [...args, '--state']);
             assert.deepEqual(done.lines, planned.lines, `step ${step}`);
