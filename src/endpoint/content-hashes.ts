@@ -3,7 +3,7 @@
  * hash is believed only for the very fingerprint it was noted with, on a file system whose ctime no program can set, and where the file was
  * clearly older than the reading. One for each thread; what is noted is written in batches.
  */
-import { fingerprintOf, hasFingerprint, isSettled, openTables, sameFingerprint, type Fingerprint, type IndexRecord, type Seen, type Side } from '../state/index.js';
+import { fingerprintOf, hasFingerprint, isSettled, openTables, RACY_MS, sameFingerprint, type Fingerprint, type IndexRecord, type Seen, type Side } from '../state/index.js';
 import { TwintreeError, type ByteString, type RelPath, type StatTable } from '../tree/index.js';
 
 /** What a thread must know to use the hashes: plain data. */
@@ -52,6 +52,16 @@ export class ContentHashes {
     noted[side] = { fingerprint, hash, moment };
     this.waiting.set(path, noted);
     if (this.waiting.size >= BATCH) this.flush();
+  }
+
+  /**
+   * Notes a file that was just put in place with content of this hash. It is believed at once where its mtime was set to an older time: who
+   * changes it within the same tick of the clock leaves another mtime.
+   */
+  noteWritten(path: RelPath, fingerprint: Fingerprint, hash: Buffer): void {
+    const { ctimeSec, ctimeNsec, mtimeSec, mtimeNsec } = fingerprint;
+    const put = ctimeSec * 1000 + ctimeNsec / 1e6;
+    if (mtimeSec * 1000 + mtimeNsec / 1e6 + RACY_MS < put) this.note('target', path, fingerprint, hash, Math.ceil(put + RACY_MS));
   }
 
   /** Writes what waits. */

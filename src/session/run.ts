@@ -455,6 +455,7 @@ class Session {
       options, umask, targetRoot: target.fd, altRoots, backupRoot, tempRoot, mounts: sources.mounts, targetFollowed: this.targetFollowed(sources), alias: target.alias,
       sessionTag, marksIncomplete: probeTarget(posix, target.fd).stickyFiles === true,
       ...(this.request.kept === undefined ? {} : { exactSince: this.startedAt }),
+      ...(this.state === undefined ? {} : { hashes: this.state.hashes }),
     };
     const runner = new ApplyRunner(posix, setup, this.shared, 0, this.remote);
     this.phase = 'apply';

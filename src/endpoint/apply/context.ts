@@ -76,6 +76,8 @@ export interface ApplyContext {
   xattrPolicy?: XattrPolicy;
   /** Set where a kept plan is carried out: each path is looked at again, and left where it has drifted. */
   exact?: Preconditions;
+  /** A file is in place with content of this hash, computed by both ends; with --state. */
+  wrote?(folder: FolderContext, name: ByteString, hash: Buffer): void;
   /** Buffers and memory of the context, made at first use. */
   scratch?: Scratch;
 }

@@ -62,11 +62,13 @@ export function receive(ctx: ApplyContext, remote: RemoteContent, sink: ContentS
         break;
       case 'end':
         s.reached = sink.position;
+        s.received = undefined;
         if (token.errno !== 0) {
           s.failedSide = 'source';
           return -Math.abs(token.errno);
         }
         if (token.size !== sink.position || (verify && !s.engine.digest().equals(token.hash))) return CORRUPT;
+        if (verify) s.received = Buffer.from(token.hash);
         return sink.position;
     }
     if (result < 0) {

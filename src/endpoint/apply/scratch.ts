@@ -74,6 +74,8 @@ export class Scratch {
   failedSide: 'source' | 'target' = 'source';
   /** Place that a copy ended by ABORTED had reached: the bytes before it are the source's. */
   reached = 0;
+  /** The hash of the content that arrived last, where both ends agreed on it. */
+  received: Buffer | undefined;
   /** The new file being built. */
   readonly stage = new Stage();
   /** The entry whose attributes are being set, and the one they are read from. */

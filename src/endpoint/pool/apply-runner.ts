@@ -4,7 +4,9 @@
  */
 import { FolderCache, type Posix } from '../../fs/index.js';
 import { emptyOperation, OpKind, OperationReader, Reason, SetBits } from '../../plan/index.js';
-import { EMPTY, TwintreeError, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
+import { EMPTY, joinPath, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
+import { fingerprintOf } from '../../state/index.js';
+import { ContentHashes } from '../content-hashes.js';
 import { idMapper } from '../ids.js';
 import { xattrPolicy } from '../xattrs.js';
 import { announce, closeContext, execute, newCounters, Preconditions, removeSource, type ApplyContext, type FolderContext } from '../apply/index.js';
@@ -17,6 +19,8 @@ export class ApplyRunner {
   private problems: Problem[] = [];
   private readonly sources: FolderCache[];
   private readonly op = emptyOperation();
+  private readonly hashes: ContentHashes | undefined;
+  private readonly placed = new StatTable(1);
   /** Batches whose content was asked for ahead of their turn. */
   private readonly announced = new WeakSet<readonly ApplyPart[]>();
 
@@ -26,6 +30,9 @@ export class ApplyRunner {
     const follow = symlinks.copyLinks || symlinks.copyUnsafeLinks || symlinks.copyDirlinks;
     this.sources = setup.mounts.map((m) => new FolderCache(source, m.fd, { follow, ...(m.followed === undefined ? {} : { followed: m.followed }) }));
     const { alias, options } = setup;
+    this.hashes = setup.hashes === undefined ? undefined : new ContentHashes(setup.hashes, (message) => {
+      this.problems.push({ code: 'write-failed', phase: 'record', side: 'target', path: EMPTY, severity: 'warning', message: `the state cannot be used: ${message}` });
+    });
     this.context = {
       posix, source, options, umask: setup.umask, targetRoot: setup.targetRoot, altRoots: setup.altRoots, backupRoot: setup.backupRoot, tempRoot: setup.tempRoot,
       targetFolders: new FolderCache(posix, setup.targetRoot, { follow: options.symlinks.keepDirlinks, beneath: true, followed: setup.targetFollowed }),
@@ -41,10 +48,18 @@ export class ApplyRunner {
       xattrPolicy: xattrPolicy(posix, options),
       problem: (p) => this.problems.push(p),
       ...(setup.exactSince === undefined ? {} : { exact: new Preconditions(setup.exactSince) }),
+      // Updates that are held back are not in place yet.
+      ...(this.hashes === undefined || options.replace.delayUpdates ? {} : { wrote: (folder, name, hash) => this.wrote(folder, name, hash) }),
       ...(alias === undefined ? {} : { sourceName: (_layer, _folder, name) => (name === alias.name ? alias.source : name) }),
       // Where the source is on another host the connection itself keeps to the limit.
       ...(options.bwlimit > 0 && source.remote === undefined ? { throttle: throttle(options.bwlimit, shared) } : {}),
     };
+  }
+
+  /** With --state: the hash of what has just been put in place. */
+  private wrote(folder: FolderContext, name: ByteString, hash: Buffer): void {
+    const { posix } = this.context;
+    if (posix.stat(folder.fd, name, this.placed, 0) === 0 && this.placed.isFile(0)) this.hashes?.noteWritten(joinPath(folder.path, name), fingerprintOf(this.placed, 0), hash);
   }
 
   /** Asks for the content of a batch that is to be run later, so that it travels meanwhile. Nothing happens where the source is local. */
@@ -164,6 +179,7 @@ export class ApplyRunner {
     for (const cache of this.sources) cache.closeAll();
     this.context.targetFolders.closeAll();
     closeContext(this.context);
+    this.hashes?.close();
   }
 }
 

@@ -1,5 +1,6 @@
 /** What the main thread and its workers say to each other. Plain data. */
 import type { ErrorCode, Problem, RelPath } from '../../tree/index.js';
+import type { HashStore } from '../content-hashes.js';
 import type { ApplyCounters } from '../apply/index.js';
 import type { FolderRun, Mount, ScanFindings, ScanSetup } from '../scan/index.js';
 import type { SessionOptions } from '../../plan/index.js';
@@ -21,6 +22,8 @@ export interface ApplySetup {
   marksIncomplete: boolean;
   /** A kept plan is carried out: each path is looked at again. When the run began, milliseconds since 1970. */
   exactSince?: number;
+  /** Where hashes of what is written are kept; with --state. */
+  hashes?: HashStore;
 }
 
 /** Operations of one folder, encoded. */
