@@ -28,7 +28,7 @@ export function describeError(error: unknown, withStack: boolean): { text: strin
   if (error instanceof TwintreeError) {
     exitCode = error instanceof CommandError ? error.exitCode : exitCodeOf(error.code);
     text = `twintree: ${sentence(error.message)} (${error.code}, exit code ${exitCode})\n`;
-    if (error.advice !== undefined) text += `  ${error.advice}\n`;
+    if (error.advice !== undefined) text += `  ${sentence(error.advice)}\n`; // the other host's, it may be
   } else {
     exitCode = isOutOfMemory(error) ? EXIT.memory : EXIT.diagnostics;
     const message = error instanceof Error ? error.message : String(error);
@@ -36,8 +36,8 @@ export function describeError(error: unknown, withStack: boolean): { text: strin
     if (!withStack) text += '  This is a fault of twintree. Set TWINTREE_DEBUG=1 to see where it arose, and please report it.\n';
   }
   if (withStack && error instanceof Error) {
-    text += `${error.stack ?? error.message}\n`;
-    for (let cause = error.cause; cause instanceof Error; cause = cause.cause) text += `caused by ${cause.stack ?? cause.message}\n`;
+    text += stackOf(error);
+    for (let cause = error.cause; cause instanceof Error; cause = cause.cause) text += `caused by ${stackOf(cause)}`;
   }
   return { text, exitCode };
 }
@@ -46,6 +46,10 @@ export function describeError(error: unknown, withStack: boolean): { text: strin
 function sentence(message: string): string {
   // oxlint-disable-next-line no-control-regex -- finding control characters is the purpose
   return message.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
+}
+
+function stackOf(error: Error): string {
+  return (error.stack ?? error.message).split('\n').map((line) => `${line.search(/\S/) > 0 ? '    ' : ''}${sentence(line)}\n`).join('');
 }
 
 function isOutOfMemory(error: unknown): boolean {

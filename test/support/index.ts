@@ -6,3 +6,4 @@ export * from './random-trees.js';
 export * from './compare.js';
 export * from './mounts.js';
 export * from './run.js';
+export * from './netns.js';

@@ -28,8 +28,11 @@ export interface Sshd {
   close(): Promise<void>;
 }
 
-/** Starts it. `banner`: what sshd shows before the authentication; `env`: set for commands. */
-export async function startSshd(options: { env?: Record<string, string>; client?: string[] } = {}): Promise<Sshd> {
+/** Where a server runs that is not on this host: the words that run a command there, and where its port is reached from. */
+export interface Elsewhere { within: readonly string[]; port: number; reached: { host: string; port: number } }
+
+/** Starts it. `env`: set for commands; `client`: more lines of the client's configuration. */
+export async function startSshd(options: { env?: Record<string, string>; client?: string[]; elsewhere?: Elsewhere } = {}): Promise<Sshd> {
   const folder = mkdtempSync(join(tmpdir(), 'twintree-sshd-'));
   const madeRun = !existsSync(RUN);
   if (madeRun) mkdirSync(RUN, { mode: 0o755 }); // its place for separated privileges
@@ -43,7 +46,9 @@ export async function startSshd(options: { env?: Record<string, string>; client?
       const made = spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', join(folder, name)], { encoding: 'utf8' });
       if (made.status !== 0) throw new Error(`ssh-keygen: ${made.stderr}`);
     }
-    const port = await freePort();
+    const { elsewhere } = options;
+    const port = elsewhere?.port ?? await freePort();
+    const reached = elsewhere?.reached ?? { host: '127.0.0.1', port };
     const environment = Object.entries(options.env ?? {}).map(([name, value]) => `${name}="${value}"`).join(' ');
     writeFileSync(join(folder, 'sshd_config'), [
       `Port ${port}`, 'ListenAddress 127.0.0.1', `HostKey ${join(folder, 'host')}`, `PidFile ${join(folder, 'pid')}`, `AuthorizedKeysFile ${join(folder, 'user.pub')}`,
@@ -51,14 +56,15 @@ export async function startSshd(options: { env?: Record<string, string>; client?
       'MaxStartups 100', ...(environment === '' ? [] : [`SetEnv ${environment}`]), '',
     ].join('\n'));
     writeFileSync(join(folder, 'ssh_config'), [
-      'Host box', '  HostName 127.0.0.1', `  Port ${port}`, '  User root', `  IdentityFile ${join(folder, 'user')}`, '  IdentitiesOnly yes', '  StrictHostKeyChecking accept-new',
+      'Host box', `  HostName ${reached.host}`, `  Port ${reached.port}`, '  User root', `  IdentityFile ${join(folder, 'user')}`, '  IdentitiesOnly yes', '  StrictHostKeyChecking accept-new',
       `  UserKnownHostsFile ${join(folder, 'known_hosts')}`, '  GlobalKnownHostsFile /dev/null', '  BatchMode yes', '  LogLevel ERROR', ...(options.client ?? []).map((line) => `  ${line}`), '',
     ].join('\n'));
-    const daemon = spawn(SSHD, ['-D', '-e', '-f', join(folder, 'sshd_config')], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const [program = '', ...words] = [...(elsewhere?.within ?? []), SSHD, '-D', '-e', '-f', join(folder, 'sshd_config')];
+    const daemon = spawn(program, words, { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     daemon.stderr.on('data', (bytes: Buffer) => { said += bytes.toString(); });
     try {
-      await answering(port, daemon, () => said);
+      await answering(port, daemon, () => said, elsewhere?.within);
     } catch (error) {
       daemon.kill('SIGKILL');
       throw error;
@@ -115,10 +121,10 @@ function freePort(): Promise<number> {
 }
 
 /** Waits until the port is open. */
-async function answering(port: number, daemon: ChildProcess, said: () => string): Promise<void> {
+async function answering(port: number, daemon: ChildProcess, said: () => string, within?: readonly string[]): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
     if (daemon.exitCode !== null) throw new Error(`sshd ended: ${said()}`);
-    const open = await new Promise<boolean>((resolve) => {
+    const open = within !== undefined ? opensThere(port, within) : await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1');
       socket.once('connect', () => {
         socket.destroy();
@@ -130,4 +136,9 @@ async function answering(port: number, daemon: ChildProcess, said: () => string)
     await new Promise((resolve) => { setTimeout(resolve, 25); });
   }
   throw new Error(`sshd does not listen: ${said()}`);
+}
+
+function opensThere(port: number, within: readonly string[]): boolean {
+  const [program = '', ...words] = [...within, 'bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/${port}`];
+  return spawnSync(program, words).status === 0;
 }

@@ -13,7 +13,7 @@ import { completeInPlace, giveUp, ownerNow } from './inplace.js';
 import { FAILED, LEFT } from './inplace-result.js';
 import { NO_JOURNAL, PatchedFile } from './patched-file.js';
 import { judge } from './rebuild.js';
-import { CORRUPT, receive, type ContentSink } from './receive.js';
+import { CORRUPT, hashHole, receive, type ContentSink } from './receive.js';
 import { ABORTED, report } from './report.js';
 import { scratchOf, TARGET, type Scratch } from './scratch.js';
 import { reopenSource } from './source.js';
@@ -161,7 +161,8 @@ class InPlace implements ContentSink {
   }
 
   hole(length: number): number {
-    this.s.engine.addZeros(length);
+    const ended = hashHole(this.ctx, length);
+    if (ended < 0) return ended;
     const error = leaveHole(this.ctx, this.s, this.task, this.position, this.position + length);
     if (error < 0) return error;
     this.position += length;

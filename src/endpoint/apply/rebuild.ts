@@ -16,7 +16,7 @@ import { keepCutOff } from './cut-off.js';
 import { ROOM } from './engine.js';
 import { keep, mayKeep, stillTheSame } from './keep.js';
 import { keepPartial } from './partial.js';
-import { CORRUPT, receive, TOLD, type ContentSink } from './receive.js';
+import { CORRUPT, hashHole, receive, TOLD, type ContentSink } from './receive.js';
 import { ABORTED, report, sourceFailed, targetFailed } from './report.js';
 import { BEFORE, scratchOf, type Scratch } from './scratch.js';
 import { Reading, reopenSource, settle } from './source.js';
@@ -148,14 +148,15 @@ class Rebuild implements ContentSink {
   }
 
   hole(length: number): number {
-    if (this.keeping && this.emptyInBasis(length)) {
-      this.s.engine.addZeros(length);
+    const keeps = this.keeping && this.emptyInBasis(length);
+    const begun = keeps ? 0 : this.begin();
+    if (begun < 0) return begun;
+    const ended = hashHole(this.ctx, length);
+    if (ended < 0) return ended;
+    if (keeps) {
       this.skip(length);
       return 0;
     }
-    const begun = this.begin();
-    if (begun < 0) return begun;
-    this.s.engine.addZeros(length);
     const error = leaveHole(this.ctx, this.s, this.task as CopyTask, this.position, this.position + length);
     if (error < 0) return error;
     this.skip(length);

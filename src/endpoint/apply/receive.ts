@@ -15,6 +15,8 @@ import { scratchOf } from './scratch.js';
 
 /** The tokens, or the basis, are not what they should be: asking for the whole file mends it. */
 export const CORRUPT = -200010;
+/** Zeros hashed between two looks at whether the run was ended. */
+const ZEROS = 64 << 20;
 /** Building failed and the Problem was reported. */
 export const TOLD = -200011;
 
@@ -114,4 +116,14 @@ function checkStretches(basisSize: number, stretches: readonly Stretch[]): void 
     if (!(start >= end && length > 0 && start + length <= basisSize)) throw new DeltaError('range', 'the stretches overlap or leave the basis');
     end = start + length;
   }
+}
+
+/** Takes a hole into the hash: one of terabytes costs its sender a few bytes, and must not keep us from being ended. 0 or ABORTED. */
+export function hashHole(ctx: ApplyContext, length: number): number {
+  const { engine } = scratchOf(ctx);
+  for (let left = length; left > 0; left -= ZEROS) {
+    if (ctx.aborted()) return ABORTED;
+    engine.addZeros(Math.min(ZEROS, left));
+  }
+  return 0;
 }

@@ -48,6 +48,10 @@ export type ToLink =
   | { readonly kind: 'record'; readonly path: ByteString; readonly setup: RecordSetup }
   /** … that is whole now. */
   | { readonly kind: 'seal' }
+  /** So much of what came (as `weight` said) has been dealt with. */
+  | { readonly kind: 'heard'; readonly weight: number }
+  /** The other end broke the protocol: the connection ends with this error. */
+  | { readonly kind: 'refuse'; readonly loss: Loss }
   | { readonly kind: 'close' };
 
 export type FromLink =
@@ -58,9 +62,12 @@ export type FromLink =
   | { readonly kind: 'sealed'; readonly bytes: number }
   /** A line for the user: what the other host printed. */
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'control'; readonly message: ControlMessage }
+  /** `weight`: what it costs to hold, until the main thread says that it has dealt with it. */
+  | { readonly kind: 'control'; readonly message: ControlMessage; readonly weight: number }
   /** Requests and credit, where this side supplies. */
-  | { readonly kind: 'frame'; readonly type: FrameType; readonly channel: number; readonly flags: number; readonly payload: Uint8Array }
+  | { readonly kind: 'frame'; readonly type: FrameType; readonly channel: number; readonly flags: number; readonly payload: Uint8Array; readonly weight: number }
+  /** So many bytes of items, beside those told before, have left. */
+  | { readonly kind: 'taken'; readonly bytes: number }
   /** Also where the connection could not be opened. Nothing but `closed` follows. */
   | { readonly kind: 'lost'; readonly loss: Loss }
   | { readonly kind: 'closed' };

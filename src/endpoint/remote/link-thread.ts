@@ -5,11 +5,17 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { TwintreeError } from '../../tree/index.js';
 import { connect, Peer, type Connection } from '../../transport/index.js';
-import { encodeControl, encodeCredit, FIRST_CREDIT, FrameType, MAX_PAYLOAD, parseControl, WireError, type Frame } from '../../wire/index.js';
+import { encodeControl, encodeCredit, FIRST_CREDIT, FrameType, MAX_PAYLOAD, parseControl, parseCredit, WireError, type Frame } from '../../wire/index.js';
 import { Recording } from '../recorded/recording.js';
 import { runReplay } from '../recorded/replay-link.js';
 import { deliver, ownMemory, type FromReader, type Loss } from './channel.js';
 import type { FromLink, LinkThreadData, ToLink } from './link-messages.js';
+
+/** Weight of messages that the main thread has not dealt with, above which nothing is read; and a message's weight beside its bytes. */
+const MOST_UNHEARD = 4 << 20;
+const MESSAGE_WEIGHT = 256;
+/** Bytes of items that have left are told to the main thread in steps of this many. */
+const TELL_TAKEN = 1 << 20;
 
 /** One channel of the connection. */
 interface LinkChannel {
@@ -42,6 +48,10 @@ class LinkThread {
   private loss: Loss | undefined;
   private closing = false;
   private recording: Recording | undefined;
+  private unheard = 0; // weight
+  private held = false; // nothing is read until the main thread has caught up
+  private handed = 0; // bytes of items that the main thread gave, and has not been told of as taken
+  private draining = false;
 
   constructor(private readonly main: MessagePort, private readonly data: LinkThreadData) {
     this.counters = new Float64Array(data.counters);
@@ -77,12 +87,13 @@ class LinkThread {
     try {
       switch (frame.type) {
         case FrameType.Items: this.items(frame); return;
-        case FrameType.Control: this.say({ kind: 'control', message: parseControl(frame.payload) }); return;
+        case FrameType.Control: this.say({ kind: 'control', message: parseControl(frame.payload), weight: this.weigh(frame.payload.length) }); return;
         case FrameType.Requests: case FrameType.Credit: {
+          if (frame.type === FrameType.Credit) parseCredit(frame.payload);
           if (this.channels.size > 0) throw new TwintreeError('WIRE', 'the other host asks, where it has to answer');
           const asked = frame.type === FrameType.Requests ? (this.recording?.requests(frame.channel, frame.flags, frame.payload) ?? frame) : frame;
           const payload = ownMemory(asked.payload);
-          this.say({ kind: 'frame', type: frame.type, channel: frame.channel, flags: asked.flags, payload }, [payload.buffer as ArrayBuffer]);
+          this.say({ kind: 'frame', type: frame.type, channel: frame.channel, flags: asked.flags, payload, weight: this.weigh(frame.payload.length) }, [payload.buffer as ArrayBuffer]);
           return;
         }
         case FrameType.Hello: case FrameType.Ping: case FrameType.Pong: case FrameType.Bye:
@@ -91,6 +102,46 @@ class LinkThread {
     } catch (error) {
       this.refuse(error);
     }
+  }
+
+  /** A message for the main thread. Where that has not dealt with the ones before, nothing more is read. @throws TwintreeError WIRE where that could last for ever. */
+  private weigh(bytes: number): number {
+    const weight = bytes + MESSAGE_WEIGHT;
+    this.unheard += weight;
+    if (this.unheard > MOST_UNHEARD && !this.held) {
+      // A main thread that waits for items hears nothing until they come, and they would not: an honest supplier says next to nothing meanwhile.
+      if (this.channels.size > 0) throw new TwintreeError('WIRE', 'the other host says more than anyone waits for');
+      this.held = true;
+      this.peer?.pause();
+    }
+    return weight;
+  }
+
+  private heard(weight: number): void {
+    this.unheard -= weight;
+    if (!this.held || this.unheard > MOST_UNHEARD / 2) return;
+    this.held = false;
+    this.peer?.resume();
+  }
+
+  /** Tells the main thread how much of what it supplied has left, so that no more is made ahead of the connection than memory may hold. */
+  private supplied(bytes: number): void {
+    const { peer } = this;
+    this.handed += bytes;
+    if (peer === undefined) return;
+    if (this.handed - peer.queued >= TELL_TAKEN) this.taken(this.handed - peer.queued);
+    if (this.draining) return;
+    this.draining = true;
+    void peer.drained().then(() => {
+      this.draining = false;
+      this.taken(this.handed);
+    });
+  }
+
+  private taken(bytes: number): void {
+    if (bytes <= 0) return;
+    this.handed -= bytes;
+    this.say({ kind: 'taken', bytes });
   }
 
   /** Ends the connection: the other host broke the protocol, or a recording cannot go on. */
@@ -160,12 +211,19 @@ class LinkThread {
       case 'frame':
         this.recorded((recording) => { recording.items(message.channel, message.flags, message.payload); });
         this.peer?.send(message.type, message.channel, message.payload, message.flags);
+        this.supplied(message.payload.length);
         this.count();
         return;
       case 'limit': this.peer?.setBwlimit(message.bytesPerSecond); return;
       case 'patience': this.peer?.setTimeout(message.ms); return;
       case 'record': this.record(message); return;
       case 'seal': this.recorded((recording) => { this.say({ kind: 'sealed', bytes: recording.seal() }); }); return;
+      case 'heard': this.heard(message.weight); return;
+      case 'refuse': {
+        const { code, message: text, advice } = message.loss;
+        this.refuse(new TwintreeError(code, text, advice === undefined ? {} : { advice }));
+        return;
+      }
       case 'close': void this.close(); return;
     }
   }

@@ -15,8 +15,10 @@ import type { FromLink, LinkOptions, LinkThreadData, ToLink } from './link-messa
 /** A frame of requests or credit. */
 export interface SupplyFrame { readonly type: FrameType; readonly channel: number; readonly flags: number; readonly payload: Buffer }
 
-/** Frames and control messages kept for a handler that is not set yet. */
-const MOST_EARLY = 4096;
+/** Weight of frames that are kept for a handler that is not set yet: nobody sends any before the sources are described. */
+const MOST_EARLY = 1 << 20;
+/** What has been dealt with is told to the link thread in steps of this weight. */
+const TELL_HEARD = 64 << 10;
 
 /** An open connection. */
 export class Link {
@@ -26,6 +28,8 @@ export class Link {
     this.control = handler;
     for (const message of this.early.splice(0)) handler(message);
   }
+  /** Called where this side supplies: so many bytes of items have left. */
+  onTaken: (bytes: number) => void = () => undefined;
   /** Where this side supplies: requests and credit from the other host, in order; early ones are kept. */
   get onFrame(): (frame: SupplyFrame) => void { return this.frameHandler; }
   set onFrame(handler: (frame: SupplyFrame) => void) {
@@ -46,10 +50,13 @@ export class Link {
   notices: readonly string[] = [];
   about = '';
 
-  private control: (message: ControlMessage) => void = (message) => { this.keep(this.early, message); };
+  private control: (message: ControlMessage) => void = (message) => { this.early.push(message); }; // as many as the link thread lets through
   private readonly early: ControlMessage[] = [];
-  private frameHandler: (frame: SupplyFrame) => void = (frame) => { this.keep(this.earlyFrames, frame); };
+  private frameHandler: (frame: SupplyFrame) => void = (frame) => { this.keep(frame); };
   private readonly earlyFrames: SupplyFrame[] = [];
+  private earlyBytes = 0;
+  private readonly weights: number[] = []; // of the control messages that nobody has dealt with
+  private heardWeight = 0;
   private lostHandler: (error: TwintreeError) => void = () => undefined;
   private theirs: Hello | undefined;
   private readonly states: SharedArrayBuffer[] = [];
@@ -105,20 +112,43 @@ export class Link {
       case 'recording': this.answered?.resolve(0); return;
       case 'sealed': this.answered?.resolve(message.bytes); return;
       case 'text': onText(message.text); return;
-      case 'control': this.control(message.message); return;
+      case 'control':
+        this.weights.push(message.weight);
+        this.control(message.message);
+        return;
       case 'frame': {
-        const { type, channel, flags, payload } = message;
+        const { type, channel, flags, payload, weight } = message;
         this.frameHandler({ type, channel, flags, payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength) });
+        this.tellHeard(weight);
         return;
       }
+      case 'taken': this.onTaken(message.bytes); return;
       case 'lost': this.lost(lossError(message.loss)); return;
       case 'closed': return;
     }
   }
 
-  private keep<T>(kept: T[], one: T): void {
-    if (kept.length < MOST_EARLY) kept.push(one);
-    else this.lost(new TwintreeError('WIRE', 'the other host sends more than anyone waits for'));
+  private keep(frame: SupplyFrame): void {
+    this.earlyBytes += frame.payload.length + 64;
+    if (this.earlyBytes <= MOST_EARLY) this.earlyFrames.push(frame);
+    else this.refuse(new TwintreeError('WIRE', 'the other host asks before anybody supplies'));
+  }
+
+  /** The oldest control message that came has been dealt with: as much more may come. */
+  heard(): void {
+    this.tellHeard(this.weights.shift() ?? 0);
+  }
+
+  private tellHeard(weight: number): void {
+    this.heardWeight += weight;
+    if (this.heardWeight < TELL_HEARD) return;
+    this.post({ kind: 'heard', weight: this.heardWeight });
+    this.heardWeight = 0;
+  }
+
+  /** Ends the connection with this error: the other end said what it may not say. Who waits for it gets the same error. */
+  refuse(error: TwintreeError): void {
+    this.post({ kind: 'refuse', loss: { code: error.code, message: error.message, ...(error.advice === undefined ? {} : { advice: error.advice }) } });
   }
 
   private lost(error: TwintreeError): void {

@@ -8,7 +8,7 @@ import { Contents } from './content.js';
 import { Folders } from './fold.js';
 import { Hashing } from './hashing.js';
 import { KernelBox } from './kernel-box.js';
-import type { SupplyMemory } from './memory.js';
+import { requestWeight, type Ahead, type SupplyMemory } from './memory.js';
 import type { FromSupplyThread, SupplySetup } from './messages.js';
 import { Outgoing } from './outgoing.js';
 import { Places } from './places.js';
@@ -18,12 +18,15 @@ import { SupplyWalk } from './walk.js';
 
 /** Bytes of requests, expanded, that may wait on a channel. */
 const MOST_WAITING = 64 << 20;
+/** Requests that may wait on a channel: one takes far more memory than the few bytes that it can have. */
+const MOST_QUEUED = 1 << 16;
 
 /** What a channel needs of its thread. */
 export interface ChannelHost {
   readonly posix: Posix;
   readonly setup: SupplySetup;
   readonly memory: SupplyMemory;
+  readonly ahead: Ahead;
   say(message: FromSupplyThread, transfer?: ArrayBuffer[]): void;
   /** Others may take a turn. @throws Ended. */
   breathe(): void;
@@ -49,9 +52,15 @@ export class SupplyChannel {
   private readonly job: Job;
 
   constructor(private readonly host: ChannelHost, readonly channel: number, private readonly slot: number) {
-    const { posix, setup, memory } = host;
+    const { posix, setup, memory, ahead } = host;
     this.out = new Outgoing({
-      credit: { left: () => memory.credit(slot), take: (bytes) => { memory.takeCredit(slot, bytes); } },
+      credit: {
+        left: () => memory.credit(slot), room: () => ahead.room,
+        take: (bytes) => {
+          memory.takeCredit(slot, bytes);
+          ahead.add(bytes);
+        },
+      },
       compressing: setup.compression, compression: setup.expands ?? { ...COMPRESSION, zstd: false }, stats: { atimes: setup.options.attributes.atimes, btimes: false },
       post: (flags, payload) => { host.say({ kind: 'items', channel, flags, payload }, [payload.buffer as ArrayBuffer]); },
     });
@@ -70,7 +79,7 @@ export class SupplyChannel {
   receive(flags: number, payload: Uint8Array): void {
     const bytes = expandPayload(flags, Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
     const reader = new RequestReader(bytes);
-    let dealtWith = payload.length; // what is not queued is dealt with at once
+    let dealtWith = requestWeight(payload); // what is not queued is dealt with at once
     while (!reader.done) {
       const request = reader.next();
       if (request.kind === 'refine') {
@@ -78,11 +87,12 @@ export class SupplyChannel {
         this.sums = request.sums;
         continue;
       }
+      if (this.queue.length >= MOST_QUEUED) throw new WireError('limit', `more than ${MOST_QUEUED} requests wait on channel ${this.channel}`);
       this.queue.push({ request, wire: 0, expanded: 0 });
     }
     const last = this.queue.at(-1);
     if (last !== undefined) {
-      last.wire += payload.length;
+      last.wire += requestWeight(payload);
       last.expanded += bytes.length;
       this.waiting += bytes.length;
       dealtWith = 0;
@@ -99,7 +109,7 @@ export class SupplyChannel {
       case Wait.refine: return this.sums !== undefined;
       case Wait.idle: return this.queue.length > 0;
       case Wait.memory: return !this.host.large;
-      default: return this.host.memory.credit(this.slot) >= this.waitsFor;
+      default: return Math.min(this.host.memory.credit(this.slot), this.host.ahead.room) >= this.waitsFor;
     }
   }
 

@@ -5,6 +5,16 @@
 
 /** Channels that one thread serves at most. */
 export const MAX_SLOTS = 512;
+/** Bytes of items that all threads of a supplier may make ahead of the connection's taking them, whatever credit the session grants. */
+export const MOST_AHEAD = 64 << 20;
+/** What a frame of requests costs beside its bytes. */
+const FRAME_COST = 256;
+
+/** What a frame of requests weighs while it waits. */
+export function requestWeight(payload: Uint8Array): number {
+  return payload.length + FRAME_COST;
+}
+
 /** Credit that can be held; more is given away to no effect. */
 const MOST_CREDIT = 2 ** 30;
 
@@ -55,5 +65,21 @@ export class SupplyMemory {
   /** Adds bytes of requests (a negative number: they are dealt with) and returns how many there are. */
   addRequests(slot: number, bytes: number): number {
     return Atomics.add(this.ints, FIRST + 2 * slot + 1, bytes) + bytes;
+  }
+}
+
+/** How much all threads of a supplier have made that has not left, shared by all of them. The threads add, the main thread takes away. */
+export class Ahead {
+  private readonly ints: Int32Array;
+
+  constructor(readonly memory: SharedArrayBuffer = new SharedArrayBuffer(4)) {
+    this.ints = new Int32Array(memory);
+  }
+
+  /** Bytes that may be made. */
+  get room(): number { return MOST_AHEAD - Atomics.load(this.ints, 0); }
+
+  add(bytes: number): void {
+    Atomics.add(this.ints, 0, bytes);
   }
 }

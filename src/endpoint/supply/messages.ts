@@ -27,7 +27,7 @@ export interface SupplySetup {
 }
 
 /** First data of a supply thread. `run` tells the threads of a bundle apart. */
-export interface SupplyThreadData { run: 'supply'; memory: SharedArrayBuffer; setup: SupplySetup }
+export interface SupplyThreadData { run: 'supply'; memory: SharedArrayBuffer; ahead: SharedArrayBuffer; setup: SupplySetup }
 
 export type ToSupplyThread = { kind: 'requests'; channel: number; slot: number; flags: number; payload: Uint8Array };
 

@@ -24,6 +24,8 @@ const FAST_LINK = 0.05;
 /** Credit of the channel. */
 export interface Credit {
   left(): number;
+  /** Bytes that may be handed on before the connection has taken what was handed on. */
+  room(): number;
   take(bytes: number): void;
 }
 
@@ -98,7 +100,7 @@ export class Outgoing {
     const need = Math.min(payload.length, MOST_AT_ONCE);
     const { credit } = this.options;
     const began = performance.now();
-    while (credit.left() < need) yield need;
+    while (Math.min(credit.left(), credit.room()) < need) yield need;
     const now = performance.now();
     const share = (now - began) / Math.max(0.001, now - this.lastSent);
     this.waited += 0.2 * (Math.min(1, share) - this.waited);

@@ -5,12 +5,12 @@
  */
 import { Worker } from 'node:worker_threads';
 import { FIRST_CREDIT, WireError, type WireErrorCode } from '../../wire/index.js';
-import { MAX_SLOTS, SupplyMemory } from './memory.js';
+import { Ahead, MAX_SLOTS, requestWeight, SupplyMemory } from './memory.js';
 import type { FromSupplyThread, SupplySetup, SupplyThreadData, ToSupplyThread } from './messages.js';
 
 /** Channels of one session at most: two for each of 64 threads, and some. */
 const MAX_CHANNELS = 160;
-/** Bytes of requests that may be on their way to a channel and not dealt with. */
+/** Weight of requests that may be on their way to a channel and not dealt with. */
 const MOST_REQUESTS = 32 << 20;
 
 interface SupplyWorker { worker: Worker; memory: SupplyMemory; slots: number; ended: Promise<void> }
@@ -27,6 +27,7 @@ export class Supplier {
   private readonly routes = new Map<number, Route>();
   /** Credit of channels that have not been asked anything yet. */
   private readonly early = new Map<number, number>();
+  private readonly ahead = new Ahead();
   private closed = false;
   private failed = false;
 
@@ -38,7 +39,7 @@ export class Supplier {
     const route = this.route(channel);
     if (route === undefined) return this.fail(new WireError('limit', `a session has no more than ${MAX_CHANNELS} channels`));
     const { thread, slot } = route;
-    if (thread.memory.addRequests(slot, payload.length) > MOST_REQUESTS) return this.fail(new WireError('limit', `more than ${MOST_REQUESTS} bytes of requests wait on channel ${channel}`));
+    if (thread.memory.addRequests(slot, requestWeight(payload)) > MOST_REQUESTS) return this.fail(new WireError('limit', `more than ${MOST_REQUESTS} bytes of requests wait on channel ${channel}`));
     const own = new Uint8Array(payload); // a copy: a frame is part of what was read from the connection
     const message: ToSupplyThread = { kind: 'requests', channel, slot, flags, payload: own };
     thread.worker.postMessage(message, [own.buffer]);
@@ -56,6 +57,12 @@ export class Supplier {
     }
     route.thread.memory.addCredit(route.slot, bytes);
     route.thread.memory.ring();
+  }
+
+  /** Bytes that were handed to `send` have left. More than MOST_AHEAD that have not is never made: a session that grants credit and does not read gets no more. */
+  taken(bytes: number): void {
+    this.ahead.add(-bytes);
+    for (const { memory } of this.threads) memory.ring();
   }
 
   /** Ends all threads, in the middle of whatever they do; resolves when nothing of theirs is open any more. The mounts stay open. */
@@ -84,7 +91,7 @@ export class Supplier {
 
   private start(): SupplyWorker {
     const memory = new SupplyMemory();
-    const workerData: SupplyThreadData = { run: 'supply', memory: memory.memory, setup: this.setup };
+    const workerData: SupplyThreadData = { run: 'supply', memory: memory.memory, ahead: this.ahead.memory, setup: this.setup };
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, trackUnmanagedFds: false, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 8 } });
     worker.on('message', (message: FromSupplyThread) => this.hear(message));
     worker.on('error', (error) => this.fail(error instanceof Error ? error : new Error(String(error))));

@@ -6,15 +6,15 @@ import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from '
 import { loadPosix, type Posix } from '../../fs/index.js';
 import { WireError } from '../../wire/index.js';
 import { SupplyChannel, type ChannelHost } from './channel.js';
-import { SupplyMemory } from './memory.js';
+import { Ahead, SupplyMemory } from './memory.js';
 import type { FromSupplyThread, SupplySetup, SupplyThreadData, ToSupplyThread } from './messages.js';
 import { Ended } from './wait.js';
 
 /** Serves until the supplier ends. Throws where this is no supply thread. */
 export function serveSupply(): void {
   if (parentPort === null) throw new Error('this runs in a worker thread only');
-  const { memory, setup } = workerData as SupplyThreadData;
-  new SupplyThread(parentPort, new SupplyMemory(memory), setup, loadPosix()).run();
+  const { memory, ahead, setup } = workerData as SupplyThreadData;
+  new SupplyThread(parentPort, new SupplyMemory(memory), new Ahead(ahead), setup, loadPosix()).run();
 }
 
 class SupplyThread implements ChannelHost {
@@ -22,7 +22,7 @@ class SupplyThread implements ChannelHost {
   private readonly channels = new Map<number, SupplyChannel>();
   private order: SupplyChannel[] = [];
 
-  constructor(private readonly port: MessagePort, readonly memory: SupplyMemory, readonly setup: SupplySetup, readonly posix: Posix) {}
+  constructor(private readonly port: MessagePort, readonly memory: SupplyMemory, readonly ahead: Ahead, readonly setup: SupplySetup, readonly posix: Posix) {}
 
   run(): void {
     try {

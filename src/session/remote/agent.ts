@@ -43,8 +43,8 @@ export interface AgentOptions {
  */
 export async function serveAgent(limitsFor: (root: ByteString | undefined) => AgentLimits, how: AgentOptions = {}): Promise<TwintreeError | undefined> {
   const { spec = { kind: 'stdio' }, handshakeTimeoutMs, signal } = how;
-  const inbox = new Mailbox();
   const link = await Link.open(spec, { role: 'agent', connectTimeoutMs: 0, ...(handshakeTimeoutMs === undefined ? {} : { handshakeTimeoutMs }) });
+  const inbox = new Mailbox(() => { link.heard(); });
   link.onControl = (message) => { inbox.put(message); };
   link.onLost = (error) => { inbox.fail(error); };
   how.opened?.();
@@ -149,14 +149,19 @@ async function session(link: Link, inbox: Mailbox, posix: Posix, open: OpenSessi
     operation: (op, path, result) => { operations.add(op, path, result); },
   };
   const abort = new AbortController();
-  const sender = new PlanSender((message) => { tell(message); });
-  const closed = untilClosed(inbox, abort, sender);
+  const sender = open.work === 'plan' ? new PlanSender((message) => { tell(message); }) : undefined;
+  const closed = untilClosed(inbox, abort, sender).catch((error: unknown) => {
+    // The connection is gone, or the client said what it may not say: whoever reads the source meets the same error and tells it.
+    sender?.end();
+    link.refuse(asTwintreeError(error as Error));
+    abort.abort(CUT_OFF);
+  });
   const { lineage, target, options } = open;
   const from = { link, sources, seed: open.seed, ...(open.work === 'batch' ? { recorded: true } : {}) };
   const request: SyncRequest = { sources: open.sources, target, options, from, posix, lineage };
   let outcome: Outcome;
   if (plan !== undefined) outcome = await applyHere(plan, request, limits, listener, abort.signal);
-  else if (open.work !== 'plan') outcome = await runSync(request, listener, abort.signal);
+  else if (sender === undefined) outcome = await runSync(request, listener, abort.signal);
   else outcome = await runSync({ ...request, options: { ...options, dryRun: true }, keep: (made) => sender.run(sealedBytes(contentOf({ ...made, request }, Date.now()))) }, listener, abort.signal);
   tell({ type: 'outcome', outcome: writeOutcome(outcome) });
   await closed;
@@ -204,19 +209,18 @@ export async function described(inbox: Pick<Mailbox, 'next'>): Promise<Sources> 
   }
 }
 
-/** Reads on while the session works; `abort` ends it. Resolves at `close`, or where the connection is lost: then the session ends too. `sender`: a plan is sent meanwhile. */
+/**
+ * Reads on while the session works; `abort` ends it. Resolves at `close`. `sender`: a plan is sent meanwhile.
+ * @throws TwintreeError where the connection is lost, and WIRE for any other message.
+ */
 async function untilClosed(inbox: Mailbox, abort?: AbortController, sender?: PlanSender): Promise<void> {
-  try {
-    for (;;) {
-      const message = await inbox.next();
-      if (message.type === 'abort') {
-        sender?.end();
-        abort?.abort();
-      } else if (message.type === 'plan-credit') sender?.grant(message);
-      else if (message.type === 'close') return;
-    }
-  } catch {
-    sender?.end();
-    abort?.abort(CUT_OFF); // the connection is gone: whoever reads the source meets the same error and tells it
+  for (;;) {
+    const message = await inbox.next();
+    if (message.type === 'close') return;
+    if (message.type === 'plan-credit' && sender !== undefined) sender.grant(message);
+    else if (message.type === 'abort' && abort !== undefined) {
+      sender?.end();
+      abort.abort();
+    } else throw new TwintreeError('WIRE', `a message "${message.type}" while the session runs`);
   }
 }

@@ -100,7 +100,8 @@ function mayPass(error: TwintreeError, opened: boolean, stood: boolean): boolean
 class Attempt {
   /** The other end has answered: what breaks from here on may be tried again. */
   opened = false;
-  private readonly inbox = new Mailbox();
+  private link: Link | undefined;
+  private readonly inbox = new Mailbox(() => { this.link?.heard(); });
   private readonly seed: Seed;
 
   constructor(private readonly request: RemoteRequest, private readonly listener: SessionListener, private readonly signal: AbortSignal | undefined, private readonly lineage: string, private readonly headway: Headway) {
@@ -121,6 +122,7 @@ class Attempt {
       }));
       const sources = await described(this.errorsOf(this.inbox));
       await this.record(link, sources);
+      this.expectSilence(link);
       const outcome = await this.session({ sources: request.sources, target: request.target, options: { ...request.options, bwlimit: 0 }, from: { link, sources, seed: this.seed } });
       await this.seal(link, outcome);
       link.send({ type: 'close' });
@@ -206,21 +208,35 @@ class Attempt {
       role: 'client', connectTimeoutMs, timeoutMs, bwlimit, ...(connectTimeoutMs > 0 ? { handshakeTimeoutMs: connectTimeoutMs } : {}),
     });
     this.opened = true;
+    this.link = link;
     link.onControl = (message) => { this.inbox.put(message); };
     link.onLost = (error) => { this.inbox.fail(error); };
     for (const notice of link.notices) this.listener.notice?.('connection', notice);
     return link;
   }
 
+  /** While the session runs here an agent that supplies has nothing to say, but for what ended it. */
+  private expectSilence(link: Link): void {
+    const heard = async (): Promise<never> => {
+      const message = await this.inbox.next();
+      throw message.type === 'error' ? readError(message) : new TwintreeError('WIRE', `the other end sent a message "${message.type}" while it supplied`);
+    };
+    heard().catch((error: unknown) => { link.refuse(asTwintreeError(error as Error)); }); // where the connection is lost that changes nothing
+  }
+
   /** The agent's events, until its outcome. `other` takes messages that are none. @throws TwintreeError what ended the session there. */
   private async hear(other: (message: ControlMessage) => boolean): Promise<Outcome> {
     const { listener } = this;
     const problems: Outcome['problems'] = [];
+    let planned = false;
+    let failed = false;
     for (;;) {
       const message = await this.inbox.next();
       switch (message.type) {
         case 'notice': listener.notice?.(sentence(message['code'], 'notice'), sentence(message['message'], 'notice')); break;
         case 'plan': {
+          if (planned) throw new TwintreeError('WIRE', 'the other end sent two plans');
+          planned = true;
           const totals = readTotals(message['totals']);
           this.headway.planned(totals);
           listener.plan?.(totals);
@@ -228,6 +244,7 @@ class Attempt {
         }
         case 'problem': {
           const problem = readProblem(message['problem']);
+          failed ||= problem.severity === 'error';
           if (problems.length < MOST_PROBLEMS) problems.push(problem);
           listener.problem?.(problem);
           break;
@@ -239,7 +256,11 @@ class Attempt {
           break;
         }
         case 'operations': readOperations(message, (op, path, result) => { listener.operation?.(op, path, result); }); break;
-        case 'outcome': return { ...readOutcome(message['outcome']), problems };
+        case 'outcome': {
+          const outcome = readOutcome(message['outcome']);
+          // Who told of a failure cannot take it back.
+          return { ...outcome, problems, exitCode: failed && outcome.exitCode === 0 ? PARTIAL : outcome.exitCode };
+        }
         case 'error': throw readError(message);
         default: if (!other(message)) throw new TwintreeError('WIRE', `the other end sent a message of unknown type "${message.type}"`);
       }
@@ -279,6 +300,8 @@ class Attempt {
 
 /** Problems that the outcome holds at most. */
 const MOST_PROBLEMS = 10_000;
+/** Exit code of a session that told of an error. */
+const PARTIAL = 23;
 
 function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;

@@ -7,11 +7,15 @@ export class Mailbox {
   private error: TwintreeError | undefined;
   private waiting: { resolve(message: ControlMessage): void; reject(error: TwintreeError): void } | undefined;
 
+  /** @param heard is called for each message that somebody takes */
+  constructor(private readonly heard: () => void = () => undefined) {}
+
   put(message: ControlMessage): void {
     const { waiting } = this;
     if (waiting === undefined) this.held.push(message);
     else {
       this.waiting = undefined;
+      this.heard();
       waiting.resolve(message);
     }
   }
@@ -26,7 +30,10 @@ export class Mailbox {
   /** The next message. @throws the error of `fail`. */
   next(): Promise<ControlMessage> {
     const message = this.held.shift();
-    if (message !== undefined) return Promise.resolve(message);
+    if (message !== undefined) {
+      this.heard();
+      return Promise.resolve(message);
+    }
     if (this.error !== undefined) return Promise.reject(this.error);
     return new Promise((resolve, reject) => { this.waiting = { resolve, reject }; });
   }

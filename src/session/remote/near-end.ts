@@ -55,16 +55,22 @@ function treeEnd(posix: Posix, opened: Sources, options: SessionOptions, seed: S
   };
 }
 
+/** Bytes of a batch that may wait for the connection before more is read. */
+const MOST_OWED = 64 << 20;
+
 /** A batch in the place of the sources. Its frames go as they stand in the file; with -z those that are not compressed are, where it pays. */
 function batchEnd(batch: Batch, compression: Compression): NearEnd {
   return {
     sources: batch.sources, seed: batch.seed, close: () => undefined,
     answer(link, failed) {
       const expands = link.hello.compression;
+      let owed = 0; // bytes that the connection has not taken
+      const later = new Map<number, number>(); // credit by channel: who grants much and reads nothing does not fill our memory
       const supplier = batch.supplier((channel, flags, payload) => {
         let going = { flags, payload };
         if (flags !== 0 && !expands.brotli) going = { flags: 0, payload: expandPayload(flags, payload) };
         else if (flags === 0 && compression === 'on') going = compressPayload(payload, expands);
+        owed += going.payload.length;
         link.sendFrame(FrameType.Items, channel, going.flags, going.payload);
       });
       const guarded = (work: () => void): void => {
@@ -76,7 +82,18 @@ function batchEnd(batch: Batch, compression: Compression): NearEnd {
       };
       return {
         receive: (channel, flags, payload) => { guarded(() => { supplier.receive(channel, flags, payload); }); },
-        credit: (channel, bytes) => { guarded(() => { supplier.credit(channel, bytes); }); },
+        credit: (channel, bytes) => {
+          if (owed > MOST_OWED) later.set(channel, (later.get(channel) ?? 0) + bytes);
+          else guarded(() => { supplier.credit(channel, bytes); });
+        },
+        taken: (bytes) => {
+          owed -= bytes;
+          for (const [channel, granted] of later) {
+            if (owed > MOST_OWED) return;
+            later.delete(channel);
+            guarded(() => { supplier.credit(channel, granted); });
+          }
+        },
         close: async () => undefined,
       };
     },

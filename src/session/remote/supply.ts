@@ -18,7 +18,7 @@ export function supplySetup(sources: Sources, options: SessionOptions, seed: See
 }
 
 /** Who answers a session: a Supplier, or what stands in its place. */
-export type Answers = Pick<Supplier, 'receive' | 'credit'>;
+export type Answers = Pick<Supplier, 'receive' | 'credit' | 'taken'>;
 
 /** Joins a supplier to the connection: the session's requests and credit reach it. */
 export function attach(link: Link, supplier: Answers): void {
@@ -26,6 +26,7 @@ export function attach(link: Link, supplier: Answers): void {
     if (frame.type === FrameType.Requests) supplier.receive(frame.channel, frame.flags, frame.payload);
     else if (frame.type === FrameType.Credit) supplier.credit(frame.channel, frame.payload.readUInt32LE(0));
   };
+  link.onTaken = (bytes) => { supplier.taken(bytes); };
 }
 
 /** What ended a supplier, as an error of the session. */

@@ -22,6 +22,7 @@ link.onFrame = (frame) => {
   if (frame.type === FrameType.Requests) supplier.receive(frame.channel, frame.flags, frame.payload);
   else supplier.credit(frame.channel, parseCredit(frame.payload));
 };
+link.onTaken = (bytes) => { supplier.taken(bytes); };
 link.onLost = () => {
   void supplier.close().then(() => process.exit(0));
 };

@@ -35,6 +35,8 @@ export class TestSession {
   failure: Error | undefined;
   /** Grants back what came, at once. */
   grants = true;
+  /** What came has left for the session. */
+  takes = true;
   private readonly channels = new Map<number, Received>();
   private wakeFailed: ((error: Error) => void) | undefined;
 
@@ -46,6 +48,7 @@ export class TestSession {
       if (flags !== 0) to.compressed++;
       const reader = new ItemReader(expandPayload(flags, Buffer.from(payload)));
       while (!reader.done) to.items.push(reader.next());
+      if (this.takes) this.supplier.taken(payload.length);
       if (this.grants) this.supplier.credit(channel, payload.length);
       to.wake?.();
     });
