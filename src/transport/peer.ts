@@ -178,6 +178,11 @@ export class Peer {
     await this.#close({ code: error.code, message: error.message.slice(0, 1000) });
   }
 
+  /** Ends at once because the other side said what it may not say; it is told so where a frame may stand. `onEnd` gets the error. */
+  refuse(error: TwintreeError): void {
+    this.#fail(error, error.code);
+  }
+
   async #close(bye: Bye): Promise<void> {
     if (this.#state === 'new' || this.#state === 'opening') this.#finish(new TwintreeError('ABORTED', 'the connection was closed while it was opened'));
     else if (this.#state === 'open') await this.#farewell(bye, this.#timeoutMs > 0 ? this.#timeoutMs : CLOSE_MS);

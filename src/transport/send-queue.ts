@@ -79,7 +79,7 @@ export class SendQueue {
     if (this.#over) return;
     const between = this.#offset === 0 && (this.#bytes === 0 || this.#begins[this.#head] === true);
     this.stop();
-    if (between) for (const buffer of frame) this.stream.write(buffer);
+    if (between) this.stream.write(Buffer.concat(frame)); // in one piece: the stream may be destroyed before it takes another
   }
 
   /** Resolved when little waits; at once where that is so. */

@@ -30,14 +30,14 @@ export class HostileEnd {
   bye: Bye | undefined;
   /** Resolved when nothing will come any more. */
   readonly ended: Promise<void>;
-  private readonly frames: Frame[] = [];
+  private readonly frames = new Map<FrameType, Frame[]>();
   private over = false;
-  private wake: () => void = () => undefined;
+  private waiting: (() => void)[] = [];
 
   constructor(private readonly stream: Duplex) {
     const reader = new FrameReader((frame) => {
       if (frame.type === FrameType.Bye) this.bye = parseBye(frame.payload);
-      else this.frames.push(frame);
+      else this.queue(frame.type).push(frame);
       this.wake();
     });
     stream.on('data', (bytes: Buffer) => { reader.push(bytes); });
@@ -50,6 +50,16 @@ export class HostileEnd {
         resolve();
       });
     });
+  }
+
+  private queue(type: FrameType): Frame[] {
+    let queue = this.frames.get(type);
+    if (queue === undefined) this.frames.set(type, (queue = []));
+    return queue;
+  }
+
+  private wake(): void {
+    for (const each of this.waiting.splice(0)) each();
   }
 
   /** Magic and Hello. */
@@ -92,12 +102,12 @@ export class HostileEnd {
     this.stream.pause();
   }
 
-  /** The next frame of a type; frames before it are passed over. Undefined: the other end has ended. */
+  /** The next frame of a type. Undefined: the other end has ended. */
   async next(type: FrameType): Promise<Frame | undefined> {
     for (;;) {
-      for (let frame = this.frames.shift(); frame !== undefined; frame = this.frames.shift()) if (frame.type === type) return frame;
-      if (this.over) return undefined;
-      await new Promise<void>((resolve) => { this.wake = resolve; });
+      const frame = this.queue(type).shift();
+      if (frame !== undefined || this.over) return frame;
+      await new Promise<void>((resolve) => { this.waiting.push(resolve); });
     }
   }
 

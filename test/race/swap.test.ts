@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sync } from '../../src/index.js';
 import { dir, file, makeTree, readTree, undoAtExit, useTempFolder, type Tree } from '../support/index.js';
+import { remoteShell, wayArgs, type Way } from '../e2e/remote-support.js';
 import { LATER, THEN } from '../e2e/replace-support.js';
 
 const SECRET = 'never to be copied';
@@ -59,16 +60,27 @@ while True:
     ['-aH', '--delete'], ['-a', '--delete', '--inplace'], ['-a', '--delete-before', '--delay-updates'], ['-ab', '--delete', '--threads=1'],
     ['-a', '--delete', '--chmod=F600,D700'], ['-a', '--delete', '--partial-dir=.p', '--no-whole-file'],
   ];
-  for (const args of modes) {
-    it(`of the target: nothing outside is touched (${args.join(' ')})`, async () => {
+  /** Between hosts the steps are the same code (the target applies, the source side supplies), reached by other ways: fewer rounds. */
+  const scenes: readonly (readonly [Way, readonly string[], number])[] = [
+    ...modes.map((args) => ['local', args, 6] as const),
+    ...(['push', 'pull'] as const).flatMap((way) => [[way, ['-aH', '--delete'], 3] as const, [way, ['-a', '--delete', '--inplace', '--no-whole-file'], 3] as const]),
+  ];
+  /** A source and a target that way, and the options that make it so. */
+  function ends(way: Way): { source: string; target: string; words: string[] } {
+    return { source: `${way === 'pull' ? 'host:' : ''}${temp.at('src')}/`, target: `${way === 'push' ? 'host:' : ''}${temp.at('dst')}`, words: wayArgs(way, remoteShell(temp)) };
+  }
+  for (const [way, args, rounds] of scenes) {
+    const title = `${args.join(' ')}${way === 'local' ? '' : `, ${way}`}`;
+    it(`of the target: nothing outside is touched (${title})`, async () => {
+      const { source, target, words } = ends(way);
       makeTree(temp.at('src'), { a: dir({ b: dir(folder('new', LATER), { mtime: LATER }) }, { mtime: LATER }), z: file('z', { mtime: LATER }) });
       makeTree(temp.at('dst'), { a: dir({ b: dir({ ...folder('old', THEN), gone: file('gone'), old: dir({ x: file('x') }) }, { mtime: THEN }) }, { mtime: THEN }) });
       // Outside has the same names, so that a slip would find something to hit.
       makeTree(temp.at('outside'), { ...folder('outside', THEN), gone: file('stays'), old: dir({ x: file('stays') }) });
       const before = facts(temp.at('outside'));
       await swap(temp.at('dst/a/b'), temp.at('outside'));
-      for (let k = 0; k < 6; k++) {
-        const outcome = await sync({ source: `${temp.at('src')}/`, target: temp.at('dst'), args: [...args, '--exclude=b.link', '-I'] });
+      for (let k = 0; k < rounds; k++) {
+        const outcome = await sync({ source, target, args: [...words, ...args, '--exclude=b.link', '-I'] });
         assert.ok([0, 23, 24].includes(outcome.exitCode), JSON.stringify(outcome.problems));
         assert.strictEqual(facts(temp.at('outside')), before);
       }
@@ -76,7 +88,8 @@ while True:
       assert.deepStrictEqual(contents(temp.at('outside')).filter((text) => text.startsWith('new')), []);
     });
 
-    it(`of the source: nothing outside is read into the target (${args.join(' ')})`, async () => {
+    it(`of the source: nothing outside is read into the target (${title})`, async () => {
+      const { source, target, words } = ends(way);
       makeTree(temp.at('src'), { a: dir({ b: dir(folder('new', LATER), { mtime: LATER }) }, { mtime: LATER }), z: file('z', { mtime: LATER }) });
       makeTree(temp.at('dst'), {});
       const outside = folder(SECRET, LATER);
@@ -84,8 +97,8 @@ while True:
       makeTree(temp.at('outside'), outside);
       const before = facts(temp.at('outside'));
       await swap(temp.at('src/a/b'), temp.at('outside'));
-      for (let k = 0; k < 6; k++) {
-        const outcome = await sync({ source: `${temp.at('src')}/`, target: temp.at('dst'), args: [...args, '--exclude=b.link'] });
+      for (let k = 0; k < rounds; k++) {
+        const outcome = await sync({ source, target, args: [...words, ...args, '--exclude=b.link'] });
         assert.ok([0, 23, 24].includes(outcome.exitCode), JSON.stringify(outcome.problems));
         assert.deepStrictEqual(contents(temp.at('dst')).filter((text) => text.includes(SECRET)), []);
       }

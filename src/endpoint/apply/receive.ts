@@ -20,9 +20,6 @@ const ZEROS = 64 << 20;
 /** Building failed and the Problem was reported. */
 export const TOLD = -200011;
 
-/** Requests for sums that one file may take: whoever asks for more would have the basis read without end. */
-const MOST_ROUNDS = 64;
-
 /** Who builds a file from tokens. Each returns 0 or more, or one of the results above. It hashes what it is given or reads. */
 export interface ContentSink {
   /** The basis that copies are from, if any. */
@@ -38,7 +35,6 @@ export interface ContentSink {
 /** Takes all tokens of the handle at hand. `verify` false: the hash is not looked at (--append trusts what was there). */
 export function receive(ctx: ApplyContext, remote: RemoteContent, sink: ContentSink, verify: boolean): number {
   const s = scratchOf(ctx);
-  let rounds = 0;
   for (;;) {
     if (ctx.aborted()) {
       s.reached = sink.position;
@@ -60,7 +56,7 @@ export function receive(ctx: ApplyContext, remote: RemoteContent, sink: ContentS
         result = token.length > 0 && fits(sink, token.length) ? sink.hole(token.length) : CORRUPT;
         break;
       case 'refine':
-        result = ++rounds > MOST_ROUNDS ? CORRUPT : refine(ctx, remote, sink, token);
+        result = refine(ctx, remote, sink, token);
         break;
       case 'end':
         s.reached = sink.position;

@@ -8,6 +8,9 @@ import { broken } from './folder-store.js';
 /** Where the answer stands. */
 export type ContentState = 'waiting' | 'open' | 'refine' | 'ended';
 
+/** Requests for sums that one file may take: whoever asks for more would have the basis read without end. */
+const MOST_ROUNDS = 64;
+
 /** The answer to one content request. */
 export class ContentSlot {
   state: ContentState = 'waiting';
@@ -19,6 +22,7 @@ export class ContentSlot {
   /** Bytes of the file that the tokens so far stand for, from 0. */
   position: number;
   private blockLength = 0;
+  private rounds = 0;
 
   constructor(readonly from: number) {
     this.position = from;
@@ -43,6 +47,7 @@ export class ContentSlot {
         this.position += item.length;
         return item;
       case 'refine':
+        if (++this.rounds > MOST_ROUNDS) throw broken('sums of one file are asked for without end');
         this.state = 'refine';
         this.blockLength = item.blockLength;
         return { kind: 'refine', aligned: item.aligned, blockLength: item.blockLength, stretches: item.stretches };

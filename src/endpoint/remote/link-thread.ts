@@ -148,8 +148,8 @@ class LinkThread {
   private refuse(error: unknown): void {
     if (!(error instanceof TwintreeError) && !(error instanceof WireError)) throw error;
     const refusal = error instanceof TwintreeError ? error : new TwintreeError('WIRE', `the other host broke the protocol: ${error.message}`, { cause: error });
-    this.ended(refusal);
-    void this.peer?.abort(refusal);
+    if (this.peer === undefined) this.ended(refusal);
+    else this.peer.refuse(refusal);
   }
 
   /** Does what concerns the recording; where it fails the session ends. */

@@ -150,11 +150,12 @@ async function session(link: Link, inbox: Mailbox, posix: Posix, open: OpenSessi
   };
   const abort = new AbortController();
   const sender = open.work === 'plan' ? new PlanSender((message) => { tell(message); }) : undefined;
-  const closed = untilClosed(inbox, abort, sender).catch((error: unknown) => {
+  const closed = untilClosed(inbox, abort, sender).then(() => undefined, (error: unknown) => {
     // The connection is gone, or the client said what it may not say: whoever reads the source meets the same error and tells it.
     sender?.end();
     link.refuse(asTwintreeError(error as Error));
     abort.abort(CUT_OFF);
+    return error;
   });
   const { lineage, target, options } = open;
   const from = { link, sources, seed: open.seed, ...(open.work === 'batch' ? { recorded: true } : {}) };
@@ -164,7 +165,8 @@ async function session(link: Link, inbox: Mailbox, posix: Posix, open: OpenSessi
   else if (sender === undefined) outcome = await runSync(request, listener, abort.signal);
   else outcome = await runSync({ ...request, options: { ...options, dryRun: true }, keep: (made) => sender.run(sealedBytes(contentOf({ ...made, request }, Date.now()))) }, listener, abort.signal);
   tell({ type: 'outcome', outcome: writeOutcome(outcome) });
-  await closed;
+  const cutOff = await closed;
+  if (cutOff !== undefined && outcome.aborted) throw cutOff; // it was too early for a reader of the source to meet it
 }
 
 /** A plan that the client sends: the sources are its own, the target is here. What is done is the plan's, how it is done is as `request` says. */
