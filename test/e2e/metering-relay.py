@@ -8,11 +8,13 @@ import errno
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import time
 
 result, rate, command = sys.argv[1], float(sys.argv[2]), sys.argv[3:]
+signal.signal(signal.SIGTERM, lambda *_: None)  # the client ends who carries its connection: the result comes first
 child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
@@ -67,6 +69,7 @@ with selectors.DefaultSelector() as both:
         if not ways['in'].open:
             break
 code = child.wait()
-with open(result, 'w') as file:
+with open(result + '.new', 'w') as file:
     json.dump({name: {'bytes': way.bytes, 'excess': way.excess} for name, way in ways.items()}, file)
+os.rename(result + '.new', result)
 os._exit(code)

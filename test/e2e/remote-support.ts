@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describeError } from '../../src/cli/errors.js';
 import { REPOSITORY } from '../support/temp.js';
 import { sync } from './attributes-support.js';
-import { twintree, type RunOptions, type RunResult, type TempFolder } from '../support/index.js';
+import type { TempFolder } from '../support/index.js';
 
 /** The program, as the remote shell starts it. */
 export const REMOTE_PATH = `${process.execPath} ${join(REPOSITORY, 'bin/twintree.js')}`;
@@ -24,20 +24,10 @@ export function wayArgs(way: Way, shell: string): string[] {
   return way === 'local' ? [] : ['-e', shell, `--rsync-path=${REMOTE_PATH}`, '--no-bootstrap', '--retries=0'];
 }
 
-function syncArgs(way: Way, shell: string, options: readonly string[], from: string | string[], to: string): string[] {
-  const sources = (typeof from === 'string' ? [from] : from).map((each) => (way === 'pull' ? `host:${each}` : each));
-  return [...wayArgs(way, shell), ...options, ...sources, way === 'push' ? `host:${to}` : to];
-}
-
-/** Runs `sync OPTIONS from to` that way; both are paths of this machine, absolute. */
-export function syncBy(way: Way, shell: string, options: readonly string[], from: string | string[], to: string, run: RunOptions = {}): RunResult {
-  return twintree(['sync', ...syncArgs(way, shell, options, from, to)], run);
-}
-
-/** The same with this process as the client; the other host is a process as ever. */
-export async function syncHereBy(way: Way, shell: string, options: readonly string[], from: string | string[], to: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
+/** Runs `sync ARGUMENTS` with this process as the client; the other host is a process as ever. */
+export async function syncHere(args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
   try {
-    const { code, lines, stderr } = await sync(syncArgs(way, shell, options, from, to));
+    const { code, lines, stderr } = await sync([...args]);
     return { code, stdout: lines.join('\n'), stderr };
   } catch (error) {
     const { exitCode, text } = describeError(error, false);

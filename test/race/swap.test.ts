@@ -60,10 +60,10 @@ while True:
     ['-aH', '--delete'], ['-a', '--delete', '--inplace'], ['-a', '--delete-before', '--delay-updates'], ['-ab', '--delete', '--threads=1'],
     ['-a', '--delete', '--chmod=F600,D700'], ['-a', '--delete', '--partial-dir=.p', '--no-whole-file'],
   ];
-  /** Between hosts the steps are the same code (the target applies, the source side supplies), reached by other ways: fewer rounds. */
+  /** Between hosts the steps are the same code (the target applies, the source side supplies), reached by other ways: one round. */
   const scenes: readonly (readonly [Way, readonly string[], number])[] = [
     ...modes.map((args) => ['local', args, 6] as const),
-    ...(['push', 'pull'] as const).flatMap((way) => [[way, ['-aH', '--delete'], 3] as const, [way, ['-a', '--delete', '--inplace', '--no-whole-file'], 3] as const]),
+    ...(['push', 'pull'] as const).flatMap((way) => [[way, ['-aH', '--delete'], 1] as const, [way, ['-a', '--delete', '--inplace', '--no-whole-file'], 1] as const]),
   ];
   /** A source and a target that way, and the options that make it so. */
   function ends(way: Way): { source: string; target: string; words: string[] } {

@@ -128,18 +128,19 @@ class LinkThread {
   private supplied(bytes: number): void {
     const { peer } = this;
     this.handed += bytes;
-    if (peer === undefined) return;
+    if (peer === undefined || this.handed < TELL_TAKEN) return;
     if (this.handed - peer.queued >= TELL_TAKEN) this.taken(this.handed - peer.queued);
-    if (this.draining) return;
+    if (!this.draining && this.handed >= TELL_TAKEN) void this.drain(peer);
+  }
+
+  private async drain(peer: Peer): Promise<void> {
     this.draining = true;
-    void peer.drained().then(() => {
-      this.draining = false;
-      this.taken(this.handed);
-    });
+    await peer.drained();
+    this.draining = false;
+    this.taken(this.handed);
   }
 
   private taken(bytes: number): void {
-    if (bytes <= 0) return;
     this.handed -= bytes;
     this.say({ kind: 'taken', bytes });
   }
