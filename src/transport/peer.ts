@@ -178,7 +178,7 @@ export class Peer {
     await this.#close({ code: error.code, message: error.message.slice(0, 1000) });
   }
 
-  /** Ends at once because the other side said what it may not say; it is told so where a frame may stand. `onEnd` gets the error. */
+  /** Ends at once: the other side said what it may not say, and is told so where a frame may stand. `onEnd` gets the error. */
   refuse(error: TwintreeError): void {
     this.#fail(error, error.code);
   }
@@ -293,8 +293,7 @@ export class Peer {
   #bye(bye: Bye): void {
     if (this.#state === 'closing') return; // both said it; the streams' ends follow
     this.stream.end();
-    if (bye.code === 'done') this.#finish(undefined);
-    else this.#finish(byeError(this.#about, bye));
+    this.#finish(bye.code === 'done' ? undefined : byeError(this.#about, bye));
   }
 
   #startWatch(): void {

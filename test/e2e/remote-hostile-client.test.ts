@@ -10,7 +10,7 @@ import { connect } from '../../src/transport/index.js';
 import { COMPRESSION_BROTLI, encodeCredit, encodeFrame, encodeHello, FrameType, hello, MAGIC, parseControl, RequestWriter, type Request } from '../../src/wire/index.js';
 import type { ByteString } from '../../src/tree/index.js';
 import { answeredWith, SESSION_LIES, SUPPLIER_LIES } from './remote-hostile-lies.js';
-import { describeSource, folder, HostileEnd, ofProcess, openMessage, optionsOf, record, startServer, supply, untilStill, type Victim } from './remote-hostile-end.js';
+import { describeSource, HostileEnd, ofProcess, openMessage, optionsOf, startServer, supply, untilStill, type Victim } from './remote-hostile-end.js';
 import { startDaemon, type Daemon } from './remote-serve-support.js';
 import { left } from './remote-cut-support.js';
 import { dir, file, makeTree, readTree, symlink, time, twintree, useTempFolder } from '../support/index.js';
@@ -137,27 +137,6 @@ describe('a hostile client', () => {
         if (existsSync(tmp.at('srv/old'))) assert.equal(readFileSync(tmp.at('srv/old')).length, 700_000);
       });
     }
-
-    it('a hole of 32 TiB does not keep the session from being ended', async () => {
-      const side = serve();
-      side.end.greet('client');
-      side.end.control(openMessage('session'));
-      describeSource(side.end);
-      const size = 2 ** 45;
-      let sent: () => void = () => undefined;
-      const hole = new Promise<void>((resolve) => { sent = resolve; });
-      void supply(side.end, {
-        walk: [folder([['f', 0o100644, size]])],
-        content: (end, channel) => {
-          end.items(channel, [{ kind: 'content-begin', errno: 0, stat: record(0o100644, size, 2) }, { kind: 'hole', length: size }]);
-          sent();
-        },
-      });
-      await hole;
-      side.end.control({ type: 'abort' });
-      assert.equal((await verdict(side)).code, 20);
-      assertOutside();
-    });
 
     it('messages without end, while the session waits for its answers: it is refused, and memory is bounded', async () => {
       const { end, finished, pid } = serve();

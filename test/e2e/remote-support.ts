@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describeError } from '../../src/cli/errors.js';
 import { REPOSITORY } from '../support/temp.js';
 import { sync } from './attributes-support.js';
-import type { TempFolder } from '../support/index.js';
+import { twintree, type RunOptions, type RunResult, type TempFolder } from '../support/index.js';
 
 /** The program, as the remote shell starts it. */
 export const REMOTE_PATH = `${process.execPath} ${join(REPOSITORY, 'bin/twintree.js')}`;
@@ -22,6 +22,11 @@ export type Way = 'local' | 'push' | 'pull';
 /** The words that make a sync go that way over `shell`. */
 export function wayArgs(way: Way, shell: string): string[] {
   return way === 'local' ? [] : ['-e', shell, `--rsync-path=${REMOTE_PATH}`, '--no-bootstrap', '--retries=0'];
+}
+
+/** Runs `sync OPTIONS from to` that way; both are paths of this machine, absolute. */
+export function syncBy(way: Way, shell: string, options: readonly string[], from: string, to: string, run: RunOptions = {}): RunResult {
+  return twintree(['sync', ...wayArgs(way, shell), ...options, way === 'pull' ? `host:${from}` : from, way === 'push' ? `host:${to}` : to], run);
 }
 
 /** Runs `sync ARGUMENTS` with this process as the client; the other host is a process as ever. */
