@@ -75,7 +75,7 @@ export const SUPPLIER_LIES: readonly SupplierLie[] = [
     what: {
       walk: [folder([['old', FILE, 700_001]])],
       content: (end, channel, request) => {
-        const ask: Item = { kind: 'refine', blockLength: 4096, stretches: [{ start: 0, length: 100_000 }] };
+        const ask: Item = { kind: 'refine', aligned: false, blockLength: 4096, stretches: [{ start: 0, length: 100_000 }] };
         end.items(channel, request === 'refine' ? [ask] : [{ kind: 'content-begin', errno: 0, stat: record(FILE, 700_001, 2) }, ask]);
       },
     },
