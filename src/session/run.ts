@@ -134,6 +134,7 @@ class Session {
   private abortTimer: NodeJS.Timeout | undefined;
   private stoppedByTime = false;
   private already = 0; // operations of a kept plan that an earlier run of it had done
+  private readonly toldRules = new Set<string>();
   private sourceMoved = false; // something vanished or kept changing while it was read
 
   constructor(private readonly request: SyncRequest, private readonly listener: SessionListener) {
@@ -523,6 +524,11 @@ class Session {
 
   private problem(problem: Problem): void {
     const { outcome } = this;
+    if (problem.code === 'filter-file') { // each walker reads the rule files by itself: how many there are is nobody's concern
+      const words = `${problem.path}\0${problem.message}`;
+      if (this.toldRules.has(words)) return;
+      this.toldRules.add(words);
+    }
     if (problem.severity === 'warning') outcome.warningCount++;
     else outcome.problemCount++;
     if (problem.code === 'vanished' || problem.code === 'changed' || problem.code === 'drifted') this.sourceMoved = true;

@@ -148,7 +148,7 @@ export function optionsOf(...args: string[]): unknown {
 /** The message that opens a session; members of `over` replace its own. */
 export function openMessage(side: 'supplier' | 'session', over: Record<string, unknown> = {}): ControlMessage {
   const both = { type: 'open', side, timeoutMs: 0, sources: ['.'], options: optionsOf('-a', '--delete'), seed: SEED };
-  return side === 'supplier' ? { ...both, compression: 'off', bwlimit: 0, ...over } : { ...both, target: '.', wants: { operations: 'all', progress: false }, lineage: '0'.repeat(16), ...over };
+  return side === 'supplier' ? { ...both, compression: 'off', bwlimit: 0, ...over } : { ...both, target: '.', wants: { operations: 'all', progress: 0 }, lineage: '0'.repeat(16), ...over };
 }
 
 /** One source folder, whole. */

@@ -92,6 +92,7 @@ describeIf('filters, beside rsync', whyNoRsync(), () => {
       const told = await ours(['-ai', '--delete', '-f', ': .ex', 's/', 'd'], work);
       assert.strictEqual(told.code, 23);
       assert.deepStrictEqual(told.lines.filter((line) => line.startsWith('*')), []);
+      assert.strictEqual(told.stderr.split('nonsense here').length, 2, 'told once, however many walkers read it');
     });
   });
 
