@@ -45,6 +45,32 @@ export interface AlignedRound {
   readonly sums: Buffer;
 }
 
+/** Leaves that are compared to see whether anything lies at its place, and basis from which on that is asked first, bytes. */
+const PROBES = 16;
+const PROBE_WORTH = 4 << 20;
+
+/** The leaves of a probe; undefined where the basis is so short that it is compared at once. */
+export function probeStretches(size: number, leafLength: number): Stretch[] | undefined {
+  if (size <= PROBE_WORTH) return undefined;
+  const leaves = Math.floor(size / leafLength);
+  return Array.from({ length: PROBES }, (_, i) => ({ start: Math.floor(((i + 0.5) / PROBES) * leaves) * leafLength, length: leafLength }));
+}
+
+/** A round of single leaves, of which the strong sums are given. */
+export function encodeProbe(leafLength: number, sums: readonly Buffer[]): Buffer {
+  return Buffer.concat([Buffer.from([ALIGNED_FORM, Math.log2(leafLength)]), ...sums.map((sum) => sum.subarray(0, SUM))]);
+}
+
+/** Whether a round is of a part of the basis only. */
+export function isProbe(round: AlignedRound, basisSize: number): boolean {
+  return round.stretches.reduce((sum, { length }) => sum + length, 0) < basisSize;
+}
+
+/** Whether the strong sum of a leaf is the one that a probe has at its place `i`. */
+export function probeFits(round: AlignedRound, i: number, sum: Buffer): boolean {
+  return round.sums.compare(sum, 0, SUM, SUM * i, SUM * (i + 1)) === 0;
+}
+
 /** Blocks of a round over these stretches. */
 function countOf(stretches: readonly Stretch[], blockLength: number): number {
   return stretches.reduce((sum, { length }) => sum + Math.ceil(length / blockLength), 0);

@@ -34,6 +34,7 @@ export interface ExchangeSource {
 export function* exchange(kernel: Kernel, source: ExchangeSource, opening: RoundAnswer, seed: Seed): Generator<Ask, SourceRounds, RoundAnswer | undefined> {
   const { basisSize } = opening;
   const { leafLength } = source.leaves;
+  if (opening.stretches.length === 0) return new SourceRounds(source.size, source.holes);
   const mark = kernel.mark();
   const found = new AlignedSource(kernel, source.leaves, basisSize, seed);
   const compare = (answer: RoundAnswer): void => { found.take(decodeAligned(answer.round, answer.blockLength, basisSize, answer.stretches)); };
@@ -51,14 +52,19 @@ export function* exchange(kernel: Kernel, source: ExchangeSource, opening: Round
   }
   kernel.release(mark);
   const rounds = new SourceRounds(source.size, source.holes, found.equal());
+  if (answered) yield* searchRounds(kernel, source.read, rounds, basisSize, seed);
+  return rounds;
+}
+
+/** Searches what is open in as many rounds as pay. Given and throws as `exchange`. */
+export function* searchRounds(kernel: Kernel, read: ReadAt, rounds: SourceRounds, basisSize: number, seed: Seed): Generator<Ask, void, RoundAnswer | undefined> {
   const plan = new SearchPlan(basisSize);
-  for (let next = answered ? plan.next(rounds) : undefined; next !== undefined; next = plan.next(rounds)) {
+  for (let next = plan.next(rounds); next !== undefined; next = plan.next(rounds)) {
     const { blockLength, stretches, sample } = next;
     const answer = fitting(yield { aligned: false, blockLength, stretches }, basisSize, blockLength);
-    if (answer === undefined) break;
-    rounds.search(kernel, decodeRound(answer.round, blockLength, basisSize, seed, answer.stretches), source.read, {}, sample ? stretches : undefined);
+    if (answer === undefined) return;
+    rounds.search(kernel, decodeRound(answer.round, blockLength, basisSize, seed, answer.stretches), read, {}, sample ? stretches : undefined);
   }
-  return rounds;
 }
 
 /** The answer, checked against what was asked for; undefined where the session has nothing more to offer. */

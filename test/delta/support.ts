@@ -1,7 +1,7 @@
 /** Deltas from end to end in memory. */
 import {
   DeltaReader, DeltaSearch, DeltaWriter, Patcher, Signature, SignatureBuilder, SumCollector, type DeltaSink, type SearchOptions, type SearchedSource, type Stretch,
-  encodeAligned, encodeRound, exchange, firstAligned, leafLengthFor, LeafSummer, type Ask, type LeafSums, type RoundAnswer, type SourceRounds,
+  encodeAligned, encodeProbe, encodeRound, exchange, firstAligned, leafLengthFor, LeafSummer, probeStretches, type Ask, type LeafSums, type RoundAnswer, type SourceRounds,
 } from '../../src/delta/index.js';
 import { createKernel, ZERO_SEED, type KernelKind, type Seed } from '../../src/hash/index.js';
 
@@ -76,6 +76,15 @@ export class BasisSide {
   opening(): RoundAnswer {
     const blockLength = firstAligned(this.basis.length, this.leaves.leafLength);
     return this.answer({ aligned: true, blockLength, stretches: this.basis.length > 0 ? [{ start: 0, length: this.basis.length }] : [] });
+  }
+
+  /** The probe that a session sends first where the basis is long; else undefined. */
+  probe(): RoundAnswer | undefined {
+    const { leafLength } = this.leaves;
+    const stretches = probeStretches(this.basis.length, leafLength);
+    if (stretches === undefined) return undefined;
+    const sums = stretches.map(({ start }) => this.leaves.sums.subarray((start / leafLength) * 8, (start / leafLength) * 8 + 8));
+    return { basisSize: this.basis.length, blockLength: leafLength, stretches, round: encodeProbe(leafLength, sums) };
   }
 
   answer({ aligned, blockLength, stretches }: Ask): RoundAnswer {

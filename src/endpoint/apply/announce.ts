@@ -4,7 +4,7 @@
  * --partial-dir kept or a broken connection left, the same name in an alternate folder, with -y a similar file (similar.ts). Which one it was is remembered until the file's turn comes.
  */
 import { joinPath, S_IFMT, S_IFREG, type ByteString } from '../../tree/index.js';
-import { blockLengthFor, firstAligned, MAX_FILE, worthMatching, type LeafSums } from '../../delta/index.js';
+import { blockLengthFor, firstAligned, leafLengthFor, MAX_FILE, probeStretches, worthMatching, type LeafSums } from '../../delta/index.js';
 import { OpKind, type Operation } from '../../plan/index.js';
 import type { OpenFlags } from '../../fs/index.js';
 import { MAX_ROUND, type RoundSums } from '../../wire/index.js';
@@ -129,6 +129,12 @@ function signBasis(ctx: ApplyContext, s: Scratch, remote: RemoteContent, folder:
 function sign(ctx: ApplyContext, s: Scratch, remote: RemoteContent, op: Operation, basis: Basis, fd: number): Signed | undefined {
   const all = [{ start: 0, length: basis.size }];
   if (op.size >= ROUNDS_WORTH) {
+    const leafLength = leafLengthFor(basis.size);
+    const probe = remote.keeps === true ? undefined : probeStretches(basis.size, leafLength);
+    if (probe !== undefined) { // all of it is read once it is known what for, while the other host reads its file
+      const sums = s.engine.probe(ctx.posix, fd, basis.size, leafLength, probe, remote.seed);
+      return typeof sums === 'number' ? undefined : { basis, sums };
+    }
     const leaves = s.engine.leaves(ctx.posix, fd, basis.size, remote.seed, basis.sparse);
     if (typeof leaves === 'number') return undefined; // a basis only saves work
     return { basis, leaves, sums: s.engine.aligned(leaves, firstAligned(basis.size, leaves.leafLength), all, remote.seed) };

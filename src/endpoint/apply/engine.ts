@@ -3,7 +3,7 @@
  * basis that is read straight into that memory.
  */
 import { CALL_BYTES, createKernel, WholeHash, type Kernel, type Seed } from '../../hash/index.js';
-import { encodeAligned, encodeRound, leafLengthFor, LeafSummer, Signature, SignatureBuilder, SumCollector, type LeafSums, type Stretch } from '../../delta/index.js';
+import { encodeAligned, encodeProbe, encodeRound, leafLengthFor, LeafSummer, Signature, SignatureBuilder, SumCollector, type LeafSums, type Stretch } from '../../delta/index.js';
 import type { Posix } from '../../fs/index.js';
 import type { RoundSums } from '../../wire/index.js';
 
@@ -79,6 +79,28 @@ export class DeltaEngine {
       const summer = new LeafSummer(this.kernel, leafLengthFor(basisSize), basisSize, seed);
       const error = feed(posix, fd, summer, 0, basisSize, sparse);
       return error < 0 ? error : summer.finish();
+    } finally {
+      this.kernel.release(mark);
+    }
+  }
+
+  /** Sums of some leaves of a basis, to see whether anything lies at its place. A negated errno, or `CHANGED`. */
+  probe(posix: Posix, fd: number, basisSize: number, leafLength: number, stretches: readonly Stretch[], seed: Seed): RoundSums | number {
+    const mark = this.kernel.mark();
+    try {
+      const room = this.kernel.reserve(leafLength);
+      const out = this.kernel.reserve(8);
+      const sums: Buffer[] = [];
+      for (const { start, length } of stretches) {
+        for (let done = 0; done < length;) {
+          const n = posix.read(fd, this.kernel.bytes, room + done, length - done, start + done);
+          if (n <= 0) return n === 0 ? CHANGED : n;
+          done += n;
+        }
+        this.kernel.call.strong(room, length, seed.low, seed.high, out);
+        sums.push(Buffer.from(this.kernel.bytes.subarray(out, out + 8)));
+      }
+      return { basisSize, blockLength: leafLength, stretches, round: encodeProbe(leafLength, sums) };
     } finally {
       this.kernel.release(mark);
     }

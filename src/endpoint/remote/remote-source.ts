@@ -44,6 +44,7 @@ const MOST_PREPARED = 8192;
 export class RemoteSource implements SourceFs, RemoteContent {
   readonly remote: RemoteContent = this;
   readonly recorded: boolean;
+  readonly keeps: boolean;
   readonly seed: RemoteSetup['seed'];
   private readonly channels: [SyncChannel, SyncChannel];
   private readonly told = new ToldNames();
@@ -60,6 +61,7 @@ export class RemoteSource implements SourceFs, RemoteContent {
   /** @param idle is called now and then while this thread waits for the other host: what a blocked thread would not hear */
   constructor(stream: ChannelEnd, questions: ChannelEnd, private readonly setup: RemoteSetup, idle?: () => void) {
     this.recorded = setup.recorded === true;
+    this.keeps = this.recorded || setup.whole === true;
     this.seed = setup.seed;
     this.channels = [new SyncChannel(stream, idle), new SyncChannel(questions, idle)];
     this.stream = new SourceStream(this.channels[0], this.told);

@@ -47,6 +47,8 @@ export type ContentToken =
 export interface RemoteContent {
   /** What is read comes from a batch: it has what it has. */
   readonly recorded?: boolean;
+  /** What goes by is recorded, or was: the sums that come with a request have to tell the whole basis. */
+  readonly keeps?: boolean;
   /** Session-wide seed of the sums. */
   readonly seed: { readonly low: number; readonly high: number };
   /**

@@ -42,6 +42,7 @@ export class SupplyChannel {
   private readonly queue: Queued[] = [];
   private waiting = 0;
   private sums: RoundSums | undefined;
+  private expectsSums = false; // a Refine item was written, and is not answered
   private waitsFor: number = Wait.idle;
   private running = false;
   private readonly out: Outgoing;
@@ -70,7 +71,7 @@ export class SupplyChannel {
     this.folders = new Folders(posix, setup, this.places, hashing);
     this.questions = new Questions(posix, setup, this.places, this.folders, hashing, this.out);
     this.contents = new Contents(posix, setup, this.places, kernels, this.out, {
-      refined: () => this.takeSums(), breathe: () => { host.breathe(); }, large: (holds) => { host.large = holds; },
+      asks: () => { this.expectsSums = true; }, refined: () => this.takeSums(), breathe: () => { host.breathe(); }, large: (holds) => { host.large = holds; },
     });
     this.job = this.work();
   }
@@ -83,8 +84,9 @@ export class SupplyChannel {
     while (!reader.done) {
       const request = reader.next();
       if (request.kind === 'refine') {
-        if (this.waitsFor !== Wait.refine || this.sums !== undefined) throw new WireError('kind', 'sums came for which nobody had asked');
+        if (!this.expectsSums || this.sums !== undefined) throw new WireError('kind', 'sums came for which nobody had asked');
         this.sums = request.sums;
+        this.expectsSums = false;
         continue;
       }
       if (this.queue.length >= MOST_QUEUED) throw new WireError('limit', `more than ${MOST_QUEUED} requests wait on channel ${this.channel}`);

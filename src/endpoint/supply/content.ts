@@ -31,6 +31,8 @@ export interface ReadContent { errno: number; size: number; hash: Buffer }
 
 /** What a channel gives to the reading of content. */
 export interface ContentNeeds {
+  /** A Refine item is written: one `refine` request may come from now on. */
+  asks(): void;
   /** The sums that the session sends in answer to a Refine item. */
   refined(): RoundSums;
   /** Lets others take a turn in the middle of long synchronous work. @throws Ended. */

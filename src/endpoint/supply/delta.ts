@@ -5,9 +5,11 @@
  * The hash is of the first reading. A file that changes between the rounds ends with a record that says so, or with content whose
  * hash is another one: the session sees it either way.
  */
-import { decodeAligned, DeltaSearch, exchange, LeafSummer, type Copy, type DeltaSink, type LeafSums, type Signature, type Stretch } from '../../delta/index.js';
+import {
+  decodeAligned, DeltaError, DeltaSearch, exchange, firstAligned, isProbe, LeafSummer, probeFits, searchRounds, SourceRounds, type AlignedRound, type Ask, type Copy, type DeltaSink, type LeafSums, type Signature, type Stretch,
+} from '../../delta/index.js';
 import { dataExtents, nextData, type Extent, type Posix } from '../../fs/index.js';
-import { WholeHash, type Kernel, type Seed } from '../../hash/index.js';
+import { WHOLE_HASH_BYTES, WholeHash, type Kernel, type Seed } from '../../hash/index.js';
 import type { ContentNeeds, ReadContent } from './content.js';
 import type { RoundSums } from '../../wire/index.js';
 import type { Outgoing } from './outgoing.js';
@@ -57,33 +59,131 @@ class ReadFailed extends Error {
   }
 }
 
-/** Reads the file, finds in several rounds what the basis has of it, then sends. */
-export function* sendRounds(posix: Posix, kernel: Kernel, out: Outgoing, file: OpenFile, opening: RoundSums, seed: Seed, needs: ContentNeeds): Job<ReadContent> {
+/** Finds in several rounds what the basis has of the file, then sends. */
+export function* sendRounds(posix: Posix, kernel: Kernel, out: Outgoing, file: OpenFile, first: RoundSums, seed: Seed, needs: ContentNeeds): Job<ReadContent> {
   yield* out.flush(); // what was written before does not wait for the search
-  const holes = file.sparse ? holesOf(posix, file) : [];
-  const { leafLength } = decodeAligned(opening.round, opening.blockLength, opening.basisSize, opening.stretches);
-  const { leaves, ...content } = yield* readLeaves(posix, kernel, file, leafLength, seed);
-  if (leaves === undefined) return content;
-  const read = (offset: number, into: Buffer): number => {
-    needs.breathe();
-    const got = posix.read(file.fd, into, 0, into.length, offset);
-    if (got <= 0) throw new ReadFailed(got === 0 ? 0 : -got);
-    return got;
-  };
+  const sending = new RoundsJob(posix, kernel, out, file, first.basisSize, seed, needs);
   try {
-    const talk = exchange(kernel, { size: file.size, holes, leaves, read }, opening, seed);
-    let step = talk.next();
-    while (step.done !== true) {
-      out.write({ kind: 'refine', ...step.value });
-      yield* out.flush();
-      yield Wait.refine;
-      step = talk.next(needs.refined());
-    }
-    const { errno, size } = yield* emit(posix, out, file, step.value.copies(), holes);
-    return { errno, size, hash: content.hash };
+    const round = decodeAligned(first.round, first.blockLength, first.basisSize, first.stretches);
+    if (!isProbe(round, first.basisSize)) return yield* sending.aligned(round.leafLength, first);
+    return yield* (sending.anythingFits(round) ? sending.aligned(round.leafLength, undefined) : sending.searched());
   } catch (error) {
     if (!(error instanceof ReadFailed)) throw error;
-    return { errno: error.errno, size: 0, hash: content.hash };
+    return { errno: error.errno, size: 0, hash: Buffer.alloc(WHOLE_HASH_BYTES) };
+  }
+}
+
+/** One file on its way to its delta. */
+class RoundsJob {
+  private readonly holes: readonly Stretch[];
+
+  constructor(
+    private readonly posix: Posix, private readonly kernel: Kernel, private readonly out: Outgoing, private readonly file: OpenFile, private readonly basisSize: number, private readonly seed: Seed,
+    private readonly needs: ContentNeeds,
+  ) {
+    this.holes = file.sparse ? holesOf(posix, file) : [];
+  }
+
+  /** Whether any leaf of a probe lies at its place. */
+  anythingFits(probe: AlignedRound): boolean {
+    const { kernel, seed } = this;
+    const mark = kernel.mark();
+    const room = kernel.reserve(probe.blockLength);
+    const out = kernel.reserve(8);
+    let fits = false;
+    for (const [i, { start, length }] of probe.stretches.entries()) {
+      if (length !== probe.blockLength || start + length > this.file.size) continue;
+      for (let done = 0; done < length;) done += this.read(start + done, kernel.bytes.subarray(room + done, room + length));
+      kernel.call.strong(room, length, seed.low, seed.high, out);
+      fits = probeFits(probe, i, kernel.bytes.subarray(out, out + 8));
+      if (fits) break;
+    }
+    kernel.release(mark);
+    return fits;
+  }
+
+  /** Compares what lies at its place, then searches the rest. `opening`: the sums of the whole basis, where they are there; else they are asked for, and both ends read at the same time. */
+  *aligned(leafLength: number, opening: RoundSums | undefined): Job<ReadContent> {
+    const { posix, kernel, file, seed, basisSize } = this;
+    const blockLength = firstAligned(basisSize, leafLength);
+    if (opening === undefined) yield* this.ask({ aligned: true, blockLength, stretches: [{ start: 0, length: basisSize }] });
+    const { leaves, ...content } = yield* readLeaves(posix, kernel, file, leafLength, seed);
+    const sums = opening ?? (yield* this.answer());
+    if (leaves === undefined) return content;
+    if (sums.basisSize !== basisSize || (opening === undefined && sums.blockLength !== blockLength)) throw new DeltaError('range', 'a round has other sizes than were asked for');
+    const rounds = yield* this.talk(exchange(kernel, { size: file.size, holes: this.holes, leaves, read: (offset, into) => this.read(offset, into) }, sums, seed));
+    return yield* this.send(rounds, content.hash);
+  }
+
+  /** Searches everything; the hash is made of what the first search reads. */
+  *searched(): Job<ReadContent> {
+    const { kernel, file, holes } = this;
+    const hash = new WholeHash(kernel);
+    hash.addZeros(1); // its zeros are made outside the memory of a round
+    hash.reset();
+    const rounds = new SourceRounds(file.size, holes);
+    let hashed = 0;
+    let whole = true; // nothing but holes was passed over
+    const pass = (to: number): void => {
+      whole &&= holes.some(({ start, length }) => start <= hashed && to <= start + length);
+      if (whole) hash.addZeros(to - hashed);
+    };
+    const read = (offset: number, into: Buffer): number => {
+      const got = this.read(offset, into);
+      if (offset > hashed) pass(offset);
+      if (whole && offset >= hashed) hash.addAt(into.byteOffset, got);
+      hashed = Math.max(hashed, offset + got);
+      return got;
+    };
+    yield* this.talk(searchRounds(kernel, read, rounds, this.basisSize, this.seed));
+    if (file.size > hashed) pass(file.size);
+    if (!whole) yield* this.hashAll(hash);
+    return yield* this.send(rounds, hash.digest());
+  }
+
+  /** A search that did not read everything leaves the hash to be made by itself. */
+  private *hashAll(hash: WholeHash): Job {
+    const { kernel, file } = this;
+    const room = kernel.reserve(SLICE);
+    hash.reset();
+    for (let at = 0; at < file.size;) {
+      const got = this.read(at, kernel.bytes.subarray(room, room + Math.min(SLICE, file.size - at)));
+      hash.addAt(room, got);
+      at += got;
+      yield Wait.turn;
+    }
+  }
+
+  private *send(rounds: SourceRounds, hash: Buffer): Job<ReadContent> {
+    const { errno, size } = yield* emit(this.posix, this.out, this.file, rounds.copies(), this.holes);
+    return { errno, size, hash };
+  }
+
+  private *talk<T>(talk: Generator<Ask, T, RoundSums | undefined>): Job<T> {
+    let step = talk.next();
+    while (step.done !== true) {
+      yield* this.ask(step.value);
+      step = talk.next(yield* this.answer());
+    }
+    return step.value;
+  }
+
+  private *ask(ask: Ask): Job {
+    this.needs.asks();
+    this.out.write({ kind: 'refine', ...ask });
+    yield* this.out.flush();
+  }
+
+  private *answer(): Job<RoundSums> {
+    yield Wait.refine;
+    return this.needs.refined();
+  }
+
+  private read(offset: number, into: Buffer): number {
+    this.needs.breathe();
+    const got = this.posix.read(this.file.fd, into, 0, into.length, offset);
+    if (got <= 0) throw new ReadFailed(got === 0 ? 0 : -got);
+    return got;
   }
 }
 

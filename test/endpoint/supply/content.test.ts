@@ -160,14 +160,14 @@ describe('content from the supplier', () => {
   });
 
   for (const [shape, edit] of Object.entries(SHAPES)) {
-    for (const size of [5000, 200_000, 3 * MIB]) {
+    for (const size of [5000, 200_000, 6 * MIB]) {
       it(`sends a delta that makes the file: ${shape}, of ${size} bytes`, async () => {
         const dice = new Dice(size);
         const basis = random(size, 3);
         const data = edit(basis, dice);
         write('f', data);
         start();
-        for (const sums of [sumsOf(basis, blockLengthFor(size)), openingOf(basis)]) {
+        for (const sums of [sumsOf(basis, blockLengthFor(size)), openingOf(basis), new BasisSide(basis, SEED).probe() ?? openingOf(basis)]) {
           session.send(1, content('f', { sums }));
           const { data: got, end, literals, copies } = await rebuild(session, 1, basis);
           assert.ok(got.equals(data), `blocks of ${sums.blockLength}`);
