@@ -212,9 +212,13 @@ describe('report: progress', () => {
     const { out } = show({ output: { progress: 'total' } }, (report) => { report.plan(plan); report.finish(outcome({ elapsedMs: 10 })); });
     assert.equal(out.text, '              0 100%    0.00kB/s    0:00:00 (xfr#0, to-chk=0/11)\n');
   });
+  it('asks for none where it shows none: over a connection it would cost bytes', () => {
+    show({ output: { progress: 'none' } }, (report) => { assert.equal(report.progress, undefined); });
+    show({ output: { progress: 'total' } }, (report) => { assert.notEqual(report.progress, undefined); });
+  });
   it('is silent in a dry run and with -q', () => {
     for (const given of [{ output: { progress: 'total' as const }, options: archive((o) => { o.dryRun = true; }) }, { output: { progress: 'total' as const, quiet: true } }]) {
-      assert.equal(show(given, (report) => { report.progress(half); report.finish(outcome()); }).out.text, '');
+      assert.equal(show(given, (report) => { report.progress?.(half); report.finish(outcome()); }).out.text, '');
     }
   });
 });

@@ -11,7 +11,7 @@ import { JsonReport } from './json.js';
 import { LogFile } from './log-file.js';
 import { Names } from './names.js';
 import { LineFormat, type FormatContext } from './out-format.js';
-import type { OperationResult, Outcome, Part, SessionListener, Wants } from './part.js';
+import type { OperationResult, Outcome, Part, Progress, SessionListener, Wants } from './part.js';
 import { ProgressView } from './progress.js';
 import { Screen, type Writer } from './sink.js';
 import { TextReport } from './text.js';
@@ -113,7 +113,7 @@ function joined(part: Part, flushPart: () => Error | undefined, streams: ReportS
     plan: (totals) => { part.plan(totals); },
     operation: (op, path, result: OperationResult) => { part.operation(op, path, result); },
     problem: (problem) => { part.problem(problem); },
-    progress: (progress) => { part.progress(progress); },
+    ...(part.showsProgress ? { progress: (progress: Progress) => { part.progress(progress); } } : {}),
     finish(outcome): void {
       part.finish(outcome);
       flush();

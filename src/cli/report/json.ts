@@ -90,6 +90,10 @@ export class JsonReport implements Part {
     this.parts.log?.line(problemLine(problem, { source: this.parts.sources[0] ?? '.', target: this.parts.target }));
   }
 
+  get showsProgress(): boolean {
+    return !this.parts.output.quiet;
+  }
+
   progress(now: Progress): void {
     if (this.parts.output.quiet) return;
     if (now.phase === this.phase && now.elapsedMs - this.toldAt < PROGRESS_INTERVAL_MS) return;

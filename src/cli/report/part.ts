@@ -19,6 +19,8 @@ export interface Part {
   operation(op: Operation, path: RelPath, result: OperationResult): void;
   problem(problem: Problem): void;
   progress(progress: Progress): void;
+  /** Whether anybody sees it: over a connection it costs bytes. */
+  readonly showsProgress: boolean;
   finish(outcome: Outcome): void;
   /** The run was stopped by an error that has no outcome; the command prints it for people itself. */
   fail(code: string, message: string, exitCode: number): void;

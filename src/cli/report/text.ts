@@ -100,6 +100,10 @@ export class TextReport implements Part {
     this.parts.log?.line(line);
   }
 
+  get showsProgress(): boolean {
+    return this.parts.progress !== undefined;
+  }
+
   progress(now: Progress): void {
     if (!this.parts.options.dryRun) this.parts.progress?.progress(now);
   }

@@ -11,10 +11,10 @@ const THEN = 1_600_000_000;
 describe('a run between hosts with little to do', function () {
   const tmp = useTempFolder('digests');
 
-  /** A remote shell that keeps what went up in `up`. */
+  /** A remote shell that keeps what went up in `up`, and what came down in `down`. */
   function shell(): string {
     const path = tmp.at('rsh');
-    writeFileSync(path, `#!/bin/sh\nshift\ntee '${tmp.at('up')}' | sh -c "$*"\n`, { mode: 0o755 });
+    writeFileSync(path, `#!/bin/sh\nshift\ntee '${tmp.at('up')}' | sh -c "$*" | tee '${tmp.at('down')}'\n`, { mode: 0o755 });
     return path;
   }
 
@@ -42,9 +42,25 @@ describe('a run between hosts with little to do', function () {
     push();
     assertSameTree(tmp.at('s'), tmp.at('t'));
     const nothing = push();
-    assert.ok(nothing < 4000, `${nothing} bytes went up`);
+    // The opening, and for each folder (24 and the four above them, and the root) a digest of 8 bytes, its path and some bytes of frames.
+    assert.ok(nothing < 1200 + 29 * 32, `${nothing} bytes went up`);
+    const down = statSync(tmp.at('down')).size;
+    assert.ok(down < 2500, `${down} bytes came down`);
     const links = push('-H');
     assert.ok(links > 2 * nothing, `${links} bytes went up with -H, ${nothing} without`);
+  });
+
+  it('sends for 250 bytes changed in a large file some hundred bytes, both ways together less than 4,000 besides', () => {
+    for (const root of ['s', 't']) mkdirSync(tmp.at(root));
+    const content = Buffer.alloc(64 << 20);
+    for (let i = 0, x = 1; i < content.length; i += 4) content.writeInt32LE((x = Math.imul(x, 1664525) + 1013904223) | 0, i);
+    writeFileSync(tmp.at('t', 'large'), content);
+    for (let i = 0; i < 250; i++) content[40_000_123 + i] = i;
+    writeFileSync(tmp.at('s', 'large'), content);
+    const up = push();
+    const down = statSync(tmp.at('down')).size;
+    assert.ok(readFileSync(tmp.at('t', 'large')).equals(content));
+    assert.ok(up + down < 4000 + 1500, `${up} bytes went up, ${down} came down`);
   });
 
   it('finds what differs in a folder, at either end, and lists only that folder', () => {
