@@ -11,6 +11,8 @@ export interface CommandModule { run(args: readonly ByteString[]): Promise<numbe
 /** The commands and how each is loaded: only the one that is asked for. */
 const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   sync: () => import('./commands/sync.js'),
+  mirror: () => import('./commands/mirror.js'),
+  status: () => import('./commands/status.js'),
   plan: () => import('./commands/plan.js'),
   apply: () => import('./commands/apply.js'),
   verify: () => import('./commands/verify.js'),

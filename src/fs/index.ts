@@ -16,6 +16,6 @@ export { InputFile, OutputFile } from './plain-file.js';
 export { PROBE_PREFIX } from './probe-folder.js';
 export * from './raw-args.js';
 export { runScript } from './run-script.js';
-export { moveFile, removeFolder, stampOf, type FileStamp } from './own-files.js';
+export { moveFile, namesIn, removeFolder, replaceFile, stampOf, type FileStamp } from './own-files.js';
 export * from './temp.js';
 export * from './watch/index.js';

@@ -2,3 +2,4 @@
 export type { Hint, HintReason, HintScope } from './hint.js';
 export * from './settle/index.js';
 export * from './capture/index.js';
+export * from './follow/index.js';

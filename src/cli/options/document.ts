@@ -14,9 +14,10 @@ listed.
 
 \`twintree verify [OPTION]... SRC... DST\` compares everything that \`-a\` keeps, by content; \`--no-c\` compares by size and
 time, \`--no-o\` and the like leave an attribute out. \`twintree explain [OPTION]... SRC PATH...\` tells which filter rule
-decides for each path, on each side. \`twintree plan [OPTION]... SRC... DST -o FILE\`
+decides for each path, on each side. \`twintree mirror [OPTION]... SRC/ DST\` is as with \`-a\` unless
+told otherwise ([mirror.md](mirror.md)). \`twintree plan [OPTION]... SRC... DST -o FILE\`
 keeps what \`sync\` would do, and \`twintree apply [OPTION]... FILE\` carries it out ([recorded.md](recorded.md)). Which of the commands
-take an option is in the last column: **s**ync, **p**lan, **a**pply, **v**erify, **e**xplain. *Ours* marks options that rsync does not have.
+take an option is in the last column: **s**ync, **m**irror, **p**lan, **a**pply, **v**erify, **e**xplain. *Ours* marks options that rsync does not have.
 
 No option is swallowed: it works, or it is listed under "Accepted without effect" with the reason, or it is refused
 by name with a sentence, a stable code and an exit code ([exit-codes.md](exit-codes.md)).

@@ -13,6 +13,14 @@ import { defaultConnection, type ConnectionOptions } from './connection.js';
 import { DEBUG_NAMES, INFO_NAMES, silent } from './levels.js';
 import type { OutputOptions } from './output.js';
 
+/** How a source is followed; milliseconds. */
+export interface FollowingOptions {
+  quietMs: number;
+  longestMs: number;
+  reconcileMs: number; // Infinity: never
+  backend: 'auto' | 'fanotify' | 'inotify' | 'chokidar';
+}
+
 /** Which of -r and -a asked for recursion: with --files-from, the one of -a does not count. */
 export enum Recurse { Off, ByArchive, Asked }
 /** -d as told: not told, --no-d, -d, or --old-dirs. */
@@ -22,6 +30,7 @@ export interface Draft {
   session: SessionOptions;
   output: OutputOptions;
   connection: ConnectionOptions;
+  following: FollowingOptions;
   recurse: Recurse;
   dirs: Dirs;
   relative: boolean | undefined;
@@ -96,6 +105,7 @@ export function emptyDraft(): Draft {
       info: silent(INFO_NAMES), debug: silent(DEBUG_NAMES),
     },
     connection: defaultConnection(),
+    following: { quietMs: 200, longestMs: 5000, reconcileMs: 86_400_000, backend: 'auto' },
     recurse: Recurse.Off, dirs: Dirs.Unsaid, relative: undefined,
     checksum: false, ignoreTimes: false, sizeOnly: false,
     deleting: false, deleteBefore: false, deleteDuring: false, deleteAfter: false,

@@ -3,9 +3,10 @@
  * arguments, files, environment and time give the same result. Throws a CommandError for what it refuses.
  */
 import type { SessionOptions } from '../../plan/index.js';
-import { fromText, type ByteString } from '../../tree/index.js';
-import { usageError } from '../errors.js';
-import { Recurse, type Draft } from './draft.js';
+import { displayName, fromText, type ByteString } from '../../tree/index.js';
+import { CommandError, usageError } from '../errors.js';
+import { EXIT } from '../exit-codes.js';
+import { Recurse, type Draft, type FollowingOptions } from './draft.js';
 import { finishBatch, type BatchUse } from './batch.js';
 import { finishOutput, finishSession, type Direction } from './finish.js';
 import { levelsHelp } from './levels.js';
@@ -32,6 +33,12 @@ export interface ParsedRun {
   connection: ConnectionOptions;
   /** It is recorded, or was. */
   batch?: BatchUse;
+}
+
+/** A source that is followed. */
+export interface ParsedMirror extends ParsedRun {
+  target: ByteString;
+  following: FollowingOptions;
 }
 
 /** A sync whose plan is kept. */
@@ -69,6 +76,22 @@ export function parseSync(args: readonly ByteString[], context: ParseContext): P
   if (instead !== undefined) return instead;
   if (operands.length === 0) throw noOperands('sync', 'SRC... DST');
   return finishRun(draft, operands, context);
+}
+
+export function parseMirror(args: readonly ByteString[], context: ParseContext): ParsedMirror | Informative {
+  const { draft, operands } = scanArguments('mirror', args, context);
+  const instead = informative(draft);
+  if (instead !== undefined) return instead;
+  if (operands.length < 2) throw noOperands('mirror', 'SRC/ DST');
+  if (operands.length > 2) throw usageError('mirror follows one source', `${operands.length - 1} sources were given.`);
+  const { following } = draft;
+  if (following.longestMs < following.quietMs) throw usageError('--longest-delay is shorter than --quiet-time');
+  const run = finishRun(draft, operands, context);
+  const [source] = run.sources as [ByteString];
+  if (run.direction === 'pull') throw new CommandError('UNSUPPORTED', 'a source on another host cannot be followed from here', { exitCode: EXIT.unsupported, advice: 'Run twintree mirror on the host of the source.' });
+  if (!run.options.walk.recursive) throw usageError('mirror does not work without --recursive (-r), which it has unless it is taken away');
+  if (!/(?:^|\/)\.?$/.test(source)) throw usageError('mirror follows the content of a folder', `Write it with a slash at its end: ${displayName(source)}/`);
+  return { ...run, target: run.target as ByteString, following };
 }
 
 export function parsePlan(args: readonly ByteString[], context: ParseContext): ParsedPlan | Informative {

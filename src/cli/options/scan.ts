@@ -17,6 +17,7 @@ export interface Scanned { draft: Draft; operands: ByteString[] }
 export function scanArguments(command: TableCommand, args: readonly ByteString[], context: ParseContext): Scanned {
   const draft = emptyDraft();
   if (command === 'verify') presetVerify(draft);
+  if (command === 'mirror') presetArchive(draft);
   const operands: ByteString[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] as ByteString;
@@ -39,6 +40,11 @@ export function scanArguments(command: TableCommand, args: readonly ByteString[]
 /** verify compares everything that -a keeps, by content, unless told otherwise. */
 function presetVerify(draft: Draft): void {
   draft.checksum = true;
+  presetArchive(draft);
+}
+
+/** As with -a, unless told otherwise. */
+function presetArchive(draft: Draft): void {
   draft.recurse = Recurse.ByArchive;
   Object.assign(draft.session.attributes, { links: true, perms: true, times: true, group: true, owner: true, devices: true, specials: true });
 }

@@ -6,11 +6,11 @@ import type { ByteString } from '../../tree/index.js';
 import type { Draft } from './draft.js';
 
 /** The commands whose command line follows the table. */
-export type TableCommand = 'sync' | 'plan' | 'apply' | 'verify' | 'explain';
+export type TableCommand = 'sync' | 'mirror' | 'plan' | 'apply' | 'verify' | 'explain';
 
 /** Headings of the help and of docs/options.md, in this order. */
 export const SECTIONS = [
-  'What is copied', 'Filters', 'Comparing', 'Attributes', 'Symlinks', 'Deleting', 'Replacing', 'Safety and limits', 'Between hosts', 'Output', 'General',
+  'What is copied', 'Filters', 'Comparing', 'Attributes', 'Symlinks', 'Deleting', 'Replacing', 'Safety and limits', 'Between hosts', 'Following', 'Output', 'General',
   'Accepted without effect', 'Not in this version',
 ] as const;
 export type Section = (typeof SECTIONS)[number];
@@ -58,16 +58,20 @@ export interface OptionSpec {
   clear?(draft: Draft): void;
 }
 
-export const SYNC: readonly TableCommand[] = ['sync', 'plan'];
-export const SYNC_VERIFY: readonly TableCommand[] = ['sync', 'plan', 'verify'];
-export const ALL: readonly TableCommand[] = ['sync', 'plan', 'verify', 'explain'];
+export const SYNC: readonly TableCommand[] = ['sync', 'mirror', 'plan'];
+export const SYNC_VERIFY: readonly TableCommand[] = ['sync', 'mirror', 'plan', 'verify'];
+export const ALL: readonly TableCommand[] = ['sync', 'mirror', 'plan', 'verify', 'explain'];
 /** What may go over a connection. */
-export const CONNECTED: readonly TableCommand[] = ['sync', 'plan', 'apply', 'verify'];
+export const CONNECTED: readonly TableCommand[] = ['sync', 'mirror', 'plan', 'apply', 'verify'];
 /** How a run goes, not what it does. */
-export const RUNS: readonly TableCommand[] = ['sync', 'plan', 'apply'];
+export const RUNS: readonly TableCommand[] = ['sync', 'mirror', 'plan', 'apply'];
+/** What has no meaning, or no end, where the source is followed: the same lists for one pass only. */
+export const ONCE: readonly TableCommand[] = ['sync', 'plan'];
+export const ONCE_VERIFY: readonly TableCommand[] = ['sync', 'plan', 'verify'];
+export const ONCE_RUNS: readonly TableCommand[] = ['sync', 'plan', 'apply'];
 /** What is shown of a run. */
 export const SHOWN: readonly TableCommand[] = ['sync', 'plan', 'apply', 'verify'];
-export const EVERY: readonly TableCommand[] = ['sync', 'plan', 'apply', 'verify', 'explain'];
+export const EVERY: readonly TableCommand[] = ['sync', 'mirror', 'plan', 'apply', 'verify', 'explain'];
 
 /** `--name`, or `-n` for an option that has only a letter. */
 export function spelled(spec: OptionSpec): string {

@@ -57,6 +57,17 @@ export function parseDeleteLimit(option: string, text: ByteString): { count: num
   return { count: parseInteger(option, text, 0) };
 }
 
+const DURATIONS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A span of time: a number, perhaps with a fraction, and `ms`, `s` (also where none is given), `m`, `h` or `d`. Milliseconds, within bounds. */
+export function parseDuration(option: string, text: ByteString, low: number, high: number): number {
+  const parts = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)?$/i.exec(text);
+  if (parts === null) throw usageError(`${option}=${displayName(text)} is not a time`, 'Times are written as 200ms, 5s, 10m, 24h or 7d.');
+  const ms = Math.round(Number(parts[1]) * (DURATIONS[(parts[2] ?? 's').toLowerCase()] as number));
+  if (!(ms >= low && ms <= high)) throw usageError(`${option}=${displayName(text)} is out of range`, `It must lie between ${low / 1000} s and ${high / 1000} s.`);
+  return ms;
+}
+
 /** --stop-after: minutes from now → epoch in ms. As rsync, what follows the digits is ignored. */
 export function parseStopAfter(option: string, text: ByteString, now: Date): number {
   const minutes = Number(/^[0-9]+/.exec(text)?.[0] ?? 0);

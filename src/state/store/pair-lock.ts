@@ -41,6 +41,20 @@ export class PairLock {
   }
 }
 
+/** Who holds the lock in a folder of state; undefined: nobody. Takes nothing from who is about to take it, but for a moment. */
+export function lockHolder(posix: Posix, folder: ByteString): LockHolder | undefined {
+  const at = posix.openRoot(folder);
+  if (at < 0) return undefined;
+  const fd = posix.open(at, NAME, { read: true, nonBlock: true }, 0);
+  posix.close(at);
+  if (fd < 0) return undefined;
+  const holder = readHolder(posix, fd);
+  // Who ended in good order has left nothing in it. Else only the kernel knows.
+  const held = holder !== undefined && posix.flock(fd, 'shared') === -Errno.EWOULDBLOCK;
+  posix.close(fd);
+  return held ? holder : undefined;
+}
+
 function lockedBy(holder: LockHolder | undefined, path: ByteString): TwintreeError {
   const who = holder === undefined ? '' : ` (process ${holder.pid}, since ${new Date(holder.since).toISOString()})`;
   return new TwintreeError('LOCKED', `another run works on this pair of trees${who}`, { path, advice: 'Wait for it.' });

@@ -4,7 +4,7 @@ import type { AttributeOptions, SymlinkOptions } from '../../../plan/index.js';
 import { CommandError, usageError } from '../../errors.js';
 import { EXIT } from '../../exit-codes.js';
 import { setChown, setIdMap } from '../id-map.js';
-import { SYNC, SYNC_VERIFY, type OptionSpec, type Section } from '../spec.js';
+import { ONCE_VERIFY, SYNC, SYNC_VERIFY, type OptionSpec, type Section } from '../spec.js';
 import { parseInteger } from '../values.js';
 
 const works = 'works';
@@ -134,10 +134,10 @@ export const ATTRIBUTES: readonly OptionSpec[] = [
 ];
 
 export const SYMLINKS: readonly OptionSpec[] = [
-  symlink('copyLinks', { name: 'copy-links', short: 'L', help: 'copy what symlinks point to' }),
-  symlink('copyUnsafeLinks', { name: 'copy-unsafe-links', help: 'copy what a symlink points to where that lies outside the tree' }),
+  symlink('copyLinks', { commands: ONCE_VERIFY, name: 'copy-links', short: 'L', help: 'copy what symlinks point to' }),
+  symlink('copyUnsafeLinks', { commands: ONCE_VERIFY, name: 'copy-unsafe-links', help: 'copy what a symlink points to where that lies outside the tree' }),
   symlink('safeLinks', { name: 'safe-links', help: 'leave out symlinks that point outside the tree' }),
-  symlink('copyDirlinks', { name: 'copy-dirlinks', short: 'k', help: 'copy a symlink to a folder as that folder' }),
+  symlink('copyDirlinks', { commands: ONCE_VERIFY, name: 'copy-dirlinks', short: 'k', help: 'copy a symlink to a folder as that folder' }),
   symlink('keepDirlinks', { name: 'keep-dirlinks', short: 'K', help: 'a symlink to a folder on the target stands for that folder' }),
   {
     name: 'munge-links', negatable: true, section: 'Symlinks', standing: works, commands: SYNC_VERIFY,

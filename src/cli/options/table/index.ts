@@ -4,13 +4,14 @@ import { ATTRIBUTES, COMPARING, SYMLINKS } from './attributes.js';
 import { BATCH } from './batch.js';
 import { CONNECTION } from './connection.js';
 import { HOLDING, REFUSED } from './elsewhere.js';
+import { FOLLOWING } from './following.js';
 import { OUTPUT } from './output.js';
 import { FILTERS, WHAT } from './what.js';
 import { DELETING, REPLACING, SAFETY } from './writing.js';
 
 /** Every option, in the order of the help. */
 export const TABLE: readonly OptionSpec[] = [
-  ...WHAT, ...FILTERS, ...COMPARING, ...ATTRIBUTES, ...SYMLINKS, ...DELETING, ...REPLACING, ...SAFETY, ...CONNECTION, ...OUTPUT, ...BATCH, ...HOLDING, ...REFUSED,
+  ...WHAT, ...FILTERS, ...COMPARING, ...ATTRIBUTES, ...SYMLINKS, ...DELETING, ...REPLACING, ...SAFETY, ...CONNECTION, ...FOLLOWING, ...OUTPUT, ...BATCH, ...HOLDING, ...REFUSED,
 ];
 
 /** What a spelling means: the option, or its negation. */

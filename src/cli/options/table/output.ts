@@ -3,7 +3,7 @@ import { displayName, type ByteString } from '../../../tree/index.js';
 import { usageError } from '../../errors.js';
 import type { OutputOptions } from '../output.js';
 import { readLevels } from '../levels.js';
-import { EVERY, SHOWN, SYNC, type OptionSpec, type Section } from '../spec.js';
+import { EVERY, ONCE, SHOWN, type OptionSpec, type Section } from '../spec.js';
 
 const works = 'works';
 const section: Section = 'Output';
@@ -64,7 +64,7 @@ export const OUTPUT: readonly OptionSpec[] = [
     set: (d) => { d.progress = true; }, clear: (d) => { d.progress = false; },
   },
   {
-    name: 'P', section, standing: works, commands: SYNC,
+    name: 'P', section, standing: works, commands: ONCE,
     help: 'the same as --partial --progress',
     set: (d) => { d.session.replace.partial = true; d.progress = true; },
   },

@@ -3,7 +3,7 @@ import { displayName } from '../../../tree/index.js';
 import { usageError } from '../../errors.js';
 import { Dirs, Recurse } from '../draft.js';
 import { addFilter, addFilterShorthand, addPattern, addRuleFile } from '../filters.js';
-import { ALL, SYNC, SYNC_VERIFY, type OptionSpec } from '../spec.js';
+import { ALL, ONCE, ONCE_VERIFY, SYNC, SYNC_VERIFY, type OptionSpec } from '../spec.js';
 import { parseSize } from '../values.js';
 
 const section = 'What is copied';
@@ -25,23 +25,23 @@ export const WHAT: readonly OptionSpec[] = [
     set: (d) => { d.recurse = Recurse.Asked; }, clear: (d) => { d.recurse = Recurse.Off; },
   },
   {
-    name: 'dirs', short: 'd', negatable: true, section, standing: works, commands: SYNC,
+    name: 'dirs', short: 'd', negatable: true, section, standing: works, commands: ONCE,
     help: 'folders themselves without recursing; with a trailing slash their entries too',
     note: 'Implied by --files-from and --list-only; --no-dirs turns that off.',
     set: (d) => { d.dirs = Dirs.On; }, clear: (d) => { d.dirs = Dirs.Off; },
   },
   {
-    name: 'old-dirs', aliases: ['old-d'], section, standing: works, commands: SYNC,
+    name: 'old-dirs', aliases: ['old-d'], section, standing: works, commands: ONCE,
     help: "the same as -r --exclude='/*/*'",
     set: (d) => { d.dirs = Dirs.Old; },
   },
   {
-    name: 'relative', short: 'R', negatable: true, section, standing: works, commands: SYNC_VERIFY,
+    name: 'relative', short: 'R', negatable: true, section, standing: works, commands: ONCE_VERIFY,
     help: 'keep the path of each source as it is named; /./ marks where it begins',
     set: (d) => { d.relative = true; }, clear: (d) => { d.relative = false; },
   },
   {
-    name: 'implied-dirs', aliases: ['i-d'], negatable: true, shownNegated: true, section, standing: works, commands: SYNC_VERIFY,
+    name: 'implied-dirs', aliases: ['i-d'], negatable: true, shownNegated: true, section, standing: works, commands: ONCE_VERIFY,
     help: 'with -R, leave the folders on the way to a source as they are',
     set: (d) => { d.session.walk.impliedDirs = true; }, clear: (d) => { d.session.walk.impliedDirs = false; },
   },
@@ -52,7 +52,7 @@ export const WHAT: readonly OptionSpec[] = [
     clear: (d) => { d.session.walk.oneFileSystem = 0; },
   },
   {
-    name: 'prune-empty-dirs', short: 'm', negatable: true, section, standing: works, commands: SYNC_VERIFY,
+    name: 'prune-empty-dirs', short: 'm', negatable: true, section, standing: works, commands: ONCE_VERIFY,
     help: 'leave out chains of folders that would be empty',
     set: (d) => { d.session.walk.pruneEmptyDirs = true; }, clear: (d) => { d.session.walk.pruneEmptyDirs = false; },
   },
@@ -62,7 +62,7 @@ export const WHAT: readonly OptionSpec[] = [
     set: (d) => { d.session.replace.mkpath = true; }, clear: (d) => { d.session.replace.mkpath = false; },
   },
   {
-    name: 'files-from', argument: 'FILE', section, standing: works, commands: SYNC_VERIFY,
+    name: 'files-from', argument: 'FILE', section, standing: works, commands: ONCE_VERIFY,
     help: 'copy exactly the names listed in FILE, below the one source; - is standard input',
     note: 'Implies -R and -d (which --no-R and --no-d turn off). Lines that begin with # or ; are comments.',
     set: (d, value) => {
@@ -97,17 +97,17 @@ export const WHAT: readonly OptionSpec[] = [
     set: (d) => { d.session.compare.update = true; },
   },
   {
-    name: 'remove-source-files', section, standing: works, commands: SYNC,
+    name: 'remove-source-files', section, standing: works, commands: ONCE,
     help: 'remove files (not folders) from the source once they are on the target',
     set: (d) => { d.session.replace.removeSourceFiles = true; },
   },
   {
-    name: 'ignore-missing-args', section, standing: works, commands: SYNC,
+    name: 'ignore-missing-args', section, standing: works, commands: ONCE,
     help: 'a source that does not exist is no error',
     set: (d) => { if (d.session.delete.missingArgs === 'error') d.session.delete.missingArgs = 'ignore'; },
   },
   {
-    name: 'delete-missing-args', section, standing: works, commands: SYNC,
+    name: 'delete-missing-args', section, standing: works, commands: ONCE,
     help: 'a source that does not exist is deleted on the target',
     set: (d) => { d.session.delete.missingArgs = 'delete'; },
   },

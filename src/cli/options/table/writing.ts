@@ -3,7 +3,7 @@ import type { ReplaceOptions } from '../../../plan/index.js';
 import type { ByteString } from '../../../tree/index.js';
 import { usageError } from '../../errors.js';
 import type { Draft } from '../draft.js';
-import { ALL, RUNS, SHOWN, SYNC, SYNC_VERIFY, type OptionSpec, type Section } from '../spec.js';
+import { ALL, ONCE, ONCE_RUNS, RUNS, SHOWN, SYNC, SYNC_VERIFY, type OptionSpec, type Section } from '../spec.js';
 import { parseDeleteLimit, parseInteger, parseRate, parseSize, parseStopAfter, parseStopAt } from '../values.js';
 
 const works = 'works';
@@ -47,7 +47,7 @@ export const DELETING: readonly OptionSpec[] = [
     set: (d) => { d.session.delete.force = true; }, clear: (d) => { d.session.delete.force = false; },
   },
   {
-    name: 'max-delete', argument: 'NUM', section: deleting, standing: works, commands: SYNC,
+    name: 'max-delete', argument: 'NUM', section: deleting, standing: works, commands: ONCE,
     help: 'stop deleting after NUM entries (exit code 25)',
     note: '--delete-limit refuses before the first deletion instead.',
     set: (d, value) => { d.session.delete.maxDelete = Math.max(0, parseInteger('--max-delete', value)); },
@@ -153,7 +153,7 @@ const safety: Section = 'Safety and limits';
 
 export const SAFETY: readonly OptionSpec[] = [
   {
-    name: 'dry-run', short: 'n', section: safety, standing: works, commands: RUNS,
+    name: 'dry-run', short: 'n', section: safety, standing: works, commands: ONCE_RUNS,
     help: 'show what would be done and change nothing',
     set: (d) => { d.session.dryRun = true; },
   },
@@ -180,7 +180,7 @@ export const SAFETY: readonly OptionSpec[] = [
     set: (d) => { d.session.lock = true; }, clear: (d) => { d.session.lock = false; },
   },
   {
-    name: 'threads', argument: 'N', ours: true, section: safety, standing: works, commands: SHOWN,
+    name: 'threads', argument: 'N', ours: true, section: safety, standing: works, commands: [...SHOWN, 'mirror'],
     help: 'use N worker threads',
     set: (d, value) => { d.session.threads = parseInteger('--threads', value, 1, 256); },
   },
@@ -190,12 +190,12 @@ export const SAFETY: readonly OptionSpec[] = [
     set: (d, value) => { d.session.bwlimit = parseRate('--bwlimit', value); }, clear: (d) => { d.session.bwlimit = 0; },
   },
   {
-    name: 'stop-after', aliases: ['time-limit'], argument: 'MINS', section: safety, standing: works, commands: RUNS,
+    name: 'stop-after', aliases: ['time-limit'], argument: 'MINS', section: safety, standing: works, commands: ONCE_RUNS,
     help: 'stop after MINS minutes (exit code 30)',
     set: (d, value, context) => { d.session.stopAt = parseStopAfter('--stop-after', value, context.now); },
   },
   {
-    name: 'stop-at', argument: 'y-m-dTh:m', section: safety, standing: works, commands: RUNS,
+    name: 'stop-at', argument: 'y-m-dTh:m', section: safety, standing: works, commands: ONCE_RUNS,
     help: 'stop at this point in time (exit code 30)',
     set: (d, value, context) => { d.session.stopAt = parseStopAt('--stop-at', value, context.now); },
   },

@@ -1,0 +1,31 @@
+/** Rows of the option table for following a source: mirror alone has them. */
+import { displayName } from '../../../tree/index.js';
+import { usageError } from '../../errors.js';
+import type { OptionSpec } from '../spec.js';
+import { parseDuration } from '../values.js';
+
+const common = { section: 'Following', standing: 'works', ours: true, commands: ['mirror'] } as const satisfies Partial<OptionSpec>;
+const BACKENDS = ['auto', 'fanotify', 'inotify', 'chokidar'] as const;
+
+export const FOLLOWING: readonly OptionSpec[] = [
+  {
+    ...common, name: 'quiet-time', argument: 'TIME', help: 'a path is sent when nothing was heard of it for TIME (default 200ms)', note: 'TIME is a number with ms, s, m, h or d; without one, seconds.',
+    set: (d, value) => { d.following.quietMs = parseDuration('--quiet-time', value, 0, 3_600_000); },
+  },
+  {
+    ...common, name: 'longest-delay', argument: 'TIME', help: 'a path that keeps changing is sent after TIME (default 5s)',
+    set: (d, value) => { d.following.longestMs = parseDuration('--longest-delay', value, 0, 86_400_000); },
+  },
+  {
+    ...common, name: 'reconcile', argument: 'TIME', help: 'compare everything so long after the last time (default 24h); never: only when there is doubt', note: 'It finds what no event told, and what changed on the target.',
+    set: (d, value) => { d.following.reconcileMs = value === 'never' ? Infinity : parseDuration('--reconcile', value, 1000, 366 * 86_400_000); },
+  },
+  {
+    ...common, name: 'capture', argument: 'HOW', help: 'how changes are seen: auto (default), fanotify, inotify or chokidar', note: 'See mirror.md.',
+    set: (d, value) => {
+      const backend = BACKENDS.find((each) => each === value);
+      if (backend === undefined) throw usageError(`--capture=${displayName(value)} is not one of ${BACKENDS.join(', ')}`);
+      d.following.backend = backend;
+    },
+  },
+];

@@ -1,0 +1,195 @@
+/**
+ * Agenda: what a mirror does next, and when. Hints settle into batches; what is in doubt as a whole asks for a full session; paths that
+ * failed are tried again by themselves, ever more rarely; while sessions fail altogether nothing is begun until the next attempt is due.
+ * Pure: time is handed in (ms, a clock that never runs backwards). Memory is bounded, whatever comes while nothing can be done.
+ */
+import { EMPTY, parentOf, type RelPath } from '../../tree/index.js';
+import type { Hint } from '../hint.js';
+import { Settler, type SettleOptions } from '../settle/index.js';
+import { Backoff } from './backoff.js';
+import { isBelow, isWhole, touches } from './scope.js';
+
+export type JobKind = 'full' | 'batch' | 'retry';
+
+/** One session to run. */
+export interface Job {
+  readonly kind: JobKind;
+  /** Of a full one: none. */
+  readonly hints: readonly Hint[];
+  /** When the oldest change in it was first seen, ms; undefined: it is for no change that was seen (the timetable's). */
+  readonly first: number | undefined;
+  /** Why a full session, a few words. */
+  readonly reason?: string;
+}
+
+export interface AgendaOptions extends SettleOptions {
+  /** A full session so long after the last one, ms; Infinity: never. */
+  reconcileMs: number;
+  /** Most failed paths held; with more a full session takes their place. Default 10,000. */
+  mostFailed?: number;
+}
+
+interface Wanted { since: number | undefined; at: number; reason: string }
+
+export class Agenda {
+  private readonly settler: Settler;
+  private full: Wanted | undefined;
+  private reconcileAt = Infinity;
+  private readonly failed = new Map<RelPath, Hint>();
+  private failedAt = Infinity;
+  private readonly failedWait = new Backoff();
+  /** Deletions were held back in a full session, until all can be read. */
+  private owesFull = false;
+  private blockedUntil = -Infinity;
+  private readonly blockWait = new Backoff();
+  private readonly mostFailed: number;
+
+  constructor(private readonly options: AgendaOptions) {
+    this.settler = new Settler(options);
+    this.mostFailed = options.mostFailed ?? 10_000;
+  }
+
+  /** Something may differ. */
+  add(hint: Hint, now: number): void {
+    if (isWhole(hint)) this.wantFull(hint.reason, now, hint.at);
+    else this.settler.add(hint, now);
+  }
+
+  /** Everything is to be compared, at once. `since`: when what is in doubt was first seen. */
+  wantFull(reason: string, now: number, since: number | undefined = now): void {
+    const { full } = this;
+    this.full = { since: older(full?.since, since), at: Math.min(full?.at ?? now, now), reason: full?.reason ?? reason };
+  }
+
+  /** What to do at `now`; undefined: nothing yet. It is the caller's then, until one of the calls below gives its result. */
+  next(now: number): Job | undefined {
+    if (now < this.blockedUntil) return undefined;
+    if (this.reconcileAt <= now) {
+      this.reconcileAt = Infinity;
+      if (this.full === undefined) this.full = { since: undefined, at: now, reason: 'timetable' };
+    }
+    if (this.full !== undefined && this.full.at <= now) return this.takeFull(this.full);
+    if (this.failedAt <= now) {
+      const hints = [...this.failed.values()];
+      this.failed.clear();
+      this.failedAt = Infinity;
+      return { kind: 'retry', hints, first: firstOf(hints) };
+    }
+    const batch = this.settler.take(now);
+    if (batch === undefined) return undefined;
+    if (batch.hints.some(isWhole)) { // a storm that outgrew all room
+      this.wantFull('storm', now, batch.first);
+      return this.takeFull(this.full as unknown as Wanted);
+    }
+    return { kind: 'batch', hints: batch.hints, first: batch.first };
+  }
+
+  /** When `next` will have something, ms; undefined: nothing is to be done. */
+  nextAt(): number | undefined {
+    const at = Math.min(this.full?.at ?? Infinity, this.failedAt, this.reconcileAt, this.settler.nextAt() ?? Infinity);
+    return at === Infinity ? undefined : Math.max(at, this.blockedUntil);
+  }
+
+  /**
+   * A session went through. `failed`: paths that are not as they should be; `heldDeletions`: nothing was deleted for them. Returns the hints of
+   * the job that are not done with.
+   */
+  done(job: Job, failed: Iterable<RelPath>, heldDeletions: boolean, now: number): readonly Hint[] {
+    this.blockedUntil = -Infinity;
+    this.blockWait.reset();
+    const paths = [...failed];
+    if (job.kind === 'full') {
+      this.reconcileAt = now + this.options.reconcileMs;
+      this.owesFull = heldDeletions;
+      this.failed.clear(); // looked at with all else
+      this.failedAt = Infinity;
+      if (paths.length === 0) this.failedWait.reset();
+      this.keep(paths.map((path) => ({ path, scope: 'subtree', reason: 'unclear', at: job.first ?? now, gone: false })), now);
+      return [];
+    }
+    if (paths.length === 0 && !heldDeletions) {
+      if (job.kind === 'retry') this.failedWait.reset();
+      if (this.owesFull && this.failed.size === 0) {
+        this.owesFull = false;
+        this.wantFull('deletions were held back', now, job.first);
+      }
+      return [];
+    }
+    const hit = (hint: Hint): boolean => paths.some((path) => touches(hint, path) || parentOf(hint.path) === path);
+    let bad = job.hints.filter(hit);
+    if (bad.length === 0) bad = [...job.hints]; // what failed is none of them: they all stay
+    this.keep(bad, now);
+    if (!heldDeletions) return bad;
+    const kept = new Set(bad); // the others may have lacked their deletions: once more without these
+    for (const hint of job.hints) if (!kept.has(hint)) this.settler.add(hint, now);
+    return job.hints;
+  }
+
+  /** A session failed as a whole: its paths stay, and nothing is begun for a while. Returns when the next attempt is due, ms. */
+  failedWhole(job: Job, now: number): number {
+    this.putBack(job, now);
+    return (this.blockedUntil = now + this.blockWait.next());
+  }
+
+  /** A session did not take place: its paths stay. */
+  putBack(job: Job, now: number): void {
+    if (job.kind === 'full') this.full = { since: older(this.full?.since, job.first), at: now, reason: job.reason ?? 'again' };
+    else if (job.kind === 'retry') this.keep(job.hints, now);
+    else for (const hint of job.hints) this.settler.add(hint, now);
+  }
+
+  /** Nothing is begun until `go`. */
+  hold(): void {
+    this.blockedUntil = Infinity;
+  }
+  /** What was held or waits for its next attempt goes on at once. */
+  go(): void {
+    this.blockedUntil = -Infinity;
+    this.blockWait.reset();
+  }
+
+  /** Paths that wait, and how many of them failed before. `whole`: everything is in doubt. */
+  backlog(): { paths: number; failed: number; whole: boolean } {
+    return { paths: this.settler.size + this.failed.size, failed: this.failed.size, whole: this.full !== undefined && this.full.since !== undefined };
+  }
+
+  /** When the oldest change that waits was first seen, ms. */
+  oldest(): number | undefined {
+    return older(older(this.settler.oldest(), this.full?.since), firstOf(this.failed.values()));
+  }
+
+  private takeFull(full: Wanted): Job {
+    const waiting = this.settler.takeAll();
+    this.full = undefined;
+    return { kind: 'full', hints: [], first: older(full.since, waiting?.first), reason: full.reason };
+  }
+
+  private keep(hints: readonly Hint[], now: number): void {
+    if (hints.length === 0) return;
+    for (const hint of hints) {
+      const known = this.failed.get(hint.path);
+      this.failed.set(hint.path, known === undefined || known.scope === 'entry' ? { ...hint, at: Math.min(hint.at, known?.at ?? Infinity) } : known);
+    }
+    if (this.failed.size > this.mostFailed) {
+      const since = firstOf(this.failed.values());
+      this.failed.clear();
+      this.failedAt = Infinity;
+      this.full = { since: older(this.full?.since, since), at: now + this.failedWait.next(), reason: 'many paths failed' };
+    } else this.failedAt = now + this.failedWait.next();
+  }
+}
+
+function older(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined ? b : b === undefined ? a : Math.min(a, b);
+}
+
+function firstOf(hints: Iterable<Hint>): number | undefined {
+  let first: number | undefined;
+  for (const { at } of hints) first = older(first, at);
+  return first;
+}
+
+/** For who clears marks: whether a full session or a hint at `folder` covers a path. */
+export function covers(hint: Hint, path: RelPath): boolean {
+  return hint.path === path || (hint.scope === 'subtree' && isBelow(path, hint.path)) || (hint.scope === 'listing' && path !== EMPTY && parentOf(path) === hint.path);
+}

@@ -1,0 +1,118 @@
+/**
+ * What a mirror says of itself in its pair's state folder, for `twintree status`: written by the mirror every second, read by anyone who may.
+ * What is read is checked: another version, or damage, is no status.
+ */
+import { namesIn, readWholeFile, replaceFile, type Posix } from '../../fs/index.js';
+import { lockHolder, pairFolder } from '../../state/index.js';
+import type { ByteString } from '../../tree/index.js';
+
+export const STATUS_VERSION = 1;
+const NAME = 'mirror.json';
+/** Longest status file that is read, bytes. */
+const LONGEST = 1 << 18;
+/** Failing paths that are named. */
+export const MOST_NAMED = 20;
+
+/**
+ * `starting`: watches are set. `copying`: a full session runs. `following`: equal, or a batch is under way. `waiting`: the last session
+ * failed, the next attempt is due at `retryAt`. `held`: a guard refused, a person decides. `source-lost`: the source is not there. `stopped`.
+ */
+export const PHASES = ['starting', 'copying', 'following', 'waiting', 'held', 'source-lost', 'stopped'] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** All times are milliseconds since 1970, all names text for people. */
+export interface MirrorStatus {
+  version: typeof STATUS_VERSION;
+  pid: number;
+  source: string;
+  target: string;
+  phase: Phase;
+  startedAt: number;
+  /** When this was written. */
+  at: number;
+  /** How it follows: the backend's name. */
+  backend: string;
+  /** Age of the oldest change that is not on the target yet, ms; 0: none. */
+  lagMs: number;
+  /** Paths that wait, those that failed among them; `whole`: everything is in doubt. */
+  backlog: { paths: number; failed: number; whole: boolean };
+  events: number;
+  overflows: number;
+  /** Sessions that went through, full ones among them. */
+  sessions: number;
+  fullSessions: number;
+  /** Files and content bytes carried, entries deleted. */
+  files: number;
+  bytes: number;
+  deleted: number;
+  lastSuccess: number | null;
+  lastFull: number | null;
+  /** Why it waits or is held. */
+  failure: { code: string; message: string; retryAt: number | null } | null;
+  failing: { path: string; message: string }[];
+}
+
+/** Writes it. 0 or a negated errno. */
+export function writeStatus(folder: ByteString, status: MirrorStatus): number {
+  return replaceFile(`${folder}/${NAME}` as ByteString, `${JSON.stringify(status)}\n`);
+}
+
+/** What is found of a mirror. */
+export interface FoundStatus {
+  status: MirrorStatus;
+  /** The mirror is at work now. */
+  alive: boolean;
+}
+
+/** The status of a pair; undefined: no mirror has run. */
+export function readStatus(posix: Posix, stateFolder: ByteString, pair: { source: ByteString; target: ByteString }): FoundStatus | undefined {
+  return readAt(posix, pairFolder(stateFolder, pair));
+}
+
+/** Of all pairs that this user's state folder knows. */
+export function readAllStatus(posix: Posix, stateFolder: ByteString): FoundStatus[] {
+  const pairs = `${stateFolder}/pairs` as ByteString;
+  const names = namesIn(pairs);
+  if (typeof names === 'number') return [];
+  return names.flatMap((name) => readAt(posix, `${pairs}/${name}` as ByteString) ?? []);
+}
+
+function readAt(posix: Posix, folder: ByteString): FoundStatus | undefined {
+  const content = readWholeFile(`${folder}/${NAME}` as ByteString, LONGEST);
+  if (typeof content === 'number') return undefined;
+  const status = parseStatus(content.toString('utf8'));
+  return status === undefined ? undefined : { status, alive: lockHolder(posix, folder)?.pid === status.pid };
+}
+
+/** Checks every field. */
+export function parseStatus(text: string): MirrorStatus | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined; // not JSON: no status
+  }
+  if (!isObject(value) || value['version'] !== STATUS_VERSION) return undefined;
+  const { source, target, phase, backend, backlog, lastSuccess, lastFull, failure, failing } = value;
+  const numbers = ['pid', 'startedAt', 'at', 'lagMs', 'events', 'overflows', 'sessions', 'fullSessions', 'files', 'bytes', 'deleted'] as const;
+  if (!numbers.every((key) => isCount(value[key]))) return undefined;
+  if (typeof source !== 'string' || typeof target !== 'string' || typeof backend !== 'string' || !PHASES.includes(phase as Phase)) return undefined;
+  if (!isObject(backlog) || !isCount(backlog['paths']) || !isCount(backlog['failed']) || typeof backlog['whole'] !== 'boolean') return undefined;
+  if (!isTime(lastSuccess) || !isTime(lastFull)) return undefined;
+  if (failure !== null && !(isObject(failure) && typeof failure['code'] === 'string' && typeof failure['message'] === 'string' && isTime(failure['retryAt']))) return undefined;
+  if (!Array.isArray(failing) || failing.length > MOST_NAMED) return undefined;
+  if (!failing.every((each: unknown) => isObject(each) && typeof each['path'] === 'string' && typeof each['message'] === 'string')) return undefined;
+  return value as unknown as MirrorStatus;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isCount(value: unknown): boolean {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+}
+
+function isTime(value: unknown): boolean {
+  return value === null || isCount(value);
+}

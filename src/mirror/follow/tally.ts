@@ -1,0 +1,74 @@
+/** Tally: what a mirror has done so far and how it stands, as its status. Pure. */
+import type { Outcome } from '../../session/index.js';
+import { displayName, type Problem, type RelPath } from '../../tree/index.js';
+import type { JobKind } from './agenda.js';
+import { MOST_NAMED, STATUS_VERSION, type MirrorStatus, type Phase } from './status.js';
+
+/** What the tally is not told by itself. */
+export interface Moment {
+  now: number;
+  phase: Phase;
+  backend: string;
+  events: number;
+  overflows: number;
+  backlog: MirrorStatus['backlog'];
+  oldest: number | undefined;
+}
+
+export class Tally {
+  private sessions = 0;
+  private fullSessions = 0;
+  private files = 0;
+  private bytes = 0;
+  private deleted = 0;
+  private lastSuccess: number | null = null;
+  private lastFull: number | null = null;
+  private failure: MirrorStatus['failure'] = null;
+  private readonly failing = new Map<RelPath, string>();
+
+  constructor(private readonly about: { pid: number; source: string; target: string; startedAt: number }) {}
+
+  /** Whether a session went through yet. */
+  get begun(): boolean {
+    return this.sessions > 0;
+  }
+
+  went(kind: JobKind, outcome: Outcome, now: number): void {
+    this.sessions++;
+    const { deleted } = outcome;
+    this.files += outcome.transferredFiles;
+    this.bytes += outcome.transferredBytes;
+    this.deleted += deleted.files + deleted.dirs + deleted.links + deleted.devices + deleted.specials;
+    this.lastSuccess = now;
+    this.failure = null;
+    if (kind === 'full') {
+      this.fullSessions++;
+      this.lastFull = now;
+    }
+  }
+
+  failed(code: string, message: string, retryAt: number | null): void {
+    this.failure = { code, message, retryAt };
+  }
+
+  /**
+   * What failed of the paths that a session looked at: `looked` tells which those are. Returns the problems that are new, or others than before.
+   */
+  problems(failed: ReadonlyMap<RelPath, Problem>, looked: (path: RelPath) => boolean): Problem[] {
+    const fresh: Problem[] = [];
+    for (const [path, problem] of failed) if (this.failing.get(path) !== problem.message) fresh.push(problem);
+    for (const path of this.failing.keys()) if (!failed.has(path) && looked(path)) this.failing.delete(path);
+    for (const [path, problem] of failed) this.failing.set(path, problem.message);
+    return fresh;
+  }
+
+  status(moment: Moment): MirrorStatus {
+    const { now, phase, backend, events, overflows, backlog, oldest } = moment;
+    return {
+      version: STATUS_VERSION, ...this.about, phase, at: now, backend, lagMs: oldest === undefined ? 0 : Math.max(0, Math.round(now - oldest)), backlog, events, overflows,
+      sessions: this.sessions, fullSessions: this.fullSessions, files: this.files, bytes: this.bytes, deleted: this.deleted,
+      lastSuccess: this.lastSuccess, lastFull: this.lastFull, failure: this.failure,
+      failing: [...this.failing].slice(0, MOST_NAMED).map(([path, message]) => ({ path: displayName(path), message })),
+    };
+  }
+}
