@@ -3,28 +3,35 @@
  * code 0; SIGUSR2 lets it go on where a guard holds it.
  */
 import { loadPosix } from '../../fs/index.js';
-import { Mirror } from '../../mirror/index.js';
+import { Mirror, type MirrorListener } from '../../mirror/index.js';
 import { stateFolder } from '../../state/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
 import { describeError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
-import { parseMirror } from '../options/index.js';
+import { parseMirror, type ParsedMirror } from '../options/index.js';
 import { createMirrorReport } from '../report/mirror.js';
 import { localPath, mirrorPair } from './mirror-pair.js';
 import { sessionRun } from './remote.js';
 import { abortBySignal, printInstead, processContext } from './shared.js';
 
+/** The mirror of a command line. */
+export function mirrorOf(parsed: ParsedMirror, listener: MirrorListener): Mirror {
+  const { target, options, host, following } = parsed;
+  const source = parsed.sources[0] as ByteString;
+  return new Mirror({
+    source, root: localPath(source), target, localTarget: host === undefined ? localPath(target) : undefined, pair: mirrorPair(source, target, host), options,
+    run: sessionRun(parsed), stateFolder: localPath(stateFolder(process.env, loadPosix().euid)), ...following,
+  }, listener);
+}
+
 export async function run(args: readonly ByteString[]): Promise<number> {
   const parsed = parseMirror(args, processContext());
   if (parsed.kind !== 'run') return printInstead('mirror', parsed);
-  const { target, options, output, host, following } = parsed;
+  const { target, output } = parsed;
   const source = parsed.sources[0] as ByteString;
   const { stdout, stderr } = process;
   const report = createMirrorReport(output, { out: stdout, err: stderr, isTTY: stdout.isTTY === true, columns: stdout.columns ?? 80 }, { source, target, pid: process.pid });
-  const mirror = new Mirror({
-    source, root: localPath(source), target, localTarget: host === undefined ? localPath(target) : undefined, pair: mirrorPair(source, target, host), options,
-    run: sessionRun(parsed), stateFolder: localPath(stateFolder(process.env, loadPosix().euid)), ...following,
-  }, report);
+  const mirror = mirrorOf(parsed, report);
   const controller = new AbortController();
   const release = abortBySignal(controller);
   const goOn = (): void => {

@@ -153,6 +153,11 @@ export class Agenda {
     return { paths: this.settler.size + this.failed.size, failed: this.failed.size, whole: this.full !== undefined && this.full.since !== undefined };
   }
 
+  /** Nothing waits, but for the timetable. */
+  get idle(): boolean {
+    return this.settler.size === 0 && this.failed.size === 0 && this.full === undefined;
+  }
+
   /** When the oldest change that waits was first seen, ms. */
   oldest(): number | undefined {
     return older(older(this.settler.oldest(), this.full?.since), firstOf(this.failed.values()));

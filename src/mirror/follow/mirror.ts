@@ -91,6 +91,7 @@ export class Mirror {
   private fault: Error | undefined;
   private wake = (): void => undefined;
   private statusFault = 0;
+  private waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
 
   constructor(private readonly request: MirrorRequest, private readonly listener: MirrorListener = {}) {
     const { quietMs, longestMs, reconcileMs, options, pair } = request;
@@ -123,6 +124,7 @@ export class Mirror {
     } finally {
       clearInterval(timer);
       signal.removeEventListener('abort', onAbort);
+      for (const { reject } of this.waiting.splice(0)) reject(new TwintreeError('ABORTED', 'the mirror has ended'));
       await this.capture?.stop();
       this.tellStatus('stopped');
       await state.close();
@@ -137,6 +139,15 @@ export class Mirror {
     this.agenda.go();
     this.wake();
     return true;
+  }
+
+  /** Resolves when all that happened before the call is on the target. Rejects where the mirror ends before. */
+  async caughtUp(): Promise<void> {
+    await this.capture?.flush();
+    await new Promise<void>((resolve, reject) => {
+      this.waiting.push({ resolve, reject });
+      this.wake();
+    });
   }
 
   /** Milliseconds since 1970 by a clock that never runs backwards. */
@@ -207,6 +218,7 @@ export class Mirror {
   }
 
   private async sleep(signal: AbortSignal): Promise<void> {
+    if (this.agenda.idle && this.capture !== undefined) for (const { resolve } of this.waiting.splice(0)) resolve();
     const at = this.lost ? undefined : this.agenda.nextAt();
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {

@@ -1,0 +1,89 @@
+/** A mirror in the test's own process, by the parser of its command line; and a storm of changes in a thread. */
+import { mkdirSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { mirrorOf } from '../../src/cli/commands/mirror.js';
+import { processContext } from '../../src/cli/index.js';
+import { parseMirror } from '../../src/cli/options/index.js';
+import type { Mirror, MirrorListener, MirrorStatus, SessionAbout } from '../../src/mirror/index.js';
+import type { Outcome } from '../../src/session/index.js';
+import { fromText } from '../../src/tree/index.js';
+import type { StormData } from '../mirror/storm.js';
+
+/** What was told, as it came. */
+export type Told =
+  | { kind: 'session'; about: SessionAbout; outcome: Outcome }
+  | { kind: 'failed'; code: string; message: string; retryAt: number | undefined }
+  | { kind: 'problem'; path: string; code: string }
+  | { kind: 'condition'; condition: string }
+  | { kind: 'watching' };
+
+export class RunningMirror {
+  readonly told: Told[] = [];
+  /** The last one. */
+  status: MirrorStatus | undefined;
+  readonly over: Promise<void>;
+  readonly mirror: Mirror;
+  private readonly controller = new AbortController();
+  private wakers: (() => void)[] = [];
+
+  /** `args` without the command. Settles faster than by default. */
+  constructor(args: readonly string[]) {
+    const parsed = parseMirror(['--quiet-time=20ms', '--longest-delay=200ms', ...args].map(fromText), processContext());
+    if (parsed.kind !== 'run') throw new Error('that is no run');
+    const listener: MirrorListener = {
+      watching: () => this.tell({ kind: 'watching' }),
+      session: (about, outcome) => this.tell({ kind: 'session', about, outcome }),
+      failed: (code, message, retryAt) => this.tell({ kind: 'failed', code, message, retryAt }),
+      problem: (problem) => this.tell({ kind: 'problem', path: problem.path, code: problem.code }),
+      condition: ({ kind }) => this.tell({ kind: 'condition', condition: kind }),
+      status: (status) => { this.status = status; },
+    };
+    this.mirror = mirrorOf(parsed, listener);
+    this.over = this.mirror.run(this.controller.signal);
+    this.over.catch(() => { for (const wake of this.wakers) wake(); }); // who waits on it hears of it by `until`
+  }
+
+  /** Waits until something that fits was told; what was told before counts too. Rejects where the mirror ends before. */
+  async until<T extends Told>(fits: (told: Told) => told is T): Promise<T>;
+  async until(fits: (told: Told) => boolean): Promise<Told>;
+  async until(fits: (told: Told) => boolean): Promise<Told> {
+    for (;;) {
+      const found = this.told.find(fits);
+      if (found !== undefined) return found;
+      await Promise.race([new Promise<void>((resolve) => { this.wakers.push(resolve); }), this.over.then(() => { throw new Error('the mirror has ended'); })]);
+    }
+  }
+
+  /** The first copy is made. */
+  async copied(): Promise<void> {
+    await this.until((told) => told.kind === 'session' && told.about.kind === 'full');
+  }
+
+  /** Sessions that went through so far. */
+  sessions(kind?: SessionAbout['kind']): Extract<Told, { kind: 'session' }>[] {
+    return this.told.filter((each): each is Extract<Told, { kind: 'session' }> => each.kind === 'session' && (kind === undefined || each.about.kind === kind));
+  }
+
+  async stop(): Promise<void> {
+    this.controller.abort();
+    await this.over;
+  }
+
+  private tell(told: Told): void {
+    this.told.push(told);
+    for (const wake of this.wakers.splice(0)) wake();
+  }
+}
+
+/** Lets a storm of `count` steps loose on a tree, in a thread of its own; resolves when it is over. `outside`: a folder for what leaves the tree. */
+export async function storm(root: string, outside: string, seed: number, count: number): Promise<void> {
+  mkdirSync(outside, { recursive: true });
+  const flag = new SharedArrayBuffer(8);
+  const byteText = (path: string): string => Buffer.from(path).toString('latin1');
+  const data: StormData = { root: byteText(root), outside: byteText(outside), seed, count, rounds: 1, flag };
+  const words = new Int32Array(flag);
+  Atomics.store(words, 0, 1);
+  const thread = new Worker(new URL('../mirror/storm.js', import.meta.url), { workerData: data, execArgv: [] });
+  await new Promise((resolve) => { thread.once('exit', resolve); });
+  if (Atomics.load(words, 1) !== 1) throw new Error('the storm failed');
+}

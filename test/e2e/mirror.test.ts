@@ -1,0 +1,176 @@
+/** The live mirror in one process: first copy, following, outages, failing paths, guards; always judged by the independent comparer. */
+import assert from 'node:assert/strict';
+import { appendFileSync, chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { assertSameTree, twintree, useTempFolder } from '../support/index.js';
+import { RunningMirror, storm, type Told } from './mirror-support.js';
+import { remoteShell, wayArgs } from './remote-support.js';
+
+describe('a live mirror', () => {
+  const temp = useTempFolder('mirror');
+  const s = (name = ''): string => temp.at('s') + (name === '' ? '' : `/${name}`);
+  const t = (name = ''): string => temp.at('t') + (name === '' ? '' : `/${name}`);
+  let running: RunningMirror | undefined;
+
+  beforeEach(() => {
+    mkdirSync(s('one/two/three'), { recursive: true });
+    for (const folder of ['', 'one/', 'one/two/']) writeFileSync(s(`${folder}file`), 'old');
+  });
+
+  afterEach(async () => {
+    await running?.stop().catch(() => undefined); // it may have ended by the error that the test waited for
+    running = undefined;
+  });
+
+  const start = (...args: string[]): RunningMirror => (running = new RunningMirror([...args, `${s()}/`, t()]));
+
+  it('has what was changed while the first copy was made, at its end', async () => {
+    for (let k = 0; k < 300; k++) writeFileSync(s(`one/two/${k}`), `${k}`);
+    const mirror = start('--delete');
+    await mirror.until((told) => told.kind === 'watching');
+    writeFileSync(s('one/two/7'), 'changed'); // the first session begins in this very turn of the loop
+    renameSync(s('one/two/8'), s('one/eight'));
+    mkdirSync(s('new/folder'), { recursive: true });
+    writeFileSync(s('new/folder/f'), 'x');
+    await mirror.copied();
+    unlinkSync(s('one/two/9'));
+    await mirror.mirror.caughtUp();
+    assertSameTree(s(), t());
+  });
+
+  it('follows single changes with sessions over their paths alone', async () => {
+    const mirror = start('--delete');
+    await mirror.copied();
+    appendFileSync(s('one/file'), ' and new');
+    await mirror.mirror.caughtUp();
+    renameSync(s('one/two'), s('one/deux'));
+    await mirror.mirror.caughtUp();
+    rmSync(s('one/deux/three'), { recursive: true });
+    chmodSync(s('file'), 0o640);
+    await mirror.mirror.caughtUp();
+    assertSameTree(s(), t());
+    assert.equal(mirror.sessions('full').length, 1);
+    const batches = mirror.sessions('batch');
+    assert.ok(batches.length >= 3);
+    assert.ok(batches.some(({ outcome }) => outcome.moved === 1), 'renamed, not copied');
+  });
+
+  it('is equal after a storm', async () => {
+    const mirror = start('--delete');
+    await mirror.copied();
+    await storm(s(), temp.at('outside'), 5, 1200);
+    await mirror.mirror.caughtUp();
+    assertSameTree(s(), t(), { ignore: ['hardlink'] });
+    assert.ok(mirror.sessions('batch').length > 2);
+  });
+
+  it('keeps hard links with -H, by full sessions', async () => {
+    const mirror = start('--delete', '-H');
+    await mirror.copied();
+    linkSync(s('file'), s('one/second'));
+    await mirror.mirror.caughtUp();
+    appendFileSync(s('one/second'), ' through the other name');
+    await mirror.mirror.caughtUp();
+    assertSameTree(s(), t());
+    assert.equal(statSync(t('file')).ino, statSync(t('one/second')).ino);
+    const before = mirror.sessions('full').length;
+    writeFileSync(s('one/alone'), 'no other name');
+    await mirror.mirror.caughtUp();
+    assert.equal(mirror.sessions('full').length, before);
+    assertSameTree(s(), t());
+  });
+
+  it('leaves out what filters leave out, deletes only when told, and follows rule files', async () => {
+    const mirror = start('--exclude=*.o', '--gitignore');
+    await mirror.copied();
+    writeFileSync(s('one/a.o'), 'x');
+    writeFileSync(s('one/log'), 'x');
+    unlinkSync(s('file'));
+    await mirror.mirror.caughtUp();
+    assert.deepEqual(readdirSync(t('one')).sort(), ['file', 'log', 'two']);
+    assert.ok(existsSync(t('file')), 'nothing is deleted unasked');
+    writeFileSync(s('one/later.txt'), 'x');
+    writeFileSync(s('one/.gitignore'), 'later.txt\n');
+    await mirror.mirror.caughtUp();
+    assert.ok(!existsSync(t('one/later.txt')));
+    writeFileSync(s('one/.gitignore'), '# nothing\n');
+    await mirror.mirror.caughtUp();
+    assert.ok(existsSync(t('one/later.txt')), 'the rule went, and the file comes though nothing was told of it');
+  });
+
+  it('keeps a path that fails in its backlog, tells it once, and does it when it is mended', async () => {
+    const mirror = start();
+    await mirror.copied();
+    rmSync(t('one/file'));
+    mkdirSync(t('one/file/in the way'), { recursive: true }); // a folder that is not empty stands in the way: without --force and --delete it stays
+    writeFileSync(s('one/file'), 'cannot come');
+    writeFileSync(s('one/other'), 'can come');
+    const problem = await mirror.until((told): told is Extract<Told, { kind: 'problem' }> => told.kind === 'problem');
+    assert.equal(problem.path, 'one/file');
+    await mirror.until((told) => told.kind === 'session' && told.about.kind === 'retry');
+    assert.equal(readFileSync(t('one/other'), 'utf8'), 'can come');
+    assert.equal(mirror.told.filter(({ kind }) => kind === 'problem').length, 1);
+    rmSync(t('one/file'), { recursive: true });
+    await mirror.mirror.caughtUp();
+    assert.equal(readFileSync(t('one/file'), 'utf8'), 'cannot come');
+  });
+
+  it('is held by the limit of deletions until a person says to go on', async () => {
+    for (let k = 0; k < 20; k++) writeFileSync(s(`one/${k}`), '');
+    const mirror = start('--delete', '--delete-limit=50%');
+    await mirror.copied();
+    unlinkSync(s('one/0')); // most of what this batch looks at, little of the whole
+    await mirror.mirror.caughtUp();
+    assert.ok(!existsSync(t('one/0')));
+    rmSync(s('one'), { recursive: true });
+    const held = await mirror.until((told): told is Extract<Told, { kind: 'failed' }> => told.kind === 'failed');
+    assert.deepEqual([held.code, held.retryAt, existsSync(t('one/1'))], ['REFUSED', undefined, true]);
+    writeFileSync(s('meanwhile'), 'kept');
+    assert.ok(mirror.mirror.approve());
+    assert.ok(!mirror.mirror.approve(), 'once');
+    await mirror.mirror.caughtUp();
+    assertSameTree(s(), t());
+  });
+
+  it('stops nothing on the target when the source goes away, and goes on when it is back', async () => {
+    const mirror = start('--delete');
+    await mirror.copied();
+    renameSync(s(), temp.at('away'));
+    mkdirSync(s()); // an empty mount point is not the tree
+    await mirror.until((told) => told.kind === 'condition' && told.condition === 'root-lost');
+    assert.ok(existsSync(t('one/two/file')));
+    rmSync(s(), { recursive: true });
+    renameSync(temp.at('away'), s());
+    writeFileSync(s('back'), 'again');
+    await mirror.until((told) => told.kind === 'condition' && told.condition === 'root-back');
+    await mirror.mirror.caughtUp();
+    assertSameTree(s(), t());
+  });
+
+  it('refuses what it cannot follow', async () => {
+    const refusal = (args: string[]): string => twintree(['mirror', ...args]).stderr;
+    assert.match(refusal(['--files-from=x', `${s()}/`, t()]), /mirror does not take --files-from/);
+    assert.throws(() => new RunningMirror([s(), t()]), /content of a folder/);
+    assert.throws(() => new RunningMirror(['-n', `${s()}/`, t()]), /mirror does not take -n/);
+    assert.throws(() => new RunningMirror([`host:${s()}/`, t()]), /cannot be followed from here/);
+    await assert.rejects(new RunningMirror([`${s()}/`, s('one/inside')]).over, /lies in the source/);
+    await assert.rejects(new RunningMirror([`${temp.at('missing')}/`, t()]).over, /no folder/);
+  });
+
+  describe('over a connection', () => {
+    it('is equal after a storm with an outage in it, and catches up with the differences alone', async function () {
+      this.timeout(120_000);
+      const shell = remoteShell(temp, `test ! -e ${temp.at('down')} || exit 255`);
+      const mirror = (running = new RunningMirror(['--delete', ...wayArgs('push', shell), `${s()}/`, `host:${t()}`]));
+      await mirror.copied();
+      writeFileSync(temp.at('down'), '');
+      await storm(s(), temp.at('outside'), 9, 400);
+      const failed = await mirror.until((told): told is Extract<Told, { kind: 'failed' }> => told.kind === 'failed');
+      assert.ok(failed.retryAt !== undefined);
+      writeFileSync(s('while it was down'), 'x');
+      unlinkSync(temp.at('down'));
+      await mirror.mirror.caughtUp();
+      assertSameTree(s(), t(), { ignore: ['hardlink'] });
+      assert.equal(mirror.sessions('full').length, 1, 'no second full session');
+    });
+  });
+});

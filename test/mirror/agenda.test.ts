@@ -1,0 +1,176 @@
+/** What a mirror does next and when, with the time handed in; what errors and outcomes mean to it; what hints mean to a session. */
+import assert from 'node:assert/strict';
+import { Agenda, Backoff, dirtyPaths, judgeError, judgeOutcome, parseStatus, ruleFileNames, widened, type AgendaOptions, type Hint, type Job, type MirrorStatus } from '../../src/mirror/index.js';
+import { newOutcome } from '../../src/session/index.js';
+import { TwintreeError, type ErrorCode, type Problem } from '../../src/tree/index.js';
+import { b } from './support.js';
+
+const QUIET = 10;
+const LONGEST = 50;
+const DAY = 1_000_000;
+
+const hint = (path: string, at = 0, more: Partial<Hint> = {}): Hint => ({ path: b(path), scope: 'entry', reason: 'modified', at, gone: false, ...more });
+const agenda = (more: Partial<AgendaOptions> = {}): Agenda => new Agenda({ quietMs: QUIET, longestMs: LONGEST, reconcileMs: DAY, ...more });
+const paths = (job: Job | undefined): string[] | undefined => job?.hints.map(({ path }) => path);
+
+/** An agenda behind its first copy, at 0. */
+function begun(more: Partial<AgendaOptions> = {}): Agenda {
+  const a = agenda(more);
+  a.wantFull('start', 0);
+  a.done(a.next(0) as Job, [], false, 0);
+  return a;
+}
+
+describe('the agenda of a mirror', () => {
+  it('begins with everything, then settles changes into batches', () => {
+    const a = agenda();
+    a.wantFull('start', 0);
+    a.add(hint('early', 0), 0);
+    const full = a.next(0) as Job;
+    assert.deepEqual([full.kind, full.reason, full.first], ['full', 'start', 0]);
+    a.add(hint('meanwhile', 1), 1); // while the first copy runs: another look is due after it
+    a.done(full, [], false, 5);
+    assert.equal(a.nextAt(), 1 + QUIET);
+    assert.equal(a.next(1 + QUIET - 1), undefined);
+    assert.deepEqual(paths(a.next(1 + QUIET)), ['meanwhile']);
+    assert.ok(a.idle);
+  });
+
+  it('takes a hint for everything, and the timetable, as a full session', () => {
+    const a = begun();
+    a.add(hint('a', 1), 1);
+    a.add(hint('', 2, { scope: 'subtree', reason: 'overflow' }), 2);
+    const job = a.next(2) as Job;
+    assert.deepEqual([job.kind, job.reason, job.first], ['full', 'overflow', 1]);
+    a.done(job, [], false, 3);
+    assert.equal(a.nextAt(), 3 + DAY);
+    const later = a.next(3 + DAY) as Job;
+    assert.deepEqual([later.kind, later.reason, later.first], ['full', 'timetable', undefined]);
+    assert.equal(a.backlog().whole, false, 'no change waits because of the timetable');
+  });
+
+  it('keeps the paths of a session that failed, and tries again ever later', () => {
+    const a = begun();
+    a.add(hint('a', 1), 1);
+    let now = 20;
+    for (const wait of [500, 1000, 2000]) {
+      const job = a.next(now) as Job;
+      assert.deepEqual(paths(job), ['a']);
+      assert.equal(a.failedWhole(job, now), now + wait);
+      assert.equal(a.next(now + wait - 1), undefined);
+      now += wait;
+    }
+    assert.equal(a.oldest(), 1);
+    const job = a.next(now) as Job;
+    a.done(job, [], false, now);
+    assert.deepEqual([a.idle, a.oldest()], [true, undefined]);
+    a.add(hint('b', now), now);
+    assert.equal(a.failedWhole(a.next(now + QUIET) as Job, now + QUIET), now + QUIET + 500, 'it went well between');
+  });
+
+  it('tries failed paths again by themselves, while others go on', () => {
+    const a = begun();
+    for (const path of ['bad', 'good']) a.add(hint(path, 1), 1);
+    const stay = a.done(a.next(20) as Job, [b('bad')], false, 20);
+    assert.deepEqual(stay.map(({ path }) => path), ['bad']);
+    assert.deepEqual(a.backlog(), { paths: 1, failed: 1, whole: false });
+    a.add(hint('other', 30), 30);
+    assert.deepEqual(paths(a.next(40)), ['other']);
+    assert.equal(a.nextAt(), 520);
+    const retry = a.next(520) as Job;
+    assert.deepEqual([retry.kind, paths(retry)], ['retry', ['bad']]);
+    a.done(retry, [b('bad')], false, 520);
+    assert.equal(a.nextAt(), 520 + 1000);
+    a.done(a.next(1520) as Job, [], false, 1520);
+    assert.ok(a.idle);
+  });
+
+  it('looks once more at what stood beside a path that could not be read, for nothing was deleted then', () => {
+    const a = begun();
+    for (const path of ['bad/x', 'gone']) a.add(hint(path, 1, { gone: path === 'gone' }), 1);
+    const job = a.next(20) as Job;
+    assert.equal(a.done(job, [b('bad')], true, 20).length, 2);
+    assert.deepEqual(paths(a.next(a.nextAt() as number)), ['gone']);
+  });
+
+  it('makes up for deletions that a full session held back, when all can be read', () => {
+    const a = agenda();
+    a.wantFull('start', 0);
+    a.done(a.next(0) as Job, [b('closed')], true, 0);
+    const retry = a.next(500) as Job;
+    assert.deepEqual(retry.hints.map(({ path, scope }) => [path, scope]), [['closed', 'subtree']]);
+    a.done(retry, [], false, 500);
+    assert.equal(a.next(500)?.reason, 'deletions were held back');
+  });
+
+  it('holds until it is told to go on', () => {
+    const a = begun();
+    a.wantFull('a guard refused', 1);
+    a.putBack(a.next(1) as Job, 1);
+    a.hold();
+    a.add(hint('x', 2), 2);
+    assert.equal(a.next(1e6), undefined);
+    assert.equal(a.nextAt(), Infinity);
+    a.go();
+    assert.equal(a.next(1e6)?.kind, 'full');
+  });
+
+  it('holds only so many failed paths: then everything is in doubt', () => {
+    const a = begun({ mostFailed: 3 });
+    for (let k = 0; k < 5; k++) a.add(hint(`f${k}`, 1), 1);
+    const job = a.next(20) as Job;
+    a.done(job, job.hints.map(({ path }) => path), false, 20);
+    assert.deepEqual(a.backlog(), { paths: 0, failed: 0, whole: true });
+    assert.equal(a.next(520)?.kind, 'full');
+  });
+});
+
+describe('what a mirror makes of things', () => {
+  it('waits twice as long each time, up to a minute', () => {
+    const wait = new Backoff();
+    assert.deepEqual(Array.from({ length: 9 }, () => wait.next()), [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+  });
+
+  it('tells errors that pass from those that a person decides and those that stay', () => {
+    const verdict = (code: ErrorCode, well: boolean): string => judgeError(new TwintreeError(code, 'x'), well);
+    for (const code of ['CONNECT', 'CONNECTION_LOST', 'LOCKED', 'NO_SPACE', 'TIMEOUT'] as const) assert.equal(verdict(code, false), 'retry');
+    for (const code of ['TARGET_NOT_MADE', 'NOT_TWINTREE'] as const) assert.deepEqual([verdict(code, false), verdict(code, true)], ['end', 'retry']);
+    assert.equal(verdict('REFUSED', true), 'hold');
+    for (const code of ['USAGE', 'UNSUPPORTED', 'INTERNAL'] as const) assert.equal(verdict(code, true), 'end');
+    assert.equal(judgeError(new Error('a fault'), true), 'end');
+  });
+
+  it('takes an outcome for done as far as its problems allow', () => {
+    const problem = (code: Problem['code'], severity: Problem['severity']): Problem => ({ code, severity, path: b(code), phase: 'apply', side: 'target', message: 'x' });
+    const judge = (exitCode: number, problems: Problem[], count = problems.length): unknown => {
+      const { nothing, failed } = judgeOutcome({ ...newOutcome(), exitCode, problems, problemCount: count });
+      return [nothing, [...failed.keys()]];
+    };
+    assert.deepEqual(judge(0, []), [false, []]);
+    assert.deepEqual(judge(24, [problem('vanished', 'warning')]), [false, []]);
+    assert.deepEqual(judge(23, [problem('write-failed', 'error'), problem('vanished', 'warning')]), [false, ['write-failed']]);
+    assert.deepEqual(judge(0, [problem('changed', 'warning')]), [false, ['changed']]);
+    assert.deepEqual(judge(23, []), [true, []], 'it failed, and nobody knows where');
+    assert.deepEqual(judge(23, [problem('write-failed', 'error')], 20_000), [true, ['write-failed']], 'not all are known');
+    assert.deepEqual(judge(25, []), [true, []]);
+  });
+
+  it('looks at the folder of each path too, and at all of a folder whose rule file changed', () => {
+    const of = (...hints: Hint[]): string[] => dirtyPaths(hints).map(({ path, depth }) => `${depth} ${path}`);
+    assert.deepEqual(of(hint('a/b'), hint('a/c', 0, { gone: true }), hint('d', 0, { scope: 'subtree' }), hint('', 0, { scope: 'listing' })), ['entry a/b', 'entry a/c', 'tree d', 'listing ', 'entry a', 'entry ']);
+    const rules = ruleFileNames([], true);
+    assert.deepEqual(of(widened(hint('a/.gitignore'), rules)), ['tree a', 'entry ']);
+    assert.deepEqual(of(widened(hint('a/gitignore'), rules)), ['entry a/gitignore', 'entry a']);
+  });
+
+  it('reads a status only where every field is what it should be', () => {
+    const status: MirrorStatus = {
+      version: 1, pid: 1, source: 's', target: 't', phase: 'held', startedAt: 1, at: 2, backend: 'inotify', lagMs: 0, backlog: { paths: 0, failed: 0, whole: false }, events: 0, overflows: 0,
+      sessions: 0, fullSessions: 0, files: 0, bytes: 0, deleted: 0, lastSuccess: null, lastFull: 5, failure: { code: 'X', message: 'y', retryAt: null }, failing: [{ path: 'p', message: 'm' }],
+    };
+    const text = JSON.stringify(status);
+    assert.deepEqual(parseStatus(text), status);
+    assert.equal(parseStatus(text.slice(0, -1)), undefined);
+    for (const key of Object.keys(status)) for (const bad of [{}, -1, [3], [{}], true]) assert.equal(parseStatus(JSON.stringify({ ...status, [key]: bad })), undefined, `${key} ${JSON.stringify(bad)}`);
+  });
+});
