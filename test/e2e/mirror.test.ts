@@ -1,9 +1,14 @@
-/** The live mirror in one process: first copy, following, outages, failing paths, guards; always judged by the independent comparer. */
+/**
+ * The live mirror in one process: first copy, following, outages, failing paths, guards; always judged by the independent comparer. MIRROR_STORMS=N
+ * runs more storms.
+ */
 import assert from 'node:assert/strict';
 import { appendFileSync, chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { assertSameTree, twintree, useTempFolder } from '../support/index.js';
 import { RunningMirror, storm, type Told } from './mirror-support.js';
 import { remoteShell, wayArgs } from './remote-support.js';
+
+const STORMS = Number(process.env['MIRROR_STORMS'] ?? 1);
 
 describe('a live mirror', () => {
   const temp = useTempFolder('mirror');
@@ -54,14 +59,16 @@ describe('a live mirror', () => {
     assert.ok(batches.some(({ outcome }) => outcome.moved === 1), 'renamed, not copied');
   });
 
-  it('is equal after a storm', async () => {
-    const mirror = start('--delete');
-    await mirror.copied();
-    await storm(s(), temp.at('outside'), 5, 1200);
-    await mirror.mirror.caughtUp();
-    assertSameTree(s(), t(), { ignore: ['hardlink'] });
-    assert.ok(mirror.sessions('batch').length > 2);
-  });
+  for (let seed = 1; seed <= STORMS; seed++) {
+    it(`is equal after a storm (seed ${seed})`, async () => {
+      const mirror = start('--delete');
+      await mirror.copied();
+      await storm(s(), temp.at('outside'), seed, 1200);
+      await mirror.mirror.caughtUp();
+      assertSameTree(s(), t(), { ignore: ['hardlink'] });
+      assert.ok(mirror.sessions('batch').length > 2);
+    });
+  }
 
   it('keeps hard links with -H, by full sessions', async () => {
     const mirror = start('--delete', '-H');
