@@ -11,7 +11,7 @@ import type { StormData } from '../mirror/storm.js';
 
 /** What was told, as it came. */
 export type Told =
-  | { kind: 'session'; about: SessionAbout; outcome: Outcome }
+  | { kind: 'session'; about: SessionAbout; outcome: Outcome; at: number }
   | { kind: 'failed'; code: string; message: string; retryAt: number | undefined }
   | { kind: 'problem'; path: string; code: string }
   | { kind: 'condition'; condition: string }
@@ -32,7 +32,7 @@ export class RunningMirror {
     if (parsed.kind !== 'run') throw new Error('that is no run');
     const listener: MirrorListener = {
       watching: () => this.tell({ kind: 'watching' }),
-      session: (about, outcome) => this.tell({ kind: 'session', about, outcome }),
+      session: (about, outcome) => this.tell({ kind: 'session', about, outcome, at: Date.now() }),
       failed: (code, message, retryAt) => this.tell({ kind: 'failed', code, message, retryAt }),
       problem: (problem) => this.tell({ kind: 'problem', path: problem.path, code: problem.code }),
       condition: ({ kind }) => this.tell({ kind: 'condition', condition: kind }),

@@ -1,6 +1,6 @@
 /** What a mirror does next and when, with the time handed in; what errors and outcomes mean to it; what hints mean to a session. */
 import assert from 'node:assert/strict';
-import { Agenda, Backoff, dirtyPaths, judgeError, judgeOutcome, parseStatus, ruleFileNames, widened, type AgendaOptions, type Hint, type Job, type MirrorStatus } from '../../src/mirror/index.js';
+import { Agenda, Backoff, dirtyPaths, judgeError, judgeOutcome, parseStatus, ReadTimes, ruleFileNames, widened, type AgendaOptions, type Hint, type Job, type MirrorStatus } from '../../src/mirror/index.js';
 import { newOutcome } from '../../src/session/index.js';
 import { TwintreeError, type ErrorCode, type Problem } from '../../src/tree/index.js';
 import { b } from './support.js';
@@ -153,6 +153,14 @@ describe('what a mirror makes of things', () => {
     assert.deepEqual(judge(23, []), [true, []], 'it failed, and nobody knows where');
     assert.deepEqual(judge(23, [problem('write-failed', 'error')], 20_000), [true, ['write-failed']], 'not all are known');
     assert.deepEqual(judge(25, []), [true, []]);
+  });
+
+  it('knows when sessions read, for so many of them', () => {
+    const times = new ReadTimes();
+    times.add(1000, 1100);
+    assert.deepEqual([979, 980, 1120, 1121].map((time) => times.has(time)), [false, true, true, false]);
+    for (let k = 0; k < 64; k++) times.add(5000 + k, 5000 + k);
+    assert.equal(times.has(1050), false);
   });
 
   it('looks at the folder of each path too, and at all of a folder whose rule file changed', () => {

@@ -27,10 +27,10 @@ export function mirrorOf(parsed: ParsedMirror, listener: MirrorListener): Mirror
 export async function run(args: readonly ByteString[]): Promise<number> {
   const parsed = parseMirror(args, processContext());
   if (parsed.kind !== 'run') return printInstead('mirror', parsed);
-  const { target, output } = parsed;
+  const { target, output, host } = parsed;
   const source = parsed.sources[0] as ByteString;
   const { stdout, stderr } = process;
-  const report = createMirrorReport(output, { out: stdout, err: stderr, isTTY: stdout.isTTY === true, columns: stdout.columns ?? 80 }, { source, target, pid: process.pid });
+  const report = createMirrorReport(output, { out: stdout, err: stderr, isTTY: stdout.isTTY === true, columns: stdout.columns ?? 80 }, { source, target: host === undefined ? target : mirrorPair(source, target, host).target, pid: process.pid });
   const mirror = mirrorOf(parsed, report);
   const controller = new AbortController();
   const release = abortBySignal(controller);

@@ -3,5 +3,6 @@ export { Mirror, type MirrorListener, type MirrorRequest, type SessionAbout } fr
 export { Agenda, type AgendaOptions, type Job, type JobKind } from './agenda.js';
 export { Backoff, FIRST_WAIT, LONGEST_WAIT } from './backoff.js';
 export { parseStatus, readAllStatus, readStatus, writeStatus, type FoundStatus, type MirrorStatus, type Phase as MirrorPhase } from './status.js';
+export { ReadTimes } from './read-times.js';
 export { judgeError, judgeOutcome } from './verdict.js';
 export { dirtyPaths, ruleFileNames, widened } from './scope.js';

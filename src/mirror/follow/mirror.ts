@@ -4,14 +4,15 @@
  * agenda's to say; this drives it.
  */
 import type { DirtyPath, Outcome, SessionListener } from '../../session/index.js';
-import { loadOwnPosix, loadPosix, type Posix } from '../../fs/index.js';
+import { FolderCache, loadOwnPosix, loadPosix, type Posix } from '../../fs/index.js';
 import type { SessionOptions } from '../../plan/index.js';
 import { DirtyReason, PairState } from '../../state/index.js';
-import { displayName, TwintreeError, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
+import { baseOf, displayName, EMPTY, parentOf, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
 import { Capture, type BackendChoice, type CaptureStatus, type Condition } from '../capture/index.js';
 import type { Hint } from '../hint.js';
 import { Agenda, covers, type Job, type JobKind } from './agenda.js';
 import { touchesLinks } from './hard-links.js';
+import { ReadTimes } from './read-times.js';
 import { folderAt, refuseNested } from './roots.js';
 import { dirtyPaths, marksOf, ruleFileNames, widened } from './scope.js';
 import { writeStatus, type MirrorStatus, type Phase } from './status.js';
@@ -80,6 +81,7 @@ export class Mirror {
   private readonly tally: Tally;
   private readonly ruleFiles: ReadonlySet<ByteString>;
   private readonly told = new Set<string>();
+  private readonly readTimes = new ReadTimes();
   private state: PairState | undefined;
   private capture: Capture | undefined;
   private job: Job | undefined;
@@ -258,9 +260,12 @@ export class Mirror {
     if (job.kind === 'full') this.tellStatus();
     try {
       if (!this.sourceStands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source is gone, or another folder stands in its place');
+      const options = this.optionsFor(job);
+      const from = Date.now();
       const outcome = await run(
-        { sources: [source], target, options: this.optionsFor(job), ...(job.kind === 'full' ? {} : { dirty: dirtyPaths(job.hints) }) }, listener, signal,
+        { sources: [source], target, options, ...(job.kind === 'full' ? {} : { dirty: dirtyPaths(job.hints) }) }, listener, signal,
       );
+      this.readTimes.add(from, Date.now());
       if (signal.aborted) return this.agenda.putBack(job, this.now());
       if (!this.sourceStands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source went away, or another folder came in its place');
       this.conclude(job, outcome, heldDeletions, upTo);
@@ -329,8 +334,28 @@ export class Mirror {
   private optionsFor(job: Job): SessionOptions {
     const { options } = this.request;
     const few = job.kind !== 'full' && job.hints.length <= FEW_PATHS && job.hints.every((hint) => hint.scope === 'entry');
-    const threads = few ? { threads: options.threads ?? 1 } : {};
-    return this.approved ? { ...options, ...threads, delete: { ...options.delete, limit: undefined } } : { ...options, ...threads };
+    const chosen: SessionOptions = few ? { ...options, threads: options.threads ?? 1 } : { ...options };
+    if (options.compare.mode === 'quick' && this.mayLookEqual(job)) chosen.compare = { ...options.compare, mode: 'checksum' };
+    if (this.approved) chosen.delete = { ...options.delete, limit: undefined };
+    return chosen;
+  }
+
+  /** Whether a file of the batch may have been written in the tick in which an earlier session read it (read-times.ts). */
+  private mayLookEqual({ hints }: Job): boolean {
+    const fd = this.posix.openRoot(this.request.root);
+    if (fd < 0) return false; // the session finds that out
+    const cache = new FolderCache(this.posix, fd);
+    const stat = new StatTable(1);
+    try {
+      return hints.some(({ path, scope }) => {
+        if (scope !== 'entry' || path === EMPTY) return false;
+        const at = cache.open(parentOf(path));
+        return at >= 0 && this.posix.stat(at, baseOf(path), stat, 0) === 0 && !stat.isDir(0) && this.readTimes.has(stat.mtimeSec(0) * 1000 + stat.mtimeNsec(0) / 1e6);
+      });
+    } finally {
+      cache.closeAll();
+      this.posix.close(fd);
+    }
   }
 
   private sourceStands(): boolean {
