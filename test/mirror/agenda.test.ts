@@ -136,6 +136,7 @@ describe('what a mirror makes of things', () => {
     for (const code of ['CONNECT', 'CONNECTION_LOST', 'LOCKED', 'NO_SPACE', 'TIMEOUT'] as const) assert.equal(verdict(code, false), 'retry');
     for (const code of ['TARGET_NOT_MADE', 'NOT_TWINTREE'] as const) assert.deepEqual([verdict(code, false), verdict(code, true)], ['end', 'retry']);
     assert.equal(verdict('REFUSED', true), 'hold');
+    assert.deepEqual([true, false].map((well) => judgeError(new TwintreeError('REFUSED', 'x'), well, false)), ['retry', 'end'], 'there is no limit to lift');
     for (const code of ['USAGE', 'UNSUPPORTED', 'INTERNAL'] as const) assert.equal(verdict(code, true), 'end');
     assert.equal(judgeError(new Error('a fault'), true), 'end');
   });

@@ -17,7 +17,7 @@ export interface Scanned { draft: Draft; operands: ByteString[] }
 export function scanArguments(command: TableCommand, args: readonly ByteString[], context: ParseContext): Scanned {
   const draft = emptyDraft();
   if (command === 'verify') presetVerify(draft);
-  if (command === 'mirror') presetArchive(draft);
+  if (command === 'mirror') presetMirror(draft);
   const operands: ByteString[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] as ByteString;
@@ -41,6 +41,13 @@ export function scanArguments(command: TableCommand, args: readonly ByteString[]
 function presetVerify(draft: Draft): void {
   draft.checksum = true;
   presetArchive(draft);
+}
+
+/** Nobody looks on: a connection that has died in silence must come to an end by itself. */
+function presetMirror(draft: Draft): void {
+  presetArchive(draft);
+  draft.connection.timeoutMs = 60_000;
+  draft.connection.connectTimeoutMs = 30_000;
 }
 
 /** As with -a, unless told otherwise. */

@@ -313,7 +313,7 @@ export class Mirror {
 
   /** A session was stopped by an error. */
   private stopped(job: Job, error: unknown): void {
-    const verdict = judgeError(error, this.tally.begun);
+    const verdict = judgeError(error, this.tally.begun, this.request.options.delete.limit !== undefined);
     if (verdict === 'end' || !(error instanceof TwintreeError)) throw error;
     if (verdict === 'retry') return this.tellFailure(job, error.code, error.message);
     const now = this.now();

@@ -10,9 +10,9 @@ export type ErrorVerdict =
 
 /**
  * @param begun an earlier session of this mirror went well: then a target that is not there may come back, and another program that answers
- * may go again.
+ * may go again. @param limited deletions have a limit, which a person may lift.
  */
-export function judgeError(error: unknown, begun: boolean): ErrorVerdict {
+export function judgeError(error: unknown, begun: boolean, limited = true): ErrorVerdict {
   if (!(error instanceof TwintreeError)) return 'end';
   switch (error.code) {
     case 'CONNECT': case 'CONNECT_TIMEOUT': case 'CONNECTION_LOST': case 'TIMEOUT': case 'LOCKED': case 'FENCED': case 'NO_SPACE': case 'IO': case 'WIRE':
@@ -21,7 +21,7 @@ export function judgeError(error: unknown, begun: boolean): ErrorVerdict {
     case 'TARGET_UNUSABLE': case 'TARGET_NOT_MADE': case 'SOURCE_MISSING': case 'NOT_TWINTREE': case 'VERSION': case 'STATE':
       return begun ? 'retry' : 'end';
     case 'REFUSED':
-      return 'hold';
+      return limited ? 'hold' : begun ? 'retry' : 'end';
     case 'USAGE': case 'UNSUPPORTED': case 'FILTER_SYNTAX': case 'FILE_LIST': case 'ABORTED': case 'INTERNAL': case 'PLAN_FILE':
       return 'end';
   }

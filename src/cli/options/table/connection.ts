@@ -32,11 +32,11 @@ export const CONNECTION: readonly OptionSpec[] = [
   { ...common, name: 'ipv4', short: '4', help: 'use IPv4', set: (d) => { d.connection.family = 4; } },
   { ...common, name: 'ipv6', short: '6', help: 'use IPv6', set: (d) => { d.connection.family = 6; } },
   {
-    ...common, name: 'contimeout', argument: 'SECONDS', negatable: true, help: 'give up connecting after SECONDS (exit code 35); 0 waits', 
+    ...common, name: 'contimeout', argument: 'SECONDS', negatable: true, help: 'give up connecting after SECONDS (exit code 35); 0 waits', note: 'Default 0; with mirror 30.',
     set: (d, value) => { d.connection.connectTimeoutMs = 1000 * parseInteger('--contimeout', value, 0, 86400); }, clear: (d) => { d.connection.connectTimeoutMs = 0; },
   },
   {
-    ...common, name: 'timeout', argument: 'SECONDS', negatable: true, help: 'give up when the other side is silent for SECONDS (exit code 30); 0 waits', note: 'Local reads and writes have none.',
+    ...common, name: 'timeout', argument: 'SECONDS', negatable: true, help: 'give up when the other side is silent for SECONDS (exit code 30); 0 waits', note: 'Local reads and writes have none. Default 0; with mirror 60.',
     set: (d, value) => { d.connection.timeoutMs = 1000 * parseInteger('--timeout', value, 0, 86400); }, clear: (d) => { d.connection.timeoutMs = 0; },
   },
   {
