@@ -42,6 +42,7 @@ class MirrorText implements MirrorReport {
   private shown = ''; // the status line that stands on the terminal
   private plainAt = -Infinity;
   private wasBehind = false;
+  private failure = ''; // the last one, told once as long as it lasts
 
   constructor(private readonly output: OutputOptions, private readonly streams: MirrorStreams, private readonly pid: number) {
     this.wantsOperations = output.verbosity > 0 && !output.quiet ? 'changes' : 'none';
@@ -68,13 +69,18 @@ class MirrorText implements MirrorReport {
   }
 
   session(about: SessionAbout, outcome: Outcome): void {
+    if (this.failure !== '') this.say('it goes on');
+    this.failure = '';
     if (about.kind === 'full') this.say(`compared everything (${about.reason ?? ''}): ${summary(outcome)}`);
     else if (this.output.verbosity > 0) this.say(`${about.paths} paths: ${summary(outcome)}; ${seconds(about.lagMs)} behind`);
   }
 
   failed(code: string, message: string, retryAt: number | undefined): void {
-    this.say(`${message} (${code})`, true);
-    this.say(retryAt === undefined ? `held: nothing is done until it is told to go on: kill -USR2 ${this.pid}, for this once; changes are kept` : 'changes are kept, and it tries again', true);
+    const told = `${message} (${code})`;
+    if (told === this.failure) return;
+    this.failure = told;
+    this.say(told, true);
+    this.say(retryAt === undefined ? `held: nothing is done until it is told to go on: kill -USR2 ${this.pid}, for this once; changes are kept` : 'changes are kept; it tries again, ever more rarely', true);
   }
 
   status(status: MirrorStatus): void {
