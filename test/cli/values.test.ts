@@ -1,7 +1,7 @@
 /** Sizes, rates, numbers and points in time, as rsync writes them. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { parseDeleteLimit, parseInteger, parseRate, parseSize, parseStopAfter, parseStopAt } from '../../src/cli/options/values.js';
+import { parseDeleteLimit, parseDuration, parseInteger, parseRate, parseSize, parseStopAfter, parseStopAt } from '../../src/cli/options/values.js';
 import { fromText } from '../../src/tree/index.js';
 import { NOON } from './support.js';
 
@@ -60,6 +60,15 @@ describe('numbers', () => {
   it('of --delete-limit are counts or shares', () => {
     assert.deepEqual(parseDeleteLimit('--delete-limit', fromText('100%')), { percent: 100 });
     assert.deepEqual(parseDeleteLimit('--delete-limit', fromText('0')), { count: 0 });
+  });
+});
+
+describe('spans of time', () => {
+  it('have units, seconds where there is none, and bounds', () => {
+    const ms = (text: string): number => parseDuration('--quiet-time', fromText(text), 100, 86_400_000);
+    assert.deepEqual(['200ms', '1.5', '5s', '2M', '3h', '1d'].map(ms), [200, 1500, 5000, 120_000, 10_800_000, 86_400_000]);
+    for (const text of ['', 'x', '5x', '-1', '1e3', 'never']) assert.throws(() => ms(text), /is not a time/, text);
+    for (const text of ['99ms', '2d', '9999999999999d']) assert.throws(() => ms(text), /is out of range/, text);
   });
 });
 
