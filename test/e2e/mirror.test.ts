@@ -5,6 +5,11 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { assertSameTree, twintree, useTempFolder } from '../support/index.js';
+import { processContext } from '../../src/cli/index.js';
+import { parseMirror } from '../../src/cli/options/index.js';
+import { loadOwnPosix } from '../../src/fs/index.js';
+import { Mirror, readAllStatus } from '../../src/mirror/index.js';
+import { fromText } from '../../src/tree/index.js';
 import { RunningMirror, storm, type Told } from './mirror-support.js';
 import { remoteShell, wayArgs } from './remote-support.js';
 
@@ -166,6 +171,27 @@ describe('a live mirror', () => {
     await mirror.until((told) => told.kind === 'condition' && told.condition === 'root-back');
     await mirror.mirror.caughtUp();
     assertSameTree(s(), t());
+  });
+
+  it('ends, keeping what is dirty, also where a session waits for another host and does not', async () => {
+    const parsed = parseMirror([`${s()}/`, t()].map(fromText), processContext());
+    assert.ok(parsed.kind === 'run');
+    const controller = new AbortController();
+    const root = fromText(s());
+    const stateFolderHere = fromText(temp.at('state'));
+    let over: Promise<boolean> | undefined;
+    const begun = new Promise<void>((resolve) => {
+      const mirror = new Mirror({
+        source: fromText(`${s()}/`), root, target: fromText(t()), localTarget: fromText(t()), pair: { source: root, target: fromText(t()) }, options: parsed.options, ...parsed.following,
+        stateFolder: stateFolderHere, abortPatienceMs: 20, run: async () => { resolve(); return new Promise(() => undefined); },
+      });
+      over = mirror.run(controller.signal).then(() => mirror.leftSession);
+    });
+    await begun;
+    controller.abort();
+    assert.equal(await over, true);
+    const found = readAllStatus(loadOwnPosix(), stateFolderHere);
+    assert.deepEqual(found.map(({ alive, status }) => [alive, status.phase, status.backlog.whole]), [[false, 'stopped', true]]);
   });
 
   it('refuses what it cannot follow', async () => {

@@ -30,7 +30,7 @@ export async function run(args: readonly ByteString[]): Promise<number> {
   const { target, output, host } = parsed;
   const source = parsed.sources[0] as ByteString;
   const { stdout, stderr } = process;
-  const report = createMirrorReport(output, { out: stdout, err: stderr, isTTY: stdout.isTTY === true, columns: stdout.columns ?? 80 }, { source, target: host === undefined ? target : mirrorPair(source, target, host).target, pid: process.pid });
+  const report = createMirrorReport(output, { out: stdout, err: stderr, isTTY: stdout.isTTY === true, columns: stdout.columns || 80 }, { source, target: host === undefined ? target : mirrorPair(source, target, host).target, pid: process.pid });
   const mirror = mirrorOf(parsed, report);
   const controller = new AbortController();
   const release = abortBySignal(controller);
@@ -41,6 +41,7 @@ export async function run(args: readonly ByteString[]): Promise<number> {
   try {
     await mirror.run(controller.signal);
     report.end();
+    if (mirror.leftSession) process.exit(EXIT.ok); // its connection would keep the process
     return EXIT.ok;
   } catch (error) {
     const { exitCode } = describeError(error, false);

@@ -40,6 +40,8 @@ export interface MirrorRequest {
   backend: BackendChoice;
   /** `stateFolder()`. */
   stateFolder: ByteString;
+  /** Milliseconds that a session has to end in after the signal. Default 5000. */
+  abortPatienceMs?: number;
 }
 
 /** What a session was about. */
@@ -72,6 +74,8 @@ const FEW_PATHS = 64;
 const STATUS_EVERY = 1000;
 /** Notices and warnings that are remembered so as not to tell them twice. */
 const MOST_TOLD = 10_000;
+/** Default of `abortPatienceMs`. */
+const ABORT_PATIENCE = 5000;
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 export class Mirror {
@@ -93,6 +97,8 @@ export class Mirror {
   private fault: Error | undefined;
   private wake = (): void => undefined;
   private statusFault = 0;
+  /** A session was left behind that still waits for another host: it ends with the process. */
+  leftSession = false;
   private waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
 
   constructor(private readonly request: MirrorRequest, private readonly listener: MirrorListener = {}) {
@@ -262,9 +268,8 @@ export class Mirror {
       if (!this.sourceStands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source is gone, or another folder stands in its place');
       const options = this.optionsFor(job);
       const from = Date.now();
-      const outcome = await run(
-        { sources: [source], target, options, ...(job.kind === 'full' ? {} : { dirty: dirtyPaths(job.hints) }) }, listener, signal,
-      );
+      const session = run({ sources: [source], target, options, ...(job.kind === 'full' ? {} : { dirty: dirtyPaths(job.hints) }) }, listener, signal);
+      const outcome = await Promise.race([session, this.patience(session, signal)]);
       this.readTimes.add(from, Date.now());
       if (signal.aborted) return this.agenda.putBack(job, this.now());
       if (!this.sourceStands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source went away, or another folder came in its place');
@@ -275,6 +280,25 @@ export class Mirror {
     } finally {
       this.job = undefined;
     }
+  }
+
+  /** A session that does not end within a while after the signal, since it waits for another host, is left behind. Never resolves. */
+  private async patience(session: Promise<unknown>, signal: AbortSignal): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const leave = (): void => {
+        timer = setTimeout(() => {
+          this.leftSession = true;
+          reject(new TwintreeError('ABORTED', 'the session did not end'));
+        }, this.request.abortPatienceMs ?? ABORT_PATIENCE);
+      };
+      const over = (): void => {
+        signal.removeEventListener('abort', leave);
+        clearTimeout(timer);
+      };
+      signal.addEventListener('abort', leave);
+      session.then(over, over);
+    });
   }
 
   /** A session came to its end. */
