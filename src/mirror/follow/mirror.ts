@@ -328,11 +328,10 @@ export class Mirror {
     const paths: RelPath[] = [];
     for (const hint of job.hints) {
       if (stay.has(hint)) continue;
-      if (hint.scope === 'subtree') dirty.clearTree(upTo, hint.path);
-      else if (hint.scope === 'entry') paths.push(hint.path);
-      else paths.push(...dirty.list({ folder: hint.path }).map(({ path }) => path).filter((path) => covers(hint, path)));
+      if (hint.scope === 'entry') paths.push(hint.path);
+      else for (const { path } of dirty.list({ folder: hint.path })) if (covers(hint, path)) paths.push(path);
     }
-    dirty.clear(upTo, paths);
+    dirty.clear(upTo, paths); // in one go: it waits for the disk
   }
 
   /** A session was stopped by an error. */

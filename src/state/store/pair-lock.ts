@@ -49,8 +49,8 @@ export function lockHolder(posix: Posix, folder: ByteString): LockHolder | undef
   posix.close(at);
   if (fd < 0) return undefined;
   const holder = readHolder(posix, fd);
-  // Who ended in good order has left nothing in it. Else only the kernel knows.
-  const held = holder !== undefined && posix.flock(fd, 'shared') === -Errno.EWOULDBLOCK;
+  // Who ended in good order has left nothing in it. Else only the kernel knows, where it has such locks.
+  const held = holder !== undefined && (posix.lacks.has('flock') || posix.flock(fd, 'shared') === -Errno.EWOULDBLOCK);
   posix.close(fd);
   return held ? holder : undefined;
 }
