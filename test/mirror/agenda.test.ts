@@ -103,6 +103,23 @@ describe('the agenda of a mirror', () => {
     assert.equal(a.next(500)?.reason, 'deletions were held back');
   });
 
+  it('comes back soon where something went while it was looked for, so that nothing was deleted', () => {
+    const a = begun();
+    for (const at of [1, 101]) { // one batch after the other: the second makes the first wait no longer
+      a.add(hint(`a${at}`, at), at);
+      a.done(a.next(at + QUIET) as Job, [], true, at + QUIET);
+    }
+    const retry = a.next(11 + 500) as Job;
+    assert.deepEqual(paths(retry), ['a1', 'a101']);
+    a.done(retry, [], true, 511);
+    assert.equal(a.nextAt(), 511 + 1000);
+    a.done(a.next(1511) as Job, [], false, 1511);
+    a.wantFull('overflow', 2000);
+    a.done(a.next(2000) as Job, [], true, 2000);
+    assert.equal(a.next(2499), undefined);
+    assert.equal(a.next(2500)?.kind, 'full');
+  });
+
   it('holds until it is told to go on', () => {
     const a = begun();
     a.wantFull('a guard refused', 1);

@@ -103,8 +103,10 @@ export class Agenda {
       this.owesFull = heldDeletions;
       this.failed.clear(); // looked at with all else
       this.failedAt = Infinity;
-      if (paths.length === 0) this.failedWait.reset();
-      this.keep(paths.map((path) => ({ path, scope: 'subtree', reason: 'unclear', at: job.first ?? now, gone: false })), now);
+      if (paths.length === 0 && !heldDeletions) this.failedWait.reset();
+      this.keep(paths.map((path) => ({ path, scope: 'subtree', reason: 'unclear', at: job.first ?? now, gone: false })), now, false);
+      // Something went while it was looked for: there is no path to wait for.
+      if (heldDeletions && paths.length === 0) this.full = { since: older(this.full?.since, job.first), at: now + this.failedWait.next(), reason: 'deletions were held back' };
       return [];
     }
     if (paths.length === 0 && !heldDeletions) {
@@ -118,7 +120,7 @@ export class Agenda {
     const hit = (hint: Hint): boolean => paths.some((path) => touches(hint, path) || parentOf(hint.path) === path);
     let bad = job.hints.filter(hit);
     if (bad.length === 0) bad = [...job.hints]; // what failed is none of them: they all stay
-    this.keep(bad, now);
+    this.keep(bad, now, job.kind === 'retry');
     if (!heldDeletions) return bad;
     const kept = new Set(bad); // the others may have lacked their deletions: once more without these
     for (const hint of job.hints) if (!kept.has(hint)) this.settler.add(hint, now);
@@ -134,7 +136,7 @@ export class Agenda {
   /** A session did not take place: its paths stay. */
   putBack(job: Job, now: number): void {
     if (job.kind === 'full') this.full = { since: older(this.full?.since, job.first), at: now, reason: job.reason ?? 'again' };
-    else if (job.kind === 'retry') this.keep(job.hints, now);
+    else if (job.kind === 'retry') this.keep(job.hints, now, false);
     else for (const hint of job.hints) this.settler.add(hint, now);
   }
 
@@ -169,7 +171,8 @@ export class Agenda {
     return { kind: 'full', hints: [], first: older(full.since, waiting?.first), reason: full.reason };
   }
 
-  private keep(hints: readonly Hint[], now: number): void {
+  /** `again`: they were tried before, so the next attempt is later than this one was. */
+  private keep(hints: readonly Hint[], now: number, again: boolean): void {
     if (hints.length === 0) return;
     for (const hint of hints) {
       const known = this.failed.get(hint.path);
@@ -180,7 +183,7 @@ export class Agenda {
       this.failed.clear();
       this.failedAt = Infinity;
       this.full = { since: older(this.full?.since, since), at: now + this.failedWait.next(), reason: 'many paths failed' };
-    } else this.failedAt = now + this.failedWait.next();
+    } else this.failedAt = Math.min(this.failedAt, now + (again ? this.failedWait.next() : this.failedWait.same()));
   }
 }
 

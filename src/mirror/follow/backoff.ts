@@ -13,6 +13,11 @@ export class Backoff {
     return this.wait;
   }
 
+  /** The same without its growing: for what failed besides. */
+  same(): number {
+    return this.wait === 0 ? this.next() : this.wait;
+  }
+
   /** It went well. */
   reset(): void {
     this.wait = 0;
