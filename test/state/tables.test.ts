@@ -13,9 +13,6 @@ const collide = (): Buffer => Buffer.alloc(32);
 const below = (folder: RelPath) => (path: RelPath): boolean => folder === EMPTY || path === folder || path.startsWith(`${folder}/`);
 const long = (n: number): RelPath => Array.from({ length: n }, () => 'x'.repeat(200)).join('/') as RelPath;
 
-/** TABLES_SEED=N tries other histories. One of them has failed once; it was long in being made smaller, and is not known. */
-const SEED = Number(process.env['TABLES_SEED'] ?? 1);
-
 describe('state: tables', () => {
   const tmp = useTempFolder('tables');
 
@@ -47,10 +44,19 @@ describe('state: tables', () => {
           const paged: RelPath[] = [];
           for (let page = map.list({ folder, scope, limit: 3 }); page.length > 0; page = map.list({ folder, scope, limit: 3, after: paged.at(-1) as RelPath })) paged.push(...page.map(({ path }) => path));
           assert.deepEqual(paged, listed.map(({ path }) => path));
-        }), { numRuns: 150, seed: SEED, endOnFailure: true });
+        }), { numRuns: 150 });
       });
     });
   }
+
+  it('comes to an end page by page where the root alone is there', async () => {
+    await withStore(tmp.at('store'), (store) => {
+      const map = new PathMap(store.table('t'), number);
+      store.write(() => { map.put(EMPTY, 7); });
+      assert.deepEqual(map.list({ limit: 3 }), [{ path: EMPTY, record: 7 }]);
+      assert.deepEqual(map.list({ limit: 3, after: EMPTY }), []);
+    });
+  });
 
   it('the index knows the paths of each inode', async () => {
     const inode = fc.nat({ max: 3 }).map(fingerprint);

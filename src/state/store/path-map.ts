@@ -72,7 +72,7 @@ export class PathMap<T> {
   list({ folder = EMPTY, after, scope = '', limit = Infinity }: { folder?: RelPath; after?: RelPath; scope?: string; limit?: number } = {}): { path: RelPath; record: T }[] {
     const out: { path: RelPath; record: T }[] = [];
     const room = this.beginning(scope);
-    const own = folder === '' || after !== undefined ? undefined : this.get(folder, scope);
+    const own = after === undefined ? this.get(folder, scope) : undefined;
     if (own !== undefined) out.push({ path: folder, record: own });
     // `folder` and `folder/…` do not stand together: names such as `folder-b` come between them.
     const begin = Buffer.from(`${scope}/${folder === '' ? '' : folder.length < room ? `${folder}/` : folder.slice(0, room)}`, 'latin1');
@@ -81,7 +81,7 @@ export class PathMap<T> {
     const from = Buffer.compare(behind, begin) > 0 ? behind : begin;
     for (const { key, value } of this.table.range(from, successor(begin))) {
       if (out.length >= limit) break;
-      for (const one of this.entries(key, value)) if (isBelow(one.path, folder) && (folder === '' || one.path !== folder)) out.push(one);
+      for (const one of this.entries(key, value)) if (one.path !== folder && isBelow(one.path, folder)) out.push(one);
     }
     return out;
   }
