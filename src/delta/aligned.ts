@@ -7,7 +7,7 @@ import type { Kernel, Seed } from '../hash/index.js';
 import { DeltaError } from './error.js';
 import { LEAST_LEAF, MAX_LEAVES, NodeSummer, type LeafSums } from './leaves.js';
 import { MOST_STRETCHES } from './plan.js';
-import { checkBlockLength, type Stretch } from './signature.js';
+import { blocksOf, bytesOf, checkBlockLength, type Stretch } from './signature.js';
 import { MAX_BLOCK, MAX_BLOCKS } from './sizes.js';
 
 /** First byte of an aligned round; the forms of a searched one are in signature-format.ts. */
@@ -63,7 +63,7 @@ export function encodeProbe(leafLength: number, sums: readonly Buffer[]): Buffer
 
 /** Whether a round is of a part of the basis only. */
 export function isProbe(round: AlignedRound, basisSize: number): boolean {
-  return round.stretches.reduce((sum, { length }) => sum + length, 0) < basisSize;
+  return bytesOf(round.stretches) < basisSize;
 }
 
 /** Whether the strong sum of a leaf is the one that a probe has at its place `i`. */
@@ -71,17 +71,12 @@ export function probeFits(round: AlignedRound, i: number, sum: Buffer): boolean 
   return round.sums.compare(sum, 0, SUM, SUM * i, SUM * (i + 1)) === 0;
 }
 
-/** Blocks of a round over these stretches. */
-function countOf(stretches: readonly Stretch[], blockLength: number): number {
-  return stretches.reduce((sum, { length }) => sum + Math.ceil(length / blockLength), 0);
-}
-
 /** The sums of the blocks of a basis. @throws DeltaError where the stretches do not lie on its leaves. */
 export function encodeAligned(kernel: Kernel, leaves: LeafSums, seed: Seed, blockLength: number, stretches: readonly Stretch[]): Buffer {
   checkAligned(leaves.leafLength, leaves.size, blockLength, stretches);
   const mark = kernel.mark();
   const nodes = new NodeSummer(kernel, leaves, seed);
-  const out = Buffer.allocUnsafe(HEAD + SUM * countOf(stretches, blockLength));
+  const out = Buffer.allocUnsafe(HEAD + SUM * blocksOf(stretches, blockLength));
   out.writeUInt8(ALIGNED_FORM, 0);
   out.writeUInt8(Math.log2(leaves.leafLength), 1);
   let at = HEAD;
@@ -101,7 +96,7 @@ export function decodeAligned(bytes: Buffer, blockLength: number, basisSize: num
   if (exponent > 24) throw new DeltaError('limit', `leaves of 2^${exponent} bytes are too long`);
   const leafLength = 2 ** exponent;
   checkAligned(leafLength, basisSize, blockLength, stretches);
-  const count = countOf(stretches, blockLength);
+  const count = blocksOf(stretches, blockLength);
   if (count > MAX_BLOCKS) throw new DeltaError('limit', `${count} blocks are more than ${MAX_BLOCKS}`);
   if (bytes.length !== HEAD + SUM * count) throw new DeltaError('range', `a round of ${count} blocks cannot have ${bytes.length} bytes`);
   return { leafLength, blockLength, stretches, sums: bytes.subarray(HEAD) };

@@ -9,6 +9,6 @@ export { Patcher, type PatchFiles } from './patch.js';
 export { createRabinChunker } from './rabin.js';
 export { SourceRounds, unusedStretches, type Copy, type ReadAt } from './rounds.js';
 export { DeltaSearch, type DeltaSink, type SearchedSource, type SearchOptions } from './search.js';
-export { Signature, SignatureBuilder, SumCollector, type SignedBasis, type Stretch, type SumBatch } from './signature.js';
+export { blocksOf, Signature, SignatureBuilder, SumCollector, type SignedBasis, type Stretch, type SumBatch } from './signature.js';
 export { decodeRound, encodeRound, SIGNATURE_MAGIC, SIGNATURE_VERSION, SignatureReader, SignatureWriter, type ReadSignature } from './signature-format.js';
 export { blockLengthFor, MAX_BLOCK, MAX_BLOCKS, MAX_FILE, MIN_BLOCK, PIPE_BLOCK, worthMatching } from './sizes.js';

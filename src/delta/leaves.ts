@@ -4,6 +4,7 @@
  * place, coarse first (aligned.ts), for the price of one reading.
  */
 import { CALL_BYTES, type Kernel, type Seed } from '../hash/index.js';
+import { feedZeros } from './signature.js';
 import { MAX_FILE, MAX_BLOCK } from './sizes.js';
 
 /** Shortest leaf, bytes: what a page of a data base and a block of a file system have. */
@@ -88,17 +89,9 @@ export class LeafSummer {
   /** Adds zeros; whole leaves of them are summed once. */
   hole(length: number): void {
     let left = length;
-    const fill = (most: number): void => {
-      for (let todo = Math.min(left, most); todo > 0;) {
-        const room = this.input();
-        const part = Math.min(room.length, todo);
-        room.fill(0, 0, part);
-        this.advance(part);
-        todo -= part;
-        left -= part;
-      }
-    };
-    fill((this.leafLength - (this.#held % this.leafLength)) % this.leafLength);
+    const head = Math.min(left, (this.leafLength - (this.#held % this.leafLength)) % this.leafLength);
+    feedZeros(this, head);
+    left -= head;
     const leaves = Math.floor(left / this.leafLength);
     if (leaves > 0) {
       this.#sum(this.#held / this.leafLength);
@@ -107,7 +100,7 @@ export class LeafSummer {
       this.#done += leaves * this.leafLength;
       left -= leaves * this.leafLength;
     }
-    fill(left);
+    feedZeros(this, left);
   }
 
   /** Bytes that came so far. */

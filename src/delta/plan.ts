@@ -3,7 +3,7 @@
  * a dear one is tried on a sample first, unless the round before it has paid. Pure decisions, the source's side alone makes them.
  */
 import { unusedStretches, sampleOf, type SourceRounds } from './rounds.js';
-import type { Stretch } from './signature.js';
+import { blocksOf, bytesOf, type Stretch } from './signature.js';
 import { MAX_BLOCK, ROUND_BLOCK_COST } from './sizes.js';
 
 /** Most stretches of one request: what is cut to more pieces is sent as it is. */
@@ -69,10 +69,6 @@ export class SearchPlan {
   }
 }
 
-function bytesOf(stretches: readonly Stretch[]): number {
-  return stretches.reduce((sum, { length }) => sum + length, 0);
-}
-
 /** Four times the square root of what is unused, not longer than an eighth of a usual stretch; a power of two. */
 function firstLength(stretches: readonly Stretch[]): number {
   const unused = bytesOf(stretches);
@@ -84,5 +80,5 @@ function firstLength(stretches: readonly Stretch[]): number {
 const MOST_BLOCKS = 1 << 20;
 
 function costOf(stretches: readonly Stretch[], blockLength: number): number {
-  return ROUND_BLOCK_COST * stretches.reduce((sum, { length }) => sum + Math.ceil(length / blockLength), 0);
+  return ROUND_BLOCK_COST * blocksOf(stretches, blockLength);
 }

@@ -6,7 +6,7 @@
 import type { Kernel } from '../hash/index.js';
 import { DeltaError } from './error.js';
 import { DeltaSearch, type DeltaSink, type SearchOptions } from './search.js';
-import type { Signature, Stretch } from './signature.js';
+import { bytesOf, type Signature, type Stretch } from './signature.js';
 
 /** Part of the source: `basis` is where it stands in the basis, or one of the two below. */
 interface Segment { readonly start: number; readonly length: number; readonly basis: number }
@@ -175,7 +175,7 @@ function ended(at: number): DeltaError {
  * About `blocks` blocks of these stretches, spread over all of them, to try out whether more would pay. In order.
  */
 export function sampleOf(stretches: readonly Stretch[], blockLength: number, blocks: number): Stretch[] {
-  const total = stretches.reduce((sum, { length }) => sum + length, 0);
+  const total = bytesOf(stretches);
   const wanted = blocks * blockLength;
   if (total <= wanted) return [...stretches];
   const places = 8;

@@ -5,7 +5,7 @@
 import { STREAM_STATE, type Kernel, type Seed } from '../hash/index.js';
 import { DeltaError } from './error.js';
 import { size64 } from './format.js';
-import { Signature, SumCollector, checkBlockLength, type SignedBasis, type Stretch, type SumBatch } from './signature.js';
+import { blocksOf, Signature, SumCollector, checkBlockLength, type SignedBasis, type Stretch, type SumBatch } from './signature.js';
 import { MAX_BLOCKS } from './sizes.js';
 
 /** First bytes of a signature file. */
@@ -195,7 +195,7 @@ export function encodeRound(signature: Signature): Buffer {
 /** The reverse of `encodeRound`. @throws DeltaError where the bytes do not fit. */
 export function decodeRound(bytes: Buffer, blockLength: number, basisSize: number, seed: Seed, stretches: readonly Stretch[]): Signature {
   checkBlockLength(blockLength);
-  const count = stretches.reduce((sum, { length }) => sum + Math.ceil(length / blockLength), 0);
+  const count = blocksOf(stretches, blockLength);
   if (!(count <= MAX_BLOCKS)) throw new DeltaError('limit', `${count} blocks are more than ${MAX_BLOCKS}`);
   const how = bytes[0];
   if (how !== 0 && how !== 1) throw new DeltaError(bytes.length === 0 ? 'truncated' : 'version', 'the form of the round is unknown');

@@ -24,6 +24,27 @@ export interface SumBatch {
 /** A part of a file. */
 export interface Stretch { readonly start: number; readonly length: number }
 
+/** Bytes of stretches. */
+export function bytesOf(stretches: readonly Stretch[]): number {
+  return stretches.reduce((sum, { length }) => sum + length, 0);
+}
+
+/** Blocks of stretches, of which each has its last one possibly short. */
+export function blocksOf(stretches: readonly Stretch[], blockLength: number): number {
+  return stretches.reduce((sum, { length }) => sum + Math.ceil(length / blockLength), 0);
+}
+
+/** Feeds zeros to whoever takes bytes in the room that it gives. */
+export function feedZeros(taker: { input(): Buffer; advance(length: number): void }, length: number): void {
+  for (let left = length; left > 0;) {
+    const room = taker.input();
+    const part = Math.min(room.length, left);
+    room.fill(0, 0, part);
+    taker.advance(part);
+    left -= part;
+  }
+}
+
 /** The sums of all blocks of a basis. */
 export class Signature {
   readonly count: number;
@@ -186,17 +207,9 @@ export class SignatureBuilder {
   /** Adds a hole: like as many zeros, but whole blocks of it are summed only once. */
   hole(length: number): void {
     let left = length;
-    const fill = (n: number): void => {
-      for (let todo = n; todo > 0;) {
-        const room = this.input();
-        const part = Math.min(room.length, todo);
-        room.fill(0, 0, part);
-        this.advance(part);
-        todo -= part;
-      }
-      left -= n;
-    };
-    fill(Math.min(left, (this.blockLength - (this.#held % this.blockLength)) % this.blockLength));
+    const head = Math.min(left, (this.blockLength - (this.#held % this.blockLength)) % this.blockLength);
+    feedZeros(this, head);
+    left -= head;
     if (left >= this.blockLength) {
       this.#sign();
       const blocks = Math.floor(left / this.blockLength);
@@ -207,7 +220,7 @@ export class SignatureBuilder {
       this.#repeat(blocks);
       left -= blocks * this.blockLength;
     }
-    fill(left);
+    feedZeros(this, left);
   }
 
   /** Ends a stretch: what is held becomes a short block. */

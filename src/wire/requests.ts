@@ -2,7 +2,7 @@
  * Requests: what the session asks. Laid out as items are; a place's folder is told as a difference from the place before in the payload.
  * The reader checks everything and throws only WireError.
  */
-import { MAX_BLOCKS, MAX_FILE } from '../delta/index.js';
+import { blocksOf, MAX_BLOCKS, MAX_FILE } from '../delta/index.js';
 import { EMPTY, type RelPath } from '../tree/index.js';
 import { WireError } from './error.js';
 import { readBlockLength, readMessage, readStretches, writeStretches } from './items.js';
@@ -247,7 +247,7 @@ function readSums(input: ByteReader): RoundSums {
   const basisSize = input.varint(MAX_FILE, 'size of a basis');
   const blockLength = readBlockLength(input);
   const stretches = readStretches(input, basisSize);
-  const blocks = stretches.reduce((sum, { length }) => sum + Math.ceil(length / blockLength), 0);
+  const blocks = blocksOf(stretches, blockLength);
   if (blocks > MAX_BLOCKS) throw new WireError('limit', `${blocks} blocks are more than ${MAX_BLOCKS}`);
   return { basisSize, blockLength, stretches, round: input.sized(MAX_ROUND, 'round') };
 }
