@@ -89,6 +89,8 @@ def main():
         args = args[2:]
     # Whoever started this may end it in haste; it goes when the command has ended. (A handler, not SIG_IGN, which the command would inherit.)
     signal.signal(signal.SIGTERM, lambda *_: None)
+    for fd in (0, 1):  # rsync hands them over as non-blocking
+        os.set_blocking(fd, True)
     passed = {"up": 0, "down": 0}
     command = subprocess.Popen(["sh", "-c", " ".join(args[1:])], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
     to_command, from_command = os.dup(command.stdin.fileno()), command.stdout.fileno()

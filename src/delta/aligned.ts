@@ -12,6 +12,8 @@ import { MAX_BLOCK, MAX_BLOCKS } from './sizes.js';
 
 /** First byte of an aligned round; the forms of a searched one are in signature-format.ts. */
 export const ALIGNED_FORM = 2;
+/** That of a probe after which the content's hash is to be its root (leaf-root.ts), where what lies at its place is compared. */
+export const ROOTED_FORM = 3;
 /** Bytes of a block's sum in a round. A wrong match has a chance of 2^-40 and is caught by the whole-file hash. */
 const SUM = 5;
 const HEAD = 2;
@@ -38,6 +40,7 @@ export function nextAligned(blockLength: number, leafLength: number): number | u
 
 /** The sums of one round, as they travel. */
 export interface AlignedRound {
+  readonly rooted: boolean;
   readonly leafLength: number;
   readonly blockLength: number;
   readonly stretches: readonly Stretch[];
@@ -56,9 +59,9 @@ export function probeStretches(size: number, leafLength: number): Stretch[] | un
   return Array.from({ length: PROBES }, (_, i) => ({ start: Math.floor(((i + 0.5) / PROBES) * leaves) * leafLength, length: leafLength }));
 }
 
-/** A round of single leaves, of which the strong sums are given. */
-export function encodeProbe(leafLength: number, sums: readonly Buffer[]): Buffer {
-  return Buffer.concat([Buffer.from([ALIGNED_FORM, Math.log2(leafLength)]), ...sums.map((sum) => sum.subarray(0, SUM))]);
+/** A round of single leaves, of which the sums are given. */
+export function encodeProbe(leafLength: number, sums: readonly Buffer[], rooted: boolean): Buffer {
+  return Buffer.concat([Buffer.from([rooted ? ROOTED_FORM : ALIGNED_FORM, Math.log2(leafLength)]), ...sums.map((sum) => sum.subarray(0, SUM))]);
 }
 
 /** Whether a round is of a part of the basis only. */
@@ -66,7 +69,7 @@ export function isProbe(round: AlignedRound, basisSize: number): boolean {
   return bytesOf(round.stretches) < basisSize;
 }
 
-/** Whether the strong sum of a leaf is the one that a probe has at its place `i`. */
+/** Whether the sum of a leaf is the one that a probe has at its place `i`. */
 export function probeFits(round: AlignedRound, i: number, sum: Buffer): boolean {
   return round.sums.compare(sum, 0, SUM, SUM * i, SUM * (i + 1)) === 0;
 }
@@ -91,7 +94,8 @@ export function encodeAligned(kernel: Kernel, leaves: LeafSums, seed: Seed, bloc
 
 /** The reverse. @throws DeltaError where the bytes do not fit. */
 export function decodeAligned(bytes: Buffer, blockLength: number, basisSize: number, stretches: readonly Stretch[]): AlignedRound {
-  if (bytes.length < HEAD || bytes[0] !== ALIGNED_FORM) throw new DeltaError(bytes.length < HEAD ? 'truncated' : 'version', 'the form of the round is unknown');
+  const rooted = bytes[0] === ROOTED_FORM;
+  if (bytes.length < HEAD || !(rooted || bytes[0] === ALIGNED_FORM)) throw new DeltaError(bytes.length < HEAD ? 'truncated' : 'version', 'the form of the round is unknown');
   const exponent = bytes.readUInt8(1);
   if (exponent > 24) throw new DeltaError('limit', `leaves of 2^${exponent} bytes are too long`);
   const leafLength = 2 ** exponent;
@@ -99,7 +103,7 @@ export function decodeAligned(bytes: Buffer, blockLength: number, basisSize: num
   const count = blocksOf(stretches, blockLength);
   if (count > MAX_BLOCKS) throw new DeltaError('limit', `${count} blocks are more than ${MAX_BLOCKS}`);
   if (bytes.length !== HEAD + SUM * count) throw new DeltaError('range', `a round of ${count} blocks cannot have ${bytes.length} bytes`);
-  return { leafLength, blockLength, stretches, sums: bytes.subarray(HEAD) };
+  return { rooted, leafLength, blockLength, stretches, sums: bytes.subarray(HEAD) };
 }
 
 function checkAligned(leafLength: number, basisSize: number, blockLength: number, stretches: readonly Stretch[]): void {

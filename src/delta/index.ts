@@ -1,10 +1,11 @@
 /** The delta engine over bytes: signatures, search, patch, rounds, file formats, chunkers. No I/O: memory is handed in. */
 export { DeltaError, type DeltaErrorCode } from './error.js';
-export { ALIGNED_FORM, decodeAligned, encodeAligned, encodeProbe, firstAligned, isProbe, nextAligned, probeFits, probeStretches, type AlignedRound } from './aligned.js';
+export { ALIGNED_FORM, decodeAligned, encodeAligned, encodeProbe, firstAligned, isProbe, nextAligned, probeFits, probeStretches, ROOTED_FORM, type AlignedRound } from './aligned.js';
 export { exchange, searchRounds, type Ask, type ExchangeSource, type RoundAnswer } from './exchange.js';
 export { DELTA_MAGIC, DELTA_VERSION, DeltaReader, DeltaWriter, MAX_LITERAL, type BasisIdentity, type DeltaEnd } from './format.js';
 export { checkChunkSizes, DEFAULT_CHUNKS, GearChunker, type Chunker, type ChunkSizes } from './chunker.js';
-export { leafLengthFor, LEAST_LEAF, LeafSummer, type LeafSums } from './leaves.js';
+export { LEAF_SUM, leafLengthFor, LEAST_LEAF, LeafSummer, type LeafSums } from './leaves.js';
+export { LeafRoot, rootOf } from './leaf-root.js';
 export { Patcher, type PatchFiles } from './patch.js';
 export { createRabinChunker } from './rabin.js';
 export { SourceRounds, unusedStretches, type Copy, type ReadAt } from './rounds.js';

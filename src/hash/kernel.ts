@@ -35,7 +35,7 @@ export interface KernelFunctions {
   mixBefore(at: number, seedLow: number, seedHigh: number): number;
   signBlocks(at: number, count: number, length: number, m: number, seedLow: number, seedHigh: number, threshold: number,
     weaks: number, strongs: number, mixes: number, offsets: number): void;
-  strongBlocks(at: number, count: number, length: number, seedLow: number, seedHigh: number, strongs: number): void;
+  strong128Blocks(at: number, count: number, length: number, seedLow: number, seedHigh: number, out: number): void;
   matchRun(at: number, count: number, length: number, seedLow: number, seedHigh: number, strongs: number, drop: number): number;
   fillTable(table: number, keys: number, strongs: number, offsets: number, count: number): void;
   sameKey(table: number, keys: number, block: number): number;

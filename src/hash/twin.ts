@@ -114,8 +114,8 @@ class Twin implements KernelFunctions, KernelMemory {
     }
   }
 
-  strongBlocks(at: number, count: number, length: number, seedLow: number, seedHigh: number, strongs: number): void {
-    for (let i = 0; i < count; i++) this.strong(at + i * length, length, seedLow, seedHigh, strongs + 8 * i);
+  strong128Blocks(at: number, count: number, length: number, seedLow: number, seedHigh: number, out: number): void {
+    for (let i = 0; i < count; i++) this.strong128(at + i * length, length, seedLow, seedHigh, out + 16 * i);
   }
 
   matchRun(at: number, count: number, length: number, seedLow: number, seedHigh: number, strongs: number, drop: number): number {

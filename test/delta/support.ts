@@ -83,8 +83,8 @@ export class BasisSide {
     const { leafLength } = this.leaves;
     const stretches = probeStretches(this.basis.length, leafLength);
     if (stretches === undefined) return undefined;
-    const sums = stretches.map(({ start }) => this.leaves.sums.subarray((start / leafLength) * 8, (start / leafLength) * 8 + 8));
-    return { basisSize: this.basis.length, blockLength: leafLength, stretches, round: encodeProbe(leafLength, sums) };
+    const sums = stretches.map(({ start }) => this.leaves.between(start, start + leafLength));
+    return { basisSize: this.basis.length, blockLength: leafLength, stretches, round: encodeProbe(leafLength, sums, false) };
   }
 
   answer({ aligned, blockLength, stretches }: Ask): RoundAnswer {

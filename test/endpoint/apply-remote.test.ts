@@ -1,10 +1,12 @@
 /** Content from a remote source: a delta against what the target has, rebuilt by every option that has a say in it, checked before it counts. */
 import assert from 'node:assert';
-import { appendFileSync, chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync, openSync, writeSync, ftruncateSync, closeSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, utimesSync, writeFileSync, openSync, writeSync, ftruncateSync, closeSync } from 'node:fs';
 import { announce, execute, finishDelayed } from '../../src/endpoint/apply/index.js';
 import { loadPosix } from '../../src/fs/index.js';
+import { createKernel, WholeHash } from '../../src/hash/index.js';
 import { TwintreeError } from '../../src/tree/index.js';
 import type { SessionOptions } from '../../src/plan/index.js';
+import { place } from '../hash/support.js';
 import { describeOn } from '../support/index.js';
 import { archive, tampered, withBench, type BenchOptions } from './apply-bench.js';
 import { useRoots } from './apply-roots.js';
@@ -70,6 +72,7 @@ describe('apply: content from a remote source', () => {
   let target: string;
   const temp = useRoots('apply-remote', (s, t) => { [source, target] = [s, t]; });
   const real = loadPosix();
+  const kernel = createKernel();
   const both = (from: Buffer, old: Buffer | undefined): void => {
     writeFileSync(`${source}/f`, from);
     utimesSync(`${source}/f`, 5000, 5000);
@@ -120,6 +123,81 @@ describe('apply: content from a remote source', () => {
     assert.ok(traffic.literals + traffic.sums < 8 * KB, `${traffic.literals} literal bytes and ${traffic.sums} of sums`);
     assert.strictEqual(traffic.counters.literalBytes, traffic.literals);
     assert.strictEqual(traffic.counters.literalBytes + traffic.counters.matchedBytes, 4 * MB);
+  });
+
+  describe('of a file so long that what lies at its place is compared first', () => {
+    const LONG = noise(5 * MB, 21);
+    const edits: [name: string, source: Buffer][] = [
+      ['leaves', [3, 4, 700, 1279].reduce((b, k) => at(b, k * 4 * KB, noise(4 * KB, k)), LONG)],
+      ['parts of leaves, at borders and in the middle', [1, 5 * KB, 4 * MB - 3, 5 * MB - 10].reduce((b, k) => at(b, k, noise(10, k)), LONG)],
+      ['appended in the middle of a leaf', Buffer.concat([LONG.subarray(0, 5 * MB - 100), noise(70 * KB, 22)])],
+      ['cut in the middle of a leaf', LONG.subarray(0, 4 * MB + 77)],
+      ['bytes in the middle', Buffer.concat([LONG.subarray(0, 3 * MB + 5), noise(500, 23), LONG.subarray(3 * MB + 5)])],
+      ['zeros inside', at(LONG, 2 * MB, Buffer.alloc(1 * MB))],
+      ['nothing', LONG],
+    ];
+    for (const [way, change] of WAYS.filter(([name]) => /^(by default|--inplace|-S|--inplace -S|--preallocate|--delay-updates|-b)$/.test(name))) {
+      it(`is rebuilt, and what was equal is read once (${way})`, () => {
+        for (const [edit, now] of edits) {
+          both(now, LONG);
+          let read = 0;
+          const posix = tampered({
+            read: (fd, buffer, offset, length, position) => {
+              const n = real.read(fd, buffer, offset, length, position);
+              if (readlinkSync(`/proc/self/fd/${fd}`) === `${target}/f`) read += n;
+              return n;
+            },
+          });
+          const { refines, counters } = run(change, {}, [], { posix });
+          equal();
+          assert.ok(refines > 0, edit);
+          assert.ok(counters.matchedBytes > 3.9 * MB, `${edit}: ${counters.matchedBytes} bytes matched`);
+          const again = way.includes('-S') ? 2 : 1; // where zeros are looked for
+          const searched = edit === 'bytes in the middle' || edit === 'zeros inside'; // what is gone from its place is read to be looked for
+          if (!searched) assert.ok(read < again * LONG.length + 200 * KB, `${edit}: ${read} bytes of the old file were read`);
+        }
+      });
+    }
+
+    it('given one that is written to while the new one is built, has the whole file sent', () => {
+      both(at(LONG, 100, noise(10, 1)), LONG);
+      let written = false;
+      const { requests } = run(() => {}, {
+        onToken: (kind) => {
+          if (kind !== 'copy' || written) return;
+          written = true;
+          const fd = openSync(`${target}/f`, 'r+');
+          writeSync(fd, noise(1000, 99), 0, 1000, 3 * MB);
+          closeSync(fd);
+          utimesSync(`${target}/f`, 1000, 1000); // its ctime tells
+        },
+      });
+      equal();
+      assert.deepStrictEqual(requests.map((r) => r.sums === undefined), [false, true]);
+    });
+
+    it('given content with a wrong hash, has it sent again', () => {
+      for (const change of [(): void => {}, (o: SessionOptions): void => { o.replace.inplace = true; }]) {
+        both(at(LONG, 400 * KB, noise(3000, 13)), LONG);
+        assert.deepStrictEqual(run(change, { corruptAnswers: 1 }).requests.map((r) => r.sums === undefined), [false, true]);
+        equal();
+      }
+    });
+
+    it('asks for the hash of all bytes where that is kept', () => {
+      both(at(LONG, 400 * KB, noise(3000, 13)), LONG);
+      const { source: remote } = contentSource(source);
+      withBench(source, target, { source: remote, options: archive() }, (bench) => {
+        const hashes: Buffer[] = [];
+        bench.ctx.wrote = (_folder, _name, hash) => { hashes.push(hash); };
+        bench.sync();
+        assert.deepStrictEqual(bench.told, []);
+        const hash = new WholeHash(kernel);
+        hash.addAt(place(kernel, readFileSync(`${source}/f`)), LONG.length);
+        assert.deepStrictEqual(hashes, [hash.digest()]);
+      });
+      equal();
+    });
   });
 
   it('keeps a file whose delta is one copy of it, and sets its attributes only', () => {

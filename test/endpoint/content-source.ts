@@ -3,7 +3,7 @@
  * pay. Everything but content is the kernel's. What a bad connection or a bad supplier would do can be asked of it.
  */
 import { readlinkSync } from 'node:fs';
-import { ALIGNED_FORM, decodeAligned, decodeRound, exchange, LeafSummer, SourceRounds, type Stretch } from '../../src/delta/index.js';
+import { ALIGNED_FORM, decodeAligned, decodeRound, exchange, firstAligned, isProbe, LeafSummer, ROOTED_FORM, rootOf, SourceRounds, type Stretch } from '../../src/delta/index.js';
 import type { ContentRequest, ContentToken, RemoteContent, SourceFs } from '../../src/endpoint/source/types.js';
 import { loadPosix, type OpenFlags, type Posix } from '../../src/fs/index.js';
 import { CALL_BYTES, createKernel, WholeHash } from '../../src/hash/index.js';
@@ -97,12 +97,21 @@ export function contentSource(root: string, behaviour: Behaviour = {}, posix: Po
     const read = (offset: number, into: Buffer): number => Math.max(0, posix.read(fd, into, 0, into.length, offset));
     const holes = holesOf(posix, fd, request.from, size);
     let rounds = new SourceRounds(size, holes);
+    let hash: Buffer | undefined; // undefined: of all bytes
     if (sums !== undefined && request.from === 0) {
       const kernel = createKernel();
-      if (sums.round[0] !== ALIGNED_FORM) rounds.search(kernel, decodeRound(sums.round, sums.blockLength, sums.basisSize, SEED, sums.stretches), read);
+      if (sums.round[0] !== ALIGNED_FORM && sums.round[0] !== ROOTED_FORM) rounds.search(kernel, decodeRound(sums.round, sums.blockLength, sums.basisSize, SEED, sums.stretches), read);
       else {
-        const { leafLength } = decodeAligned(sums.round, sums.blockLength, sums.basisSize, sums.stretches);
-        const talk = exchange(kernel, { size, holes, leaves: leavesOf(read, size, leafLength), read }, sums, SEED);
+        const first = decodeAligned(sums.round, sums.blockLength, sums.basisSize, sums.stretches);
+        const leaves = leavesOf(read, size, first.leafLength);
+        if (first.rooted) hash = rootOf(kernel, leaves);
+        let opening: RoundSums | undefined = sums;
+        if (isProbe(first, sums.basisSize)) {
+          yield { kind: 'refine', aligned: true, blockLength: firstAligned(sums.basisSize, first.leafLength), stretches: [{ start: 0, length: sums.basisSize }] };
+          opening = refined.get(fd);
+          if (opening === undefined) throw new Error('the session did not answer a probe');
+        }
+        const talk = exchange(kernel, { size, holes, leaves, read }, opening, SEED);
         let step = talk.next();
         while (step.done !== true) {
           yield { kind: 'refine', ...step.value };
@@ -130,7 +139,7 @@ export function contentSource(root: string, behaviour: Behaviour = {}, posix: Po
       if (corrupts && token.kind === 'literal') token.bytes[0] = (token.bytes[0] ?? 0) ^ 1;
       yield token;
     }
-    yield { kind: 'end', errno: 0, size, hash: hashOf(read, size) };
+    yield { kind: 'end', errno: 0, size, hash: hash ?? hashOf(read, size) };
   }
 
   return { source, traffic };

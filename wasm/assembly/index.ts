@@ -3,7 +3,7 @@
  * the static part ends at heapBase(). src/hash/twin.ts is the same in TypeScript and must give the same bytes.
  */
 export { strong, strong128, streamBegin, streamUpdate, streamEnd } from './xxh3';
-export { power, weak, nextAnchor, mixBefore, signBlocks, strongBlocks, matchRun } from './sums';
+export { power, weak, nextAnchor, mixBefore, signBlocks, strong128Blocks, matchRun } from './sums';
 export { fillTable, sameKey, scanAnchors, scanWeak } from './find';
 
 /** First byte that the caller may use. */

@@ -5,7 +5,7 @@
  * (m, 1) fit one 16-bit dot product. Gear: h = 2h + table[byte], so the 32-bit hash knows the last 32 bytes. An anchor is a
  * place in a block, at least 32 bytes in, before which the gear hash falls below a threshold.
  */
-import { xxh3 } from './xxh3';
+import { strong128, xxh3 } from './xxh3';
 
 /** 256 words: word i is the finaliser of MurmurHash3 over (i + 1) · 0x9E3779B9. */
 const GEAR: usize = memory.data(1024, 16);
@@ -126,11 +126,10 @@ export function signBlocks(at: usize, count: u32, length: u32, m: u32, seedLow: 
   }
 }
 
-/** The strong sums (8 bytes each) alone of `count` blocks of `length` bytes, to `strongs`. */
-export function strongBlocks(at: usize, count: u32, length: u32, seedLow: u32, seedHigh: u32, strongs: usize): void {
-  const seed = (seedLow as u64) | ((seedHigh as u64) << 32);
+/** XXH3-128 of each of `count` blocks of `length` bytes, 16 bytes each, to `out`. */
+export function strong128Blocks(at: usize, count: u32, length: u32, seedLow: u32, seedHigh: u32, out: usize): void {
   for (let i: usize = 0; i < count; i++) {
-    store<u64>(strongs + (i << 3), xxh3(at, length, seed));
+    strong128(at, length, seedLow, seedHigh, out + (i << 4));
     at += length;
   }
 }

@@ -52,10 +52,12 @@ export interface Wanted {
   readonly from: number;
   /** Leaf sums of the basis, where it was signed in rounds and they are kept. */
   leaves: LeafSums | undefined;
+  /** Where what lies at its place is compared, the content's hash is its root. */
+  readonly rooted: boolean;
 }
 
-/** A basis, open. */
-export interface OpenBasis extends Basis { readonly fd: number }
+/** A basis, open; `changed`: its ctime as it was opened. */
+export interface OpenBasis extends Basis { readonly fd: number; readonly changed: string }
 
 /**
  * Tells a remote source that the content of this operation will be wanted; operations are announced in the order in which they will be
@@ -76,7 +78,7 @@ export function takeWanted(ctx: ApplyContext, remote: RemoteContent, folder: Fol
   const path = joinPath(folder.path, op.name);
   if (!s.wanted.has(path)) request(ctx, remote, folder, op, false);
   release(ctx, s, s.answer); // of a file that failed before its basis was needed
-  const wanted = s.wanted.get(path) ?? { basis: undefined, from: 0, leaves: undefined };
+  const wanted = s.wanted.get(path) ?? { basis: undefined, from: 0, leaves: undefined, rooted: false };
   s.wanted.delete(path);
   s.leavesKept -= wanted.leaves?.bytes ?? 0;
   return wanted;
@@ -92,7 +94,7 @@ export function request(ctx: ApplyContext, remote: RemoteContent, folder: Folder
   const before = s.wanted.get(path);
   s.leavesKept += (leaves?.bytes ?? 0) - (before?.leaves?.bytes ?? 0);
   release(ctx, s, before);
-  s.wanted.set(path, { basis: signed?.basis, from, leaves });
+  s.wanted.set(path, { basis: signed?.basis, from, leaves, rooted: signed?.rooted === true });
   remote.request({
     layer: op.layer, folder: folder.path, name: ctx.sourceName === undefined ? op.name : ctx.sourceName(op.layer, folder.path, op.name),
     follow: follow || ctx.options.symlinks.copyLinks, noAtime: ctx.options.attributes.openNoatime, from, sums: signed?.sums,
@@ -112,14 +114,14 @@ function appendFrom(ctx: ApplyContext, op: Operation): number {
 }
 
 /** A basis with its first sums, and the leaf sums that they were made of. */
-interface Signed { basis: Basis; sums: RoundSums; leaves?: LeafSums }
+interface Signed { basis: Basis; sums: RoundSums; leaves?: LeafSums; rooted?: boolean }
 
 /** The basis with its first sums. Large ones are told apart in rounds (delta/aligned.ts). */
 function signBasis(ctx: ApplyContext, s: Scratch, remote: RemoteContent, folder: FolderContext, op: Operation): Signed | undefined {
   if (!(op.size > 0 && op.size <= MAX_FILE)) return undefined;
   const open = chooseBasis(ctx, s, folder, op);
   if (open === undefined) return undefined;
-  const { fd, ...basis } = open;
+  const { fd, changed: _, ...basis } = open;
   const signed = sign(ctx, s, remote, op, basis, fd);
   if (signed !== undefined && basis.place.kind === 'similar' && s.hold(fd)) return { ...signed, basis: { ...basis, held: fd } };
   ctx.posix.close(fd);
@@ -132,8 +134,9 @@ function sign(ctx: ApplyContext, s: Scratch, remote: RemoteContent, op: Operatio
     const leafLength = leafLengthFor(basis.size);
     const probe = remote.keeps === true ? undefined : probeStretches(basis.size, leafLength);
     if (probe !== undefined) { // all of it is read once it is known what for, while the other host reads its file
-      const sums = s.engine.probe(ctx.posix, fd, basis.size, leafLength, probe, remote.seed);
-      return typeof sums === 'number' ? undefined : { basis, sums };
+      const rooted = ctx.wrote === undefined; // what is kept of contents is the hash of all bytes
+      const sums = s.engine.probe(ctx.posix, fd, basis.size, leafLength, probe, remote.seed, rooted);
+      return typeof sums === 'number' ? undefined : { basis, sums, rooted };
     }
     const leaves = s.engine.leaves(ctx.posix, fd, basis.size, remote.seed, basis.sparse);
     if (typeof leaves === 'number') return undefined; // a basis only saves work
@@ -186,7 +189,7 @@ function openWorth(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Ope
 export function openBasis(ctx: ApplyContext, folder: FolderContext, name: ByteString, basis: Basis): OpenBasis | undefined {
   const s = scratchOf(ctx);
   const held = basis.held !== undefined && s.takeHeld(basis.held) ? basis.held : -1;
-  const open = held < 0 ? openAt(ctx, s, folder, name, basis.place) : (describeBasis(ctx, s, held, basis.place) ?? { ...basis, fd: held, fingerprint: 'none' });
+  const open = held < 0 ? openAt(ctx, s, folder, name, basis.place) : (describeBasis(ctx, s, held, basis.place) ?? { ...basis, fd: held, fingerprint: 'none', changed: '' });
   if (open === undefined || open.fingerprint === basis.fingerprint) return open;
   ctx.posix.close(open.fd);
   return undefined;
@@ -214,7 +217,7 @@ export function describeBasis(ctx: ApplyContext, s: Scratch, fd: number, place: 
   const { table: t } = s;
   if (ctx.posix.fstat(fd, t, OTHER) < 0 || !t.isFile(OTHER)) return undefined;
   const fingerprint = `${t.identity(OTHER)} ${t.size(OTHER)} ${t.mtimeSec(OTHER)}.${t.mtimeNsec(OTHER)}`;
-  return { fd, place, size: t.size(OTHER), sparse: t.blocks(OTHER) * 512 < t.size(OTHER), fingerprint };
+  return { fd, place, size: t.size(OTHER), sparse: t.blocks(OTHER) * 512 < t.size(OTHER), fingerprint, changed: `${t.ctimeSec(OTHER)}.${t.ctimeNsec(OTHER)}` };
 }
 
 function folderOf(ctx: ApplyContext, s: Scratch, folder: FolderContext, place: BasisPlace): number {

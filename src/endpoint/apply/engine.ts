@@ -3,7 +3,7 @@
  * basis that is read straight into that memory.
  */
 import { CALL_BYTES, createKernel, WholeHash, type Kernel, type Seed } from '../../hash/index.js';
-import { encodeAligned, encodeProbe, encodeRound, leafLengthFor, LeafSummer, Signature, SignatureBuilder, SumCollector, type LeafSums, type Stretch } from '../../delta/index.js';
+import { encodeAligned, encodeProbe, encodeRound, LEAF_SUM, leafLengthFor, LeafRoot, LeafSummer, Signature, SignatureBuilder, SumCollector, type LeafSums, type Stretch } from '../../delta/index.js';
 import type { Posix } from '../../fs/index.js';
 import type { RoundSums } from '../../wire/index.js';
 
@@ -15,12 +15,15 @@ export class DeltaEngine {
   private readonly kernel: Kernel;
   private readonly hash: WholeHash;
   private readonly at: number;
+  private readonly base: number;
+  private root: LeafRoot | undefined;
 
   constructor(simd: boolean) {
     this.kernel = createKernel({ simd });
     this.hash = new WholeHash(this.kernel);
     this.hash.addZeros(0); // reserves what it needs now, below everything that is given back later
     this.at = this.kernel.reserve(ROOM);
+    this.base = this.kernel.mark();
   }
 
   /** Room for the bytes at hand; taken anew after each call, as the memory may have moved. */
@@ -28,27 +31,47 @@ export class DeltaEngine {
     return this.kernel.bytes.subarray(this.at, this.at + ROOM);
   }
 
-  /** Starts the hash of a file. */
+  /** Starts the hash of a file: of all bytes, unless `rooted` is called before any came. */
   begin(): void {
     this.hash.reset();
+    if (this.root === undefined) return;
+    this.root = undefined;
+    this.kernel.release(this.base);
+  }
+  /** The hash is to be the file's root (delta/leaf-root.ts). */
+  rooted(leafLength: number, seed: Seed): void {
+    this.root = new LeafRoot(this.kernel, leafLength, seed);
+  }
+  /** Length of its leaves where the hash is a root. */
+  get rootLeaf(): number | undefined {
+    return this.root?.leafLength;
   }
   /** Adds the first `length` bytes of `room` to the hash. */
   addRoom(length: number): void {
-    this.hash.addAt(this.at, length);
+    if (this.root === undefined) this.hash.addAt(this.at, length);
+    else this.root.addBytes(this.room.subarray(0, length));
   }
   addBytes(bytes: Buffer): void {
-    const { room } = this;
+    if (this.root !== undefined) {
+      this.root.addBytes(bytes);
+      return;
+    }
     for (let done = 0; done < bytes.length; done += ROOM) {
       const part = bytes.subarray(done, done + ROOM);
-      room.set(part);
+      this.room.set(part);
       this.hash.addAt(this.at, part.length);
     }
   }
   addZeros(length: number): void {
-    if (length > 0) this.hash.addZeros(length);
+    if (length > 0) (this.root ?? this.hash).addZeros(length);
   }
+  /** Whole leaves with these sums, where the hash is a root. */
+  addKnown(sums: Buffer): void {
+    this.root?.addKnown(sums);
+  }
+  /** The hash of all that was added; nothing may be added after. */
   digest(): Buffer {
-    return this.hash.digest();
+    return (this.root ?? this.hash).digest();
   }
 
   /**
@@ -84,12 +107,12 @@ export class DeltaEngine {
     }
   }
 
-  /** Sums of some leaves of a basis, to see whether anything lies at its place. A negated errno, or `CHANGED`. */
-  probe(posix: Posix, fd: number, basisSize: number, leafLength: number, stretches: readonly Stretch[], seed: Seed): RoundSums | number {
+  /** Sums of some leaves of a basis, to see whether anything lies at its place. `rooted`: as in encodeProbe. A negated errno, or `CHANGED`. */
+  probe(posix: Posix, fd: number, basisSize: number, leafLength: number, stretches: readonly Stretch[], seed: Seed, rooted: boolean): RoundSums | number {
     const mark = this.kernel.mark();
     try {
       const room = this.kernel.reserve(leafLength);
-      const out = this.kernel.reserve(8);
+      const out = this.kernel.reserve(LEAF_SUM);
       const sums: Buffer[] = [];
       for (const { start, length } of stretches) {
         for (let done = 0; done < length;) {
@@ -97,10 +120,10 @@ export class DeltaEngine {
           if (n <= 0) return n === 0 ? CHANGED : n;
           done += n;
         }
-        this.kernel.call.strong(room, length, seed.low, seed.high, out);
-        sums.push(Buffer.from(this.kernel.bytes.subarray(out, out + 8)));
+        this.kernel.call.strong128(room, length, seed.low, seed.high, out);
+        sums.push(Buffer.from(this.kernel.bytes.subarray(out, out + LEAF_SUM)));
       }
-      return { basisSize, blockLength: leafLength, stretches, round: encodeProbe(leafLength, sums) };
+      return { basisSize, blockLength: leafLength, stretches, round: encodeProbe(leafLength, sums, rooted) };
     } finally {
       this.kernel.release(mark);
     }

@@ -11,6 +11,7 @@ import { leaveHole, readFull, targetError, writeAll, writeSkippingZeros, type Co
 import { ROOM } from './engine.js';
 import { completeInPlace, giveUp, ownerNow } from './inplace.js';
 import { FAILED, LEFT } from './inplace-result.js';
+import { hashKept, keptLeaves } from './kept-leaves.js';
 import { NO_JOURNAL, PatchedFile } from './patched-file.js';
 import { judge } from './rebuild.js';
 import { CORRUPT, hashHole, receive, type ContentSink } from './receive.js';
@@ -138,8 +139,21 @@ class InPlace implements ContentSink {
   }
 
   copy(offset: number, length: number): number {
-    const { ctx, s, patch } = this;
-    if (patch === undefined) return CORRUPT;
+    if (this.patch === undefined) return CORRUPT;
+    if (offset !== this.position) return this.copyRead(this.patch, offset, length);
+    const end = offset + length;
+    const kept = keptLeaves(this.s, offset, end);
+    const error = this.copyRead(this.patch, offset, kept.start - offset);
+    if (error < 0 || kept.start === end) return error;
+    hashKept(this.s, kept);
+    this.position = kept.end;
+    this.count(kept.end - kept.start);
+    return this.copyRead(this.patch, kept.end, end - kept.end);
+  }
+
+  /** A range of the old content that is read and hashed on its way. */
+  private copyRead(patch: PatchedFile, offset: number, length: number): number {
+    const { ctx, s } = this;
     for (let done = 0; done < length;) {
       if (ctx.aborted()) return ABORTED;
       const n = patch.readOld(offset + done, s.engine.room, Math.min(ROOM, length - done));

@@ -9,12 +9,13 @@ import { joinPath, TwintreeError } from '../../tree/index.js';
 import type { Operation } from '../../plan/index.js';
 import { Errno } from '../../fs/index.js';
 import type { RemoteContent } from '../source/types.js';
-import { openBasis, type OpenBasis } from './announce.js';
+import { describeBasis, openBasis, type OpenBasis } from './announce.js';
 import type { ApplyContext, FolderContext } from './context.js';
 import { leaveHole, readFull, targetError, writeAll, writeSkippingZeros, type CopyTask } from './copy-data.js';
 import { keepCutOff } from './cut-off.js';
 import { ROOM } from './engine.js';
 import { keep, mayKeep, stillTheSame } from './keep.js';
+import { copyKept, hashKept, keptLeaves, type Part } from './kept-leaves.js';
 import { keepPartial } from './partial.js';
 import { CORRUPT, hashHole, receive, TOLD, type ContentSink } from './receive.js';
 import { ABORTED, report, sourceFailed, targetFailed } from './report.js';
@@ -98,6 +99,7 @@ class Rebuild implements ContentSink {
   opened = false;
   private cloned = false;
   private trailing = false; // the file may not have its length yet
+  private unread = false; // leaves of the basis count with their sums
   private task: CopyTask | undefined;
 
   constructor(
@@ -126,6 +128,33 @@ class Rebuild implements ContentSink {
       const begun = this.begin();
       if (begun < 0) return begun;
     }
+    if (offset !== this.position) return this.copyRead(basis, offset, length);
+    const end = offset + length;
+    const kept = keptLeaves(this.s, offset, end);
+    const error = this.copyRead(basis, offset, kept.start - offset);
+    if (error < 0) return error;
+    if (kept.start === end) return 0;
+    const copied = this.keepLeaves(basis, kept);
+    return copied < 0 ? copied : this.copyRead(basis, kept.end, end - kept.end);
+  }
+
+  /** Whole leaves that go to their own place. */
+  private keepLeaves(basis: OpenBasis, kept: Part): number {
+    const { ctx, s } = this;
+    this.unread = true;
+    if (!this.keeping && !this.cloned) {
+      const error = copyKept(ctx, s, this.task as CopyTask, basis, kept);
+      if (error < 0) return error;
+      if (basis.sparse) this.trailing = true;
+    }
+    hashKept(s, kept);
+    ctx.counters.matchedBytes += kept.end - kept.start;
+    this.skip(kept.end - kept.start);
+    return 0;
+  }
+
+  /** A range of the basis that is read and hashed on its way. */
+  private copyRead(basis: OpenBasis, offset: number, length: number): number {
     const { ctx, s } = this;
     for (let done = 0; done < length;) {
       if (ctx.aborted()) return ABORTED;
@@ -166,6 +195,7 @@ class Rebuild implements ContentSink {
 
   /** All has come: gives the new file its length. */
   complete(): number {
+    if (this.unread && this.basisChanged()) return CORRUPT;
     // Where the old file goes on behind, or has other names, what is equal is taken over after all.
     if (this.keeping && (this.position !== this.basis?.size || !stillTheSame(this.ctx, this.s, this.op, this.basis.fd))) this.keeping = false;
     if (this.keeping) return this.position;
@@ -175,6 +205,14 @@ class Rebuild implements ContentSink {
     if (!this.cloned && !this.trailing && !sparse && !preallocate) return this.position;
     const error = this.ctx.posix.truncate(this.s.stage.fd, this.position);
     return error < 0 ? targetError(this.s, error) : this.position;
+  }
+
+  /** Whether the basis may have been written to since its leaves were read, which was after it was opened here. */
+  private basisChanged(): boolean {
+    const { ctx, s, basis } = this;
+    if (basis === undefined) return true;
+    const now = describeBasis(ctx, s, basis.fd, basis.place);
+    return now === undefined || now.fingerprint !== basis.fingerprint || now.changed !== basis.changed;
   }
 
   /** The run ends here: what was built is kept as --partial says, or for a client that comes back (`cutOff`). False where it is to be thrown away. */
@@ -213,7 +251,7 @@ class Rebuild implements ContentSink {
   private begin(): number {
     if (this.opened) return 0;
     const { ctx, s, basis } = this;
-    const { sparse, preallocate } = ctx.options.replace;
+    const { preallocate } = ctx.options.replace;
     this.keeping = false;
     if (!openStage(ctx, this.folder, this.op)) return TOLD;
     this.opened = true;
@@ -224,18 +262,8 @@ class Rebuild implements ContentSink {
     } else if (basis !== undefined) this.cloned = ctx.posix.clone(basis.fd, fd) === 0;
     this.task = { reader: ctx.posix, from: -1, to: fd, start: 0, size: s.size, oldSize: this.cloned ? (basis?.size ?? 0) : 0, mayClone: false, toEnd: false, fixedLength: false };
     if (this.cloned || basis === undefined) return 0;
-    const end = this.position;
-    const { large } = s;
-    for (let at = 0; at < end;) {
-      if (ctx.aborted()) return ABORTED;
-      const n = readFull(ctx.posix, basis.fd, large, Math.min(large.length, end - at), at);
-      if (n <= 0) return n === 0 ? CORRUPT : targetError(s, n);
-      const before = ctx.counters.literalBytes;
-      const error = sparse || basis.sparse ? writeSkippingZeros(ctx, s, this.task, large, n, at) : writeAll(ctx, s, fd, large, 0, n, at);
-      ctx.counters.literalBytes = before;
-      if (error < 0) return error;
-      at += n;
-    }
+    const error = copyKept(ctx, s, this.task, basis, { start: 0, end: this.position });
+    if (error < 0) return error;
     if (basis.sparse) this.trailing = true;
     return 0;
   }

@@ -5,7 +5,7 @@
  * Results: bytes covered; ABORTED; CORRUPT where what came cannot be right or does not add up; or -errno with `scratch.failedSide`.
  * @throws TwintreeError where the connection is lost.
  */
-import { DeltaError, MAX_FILE, type Stretch } from '../../delta/index.js';
+import { DeltaError, leafLengthFor, MAX_FILE, type Stretch } from '../../delta/index.js';
 import type { RoundSums } from '../../wire/index.js';
 import type { ContentToken, RemoteContent } from '../source/types.js';
 import type { OpenBasis } from './announce.js';
@@ -66,7 +66,7 @@ export function receive(ctx: ApplyContext, remote: RemoteContent, sink: ContentS
           return -Math.abs(token.errno);
         }
         if (token.size !== sink.position || (verify && !s.engine.digest().equals(token.hash))) return CORRUPT;
-        if (verify) s.received = Buffer.from(token.hash);
+        if (verify && s.engine.rootLeaf === undefined) s.received = Buffer.from(token.hash);
         return sink.position;
     }
     if (result < 0) {
@@ -81,11 +81,15 @@ function fits(sink: ContentSink, length: number): boolean {
 }
 
 /** Answers with the sums that the supplier asks for. */
-function refine(ctx: ApplyContext, remote: RemoteContent, { basis }: ContentSink, { aligned, blockLength, stretches }: Extract<ContentToken, { kind: 'refine' }>): number {
+function refine(ctx: ApplyContext, remote: RemoteContent, { basis, position }: ContentSink, { aligned, blockLength, stretches }: Extract<ContentToken, { kind: 'refine' }>): number {
   const s = scratchOf(ctx);
   if (basis === undefined) return CORRUPT;
   try {
     checkStretches(basis.size, stretches);
+    if (aligned && s.answer.rooted && s.engine.rootLeaf === undefined) {
+      if (position > 0) return CORRUPT;
+      s.engine.rooted(leafLengthFor(basis.size), remote.seed);
+    }
     const sums = aligned ? alignedSums(ctx, remote, basis, blockLength, stretches) : s.engine.sign(ctx.posix, basis.fd, basis.size, blockLength, stretches, remote.seed, basis.sparse);
     if (typeof sums === 'number') return CORRUPT; // the basis cannot be read, or ended early: without it then
     remote.refine(s.handle, sums);

@@ -85,7 +85,7 @@ export class Scratch {
   readonly policy: XattrPolicy;
 
   /** A remote source's answer is built on this; set by openSource. */
-  answer: Wanted = { basis: undefined, from: 0, leaves: undefined };
+  answer: Wanted = { basis: undefined, from: 0, leaves: undefined, rooted: false };
   /** The open source; set by openSource, and anew where a remote one is asked again. */
   handle = -1;
 

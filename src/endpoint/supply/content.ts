@@ -5,7 +5,7 @@
  * What cannot be opened is answered by the errno; a file that shrinks or fails while it is read ends early, and its second record
  * says what became of it: the session decides whether to ask again.
  */
-import { ALIGNED_FORM, DeltaError, decodeAligned, decodeRound, LEAST_LEAF, Signature } from '../../delta/index.js';
+import { ALIGNED_FORM, DeltaError, decodeAligned, decodeRound, LEAF_SUM, LEAST_LEAF, ROOTED_FORM, Signature } from '../../delta/index.js';
 import { Errno, nextData, type Extent, type Posix } from '../../fs/index.js';
 import { WHOLE_HASH_BYTES, WholeHash } from '../../hash/index.js';
 import { S_IFBLK, S_IFCHR, StatTable } from '../../tree/index.js';
@@ -96,7 +96,7 @@ export class Contents {
   private sums({ sums, from }: ContentRequest): Signature | RoundSums | number | undefined {
     if (sums === undefined || from > 0 || sums.stretches.length === 0) return undefined;
     try {
-      if (sums.round[0] !== ALIGNED_FORM) return decodeRound(sums.round, sums.blockLength, sums.basisSize, this.setup.seed, sums.stretches);
+      if (sums.round[0] !== ALIGNED_FORM && sums.round[0] !== ROOTED_FORM) return decodeRound(sums.round, sums.blockLength, sums.basisSize, this.setup.seed, sums.stretches);
       decodeAligned(sums.round, sums.blockLength, sums.basisSize, sums.stretches);
       return sums;
     } catch (error) {
@@ -138,7 +138,7 @@ export class Contents {
   }
 
   private *delta(file: OpenFile, sums: Signature | RoundSums): Job<ReadContent> {
-    const memory = sums instanceof Signature ? 40 * sums.count + 4 * sums.blockLength : (file.size / LEAST_LEAF) * 8 + 40 * Math.sqrt(sums.basisSize);
+    const memory = sums instanceof Signature ? 40 * sums.count + 4 * sums.blockLength : (file.size / LEAST_LEAF) * LEAF_SUM + 40 * Math.sqrt(sums.basisSize);
     const much = memory > MUCH;
     if (much) {
       yield Wait.memory;

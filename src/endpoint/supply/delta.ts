@@ -6,7 +6,7 @@
  * hash is another one: the session sees it either way.
  */
 import {
-  decodeAligned, DeltaError, DeltaSearch, exchange, firstAligned, isProbe, LeafSummer, probeFits, searchRounds, SourceRounds, type AlignedRound, type Ask, type Copy, type DeltaSink, type LeafSums, type Signature, type Stretch,
+  decodeAligned, DeltaError, DeltaSearch, exchange, firstAligned, isProbe, LEAF_SUM, LeafSummer, probeFits, rootOf, searchRounds, SourceRounds, type AlignedRound, type Ask, type Copy, type DeltaSink, type LeafSums, type Signature, type Stretch,
 } from '../../delta/index.js';
 import { dataExtents, nextData, type Extent, type Posix } from '../../fs/index.js';
 import { WHOLE_HASH_BYTES, WholeHash, type Kernel, type Seed } from '../../hash/index.js';
@@ -65,8 +65,8 @@ export function* sendRounds(posix: Posix, kernel: Kernel, out: Outgoing, file: O
   const sending = new RoundsJob(posix, kernel, out, file, first.basisSize, seed, needs);
   try {
     const round = decodeAligned(first.round, first.blockLength, first.basisSize, first.stretches);
-    if (!isProbe(round, first.basisSize)) return yield* sending.aligned(round.leafLength, first);
-    return yield* (sending.anythingFits(round) ? sending.aligned(round.leafLength, undefined) : sending.searched());
+    if (!isProbe(round, first.basisSize)) return yield* sending.aligned(round.leafLength, first, false);
+    return yield* (sending.anythingFits(round) ? sending.aligned(round.leafLength, undefined, round.rooted) : sending.searched());
   } catch (error) {
     if (!(error instanceof ReadFailed)) throw error;
     return { errno: error.errno, size: 0, hash: Buffer.alloc(WHOLE_HASH_BYTES) };
@@ -89,25 +89,28 @@ class RoundsJob {
     const { kernel, seed } = this;
     const mark = kernel.mark();
     const room = kernel.reserve(probe.blockLength);
-    const out = kernel.reserve(8);
+    const out = kernel.reserve(LEAF_SUM);
     let fits = false;
     for (const [i, { start, length }] of probe.stretches.entries()) {
       if (length !== probe.blockLength || start + length > this.file.size) continue;
       for (let done = 0; done < length;) done += this.read(start + done, kernel.bytes.subarray(room + done, room + length));
-      kernel.call.strong(room, length, seed.low, seed.high, out);
-      fits = probeFits(probe, i, kernel.bytes.subarray(out, out + 8));
+      kernel.call.strong128(room, length, seed.low, seed.high, out);
+      fits = probeFits(probe, i, kernel.bytes.subarray(out, out + LEAF_SUM));
       if (fits) break;
     }
     kernel.release(mark);
     return fits;
   }
 
-  /** Compares what lies at its place, then searches the rest. `opening`: the sums of the whole basis, where they are there; else they are asked for, and both ends read at the same time. */
-  *aligned(leafLength: number, opening: RoundSums | undefined): Job<ReadContent> {
+  /**
+   * Compares what lies at its place, then searches the rest. `opening`: the sums of the whole basis, where they are there; else they are asked for, and both ends read at the same time.
+   * `rooted`: the hash is to be the file's root.
+   */
+  *aligned(leafLength: number, opening: RoundSums | undefined, rooted: boolean): Job<ReadContent> {
     const { posix, kernel, file, seed, basisSize } = this;
     const blockLength = firstAligned(basisSize, leafLength);
     if (opening === undefined) yield* this.ask({ aligned: true, blockLength, stretches: [{ start: 0, length: basisSize }] });
-    const { leaves, ...content } = yield* readLeaves(posix, kernel, file, leafLength, seed);
+    const { leaves, ...content } = yield* readLeaves(posix, kernel, file, leafLength, seed, rooted);
     const sums = opening ?? (yield* this.answer());
     if (leaves === undefined) return content;
     if (sums.basisSize !== basisSize || (opening === undefined && sums.blockLength !== blockLength)) throw new DeltaError('range', 'a round has other sizes than were asked for');
@@ -187,15 +190,15 @@ class RoundsJob {
   }
 }
 
-/** Reads the file once: its hash, and the sums of its leaves. Without those where it cannot be read to its end. */
-function* readLeaves(posix: Posix, kernel: Kernel, file: OpenFile, leafLength: number, seed: Seed): Job<ReadContent & { leaves: LeafSums | undefined }> {
+/** Reads the file once: its hash (`rooted`: its root), and the sums of its leaves. Without those where it cannot be read to its end. */
+function* readLeaves(posix: Posix, kernel: Kernel, file: OpenFile, leafLength: number, seed: Seed, rooted: boolean): Job<ReadContent & { leaves: LeafSums | undefined }> {
   const hash = new WholeHash(kernel);
   const summer = new LeafSummer(kernel, leafLength, file.size, seed);
   const extent: Extent = { start: 0, end: file.size };
   for (let at = 0; at < file.size;) {
     if (file.sparse && !nextData(posix, file.fd, at, file.size, extent)) extent.start = extent.end = file.size;
     if (extent.start > at) {
-      yield* hashZeros(hash, extent.start - at);
+      if (!rooted) yield* hashZeros(hash, extent.start - at);
       summer.hole(extent.start - at);
       at = extent.start;
     }
@@ -203,13 +206,14 @@ function* readLeaves(posix: Posix, kernel: Kernel, file: OpenFile, leafLength: n
       const room = summer.input();
       const got = posix.read(file.fd, room, 0, Math.min(room.length, SLICE, extent.end - at), at);
       if (got <= 0) return { errno: Math.max(0, -got), size: at, hash: hash.digest(), leaves: undefined };
-      hash.addAt(room.byteOffset, got);
+      if (!rooted) hash.addAt(room.byteOffset, got);
       summer.advance(got);
       at += got;
       yield Wait.turn;
     }
   }
-  return { errno: 0, size: file.size, hash: hash.digest(), leaves: summer.finish() };
+  const leaves = summer.finish();
+  return { errno: 0, size: file.size, hash: rooted ? rootOf(kernel, leaves) : hash.digest(), leaves };
 }
 
 /** Sends what the rounds found; what no copy covers is read once more. */
