@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { mirrorOf } from '../../src/cli/commands/mirror.js';
 import { processContext } from '../../src/cli/index.js';
 import { parseMirror } from '../../src/cli/options/index.js';
-import type { Mirror, MirrorListener, MirrorStatus, SessionAbout } from '../../src/mirror/index.js';
+import type { FollowerListener, Mirror, MirrorStatus, SessionAbout } from '../../src/mirror/index.js';
 import type { Outcome } from '../../src/session/index.js';
 import { fromText } from '../../src/tree/index.js';
 import type { StormData } from '../mirror/storm.js';
@@ -30,15 +30,16 @@ export class RunningMirror {
   constructor(args: readonly string[]) {
     const parsed = parseMirror(['--quiet-time=20ms', '--longest-delay=200ms', ...args].map(fromText), processContext());
     if (parsed.kind !== 'run') throw new Error('that is no run');
-    const listener: MirrorListener = {
-      watching: () => this.tell({ kind: 'watching' }),
+    const follower: FollowerListener = {
       session: (about, outcome) => this.tell({ kind: 'session', about, outcome, at: Date.now() }),
       failed: (code, message, retryAt) => this.tell({ kind: 'failed', code, message, retryAt }),
       problem: (problem) => this.tell({ kind: 'problem', path: problem.path, code: problem.code }),
-      condition: ({ kind }) => this.tell({ kind: 'condition', condition: kind }),
-      status: (status) => { this.status = status; },
+      status: (status) => {
+        this.status = status;
+        for (const wake of this.wakers.splice(0)) wake();
+      },
     };
-    this.mirror = mirrorOf(parsed, listener);
+    this.mirror = mirrorOf(parsed, { watching: () => this.tell({ kind: 'watching' }), condition: ({ kind }) => this.tell({ kind: 'condition', condition: kind }), follower: () => follower });
     this.over = this.mirror.run(this.controller.signal);
     this.over.catch(() => { for (const wake of this.wakers) wake(); }); // who waits on it hears of it by `until`
   }
@@ -52,6 +53,12 @@ export class RunningMirror {
       if (found !== undefined) return found;
       await Promise.race([new Promise<void>((resolve) => { this.wakers.push(resolve); }), this.over.then(() => { throw new Error('the mirror has ended'); })]);
     }
+  }
+
+  /** Waits until it stands so. */
+  async untilStatus(fits: (status: MirrorStatus) => boolean): Promise<MirrorStatus> {
+    while (this.status === undefined || !fits(this.status)) await Promise.race([new Promise<void>((resolve) => { this.wakers.push(resolve); }), this.over.then(() => { throw new Error('the mirror has ended'); })]);
+    return this.status;
   }
 
   /** The first copy is made. */

@@ -158,6 +158,22 @@ describe('a live mirror', () => {
     assertSameTree(s(), t());
   });
 
+  it('does nothing while any reason to pause stands, and keeps what changes', async () => {
+    const mirror = start('--delete');
+    await mirror.copied();
+    const [follower] = mirror.mirror.followers;
+    follower?.pause('a person');
+    follower?.pause('the clock');
+    writeFileSync(s('one/later'), 'x');
+    await mirror.untilStatus(({ phase, backlog, lagMs }) => phase === 'paused' && backlog.paths > 0 && lagMs > 0);
+    follower?.resume('a person');
+    await mirror.untilStatus(({ phase, lagMs }) => phase === 'paused' && lagMs > 500); // long after it was due
+    assert.ok(!existsSync(t('one/later')));
+    follower?.resume('the clock');
+    await mirror.mirror.caughtUp();
+    assertSameTree(s(), t());
+  });
+
   it('stops nothing on the target when the source goes away, and goes on when it is back', async () => {
     const mirror = start('--delete');
     await mirror.copied();
@@ -182,8 +198,8 @@ describe('a live mirror', () => {
     let over: Promise<boolean> | undefined;
     const begun = new Promise<void>((resolve) => {
       const mirror = new Mirror({
-        source: fromText(`${s()}/`), root, target: fromText(t()), localTarget: fromText(t()), pair: { source: root, target: fromText(t()) }, options: parsed.options, ...parsed.following,
-        stateFolder: stateFolderHere, abortPatienceMs: 20, run: async () => { resolve(); return new Promise(() => undefined); },
+        source: fromText(`${s()}/`), root, options: parsed.options, ...parsed.following, stateFolder: stateFolderHere, abortPatienceMs: 20,
+        targets: [{ target: fromText(t()), localTarget: fromText(t()), pair: { source: root, target: fromText(t()) }, run: async () => { resolve(); return new Promise(() => undefined); } }],
       });
       over = mirror.run(controller.signal).then(() => mirror.leftSession);
     });

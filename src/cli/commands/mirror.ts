@@ -19,8 +19,8 @@ export function mirrorOf(parsed: ParsedMirror, listener: MirrorListener): Mirror
   const { target, options, host, following } = parsed;
   const source = parsed.sources[0] as ByteString;
   return new Mirror({
-    source, root: localPath(source), target, localTarget: host === undefined ? localPath(target) : undefined, pair: mirrorPair(source, target, host), options,
-    run: sessionRun(parsed), stateFolder: localPath(stateFolder(process.env, loadPosix().euid)), ...following,
+    source, root: localPath(source), options, stateFolder: localPath(stateFolder(process.env, loadPosix().euid)), ...following,
+    targets: [{ target, localTarget: host === undefined ? localPath(target) : undefined, pair: mirrorPair(source, target, host), run: sessionRun(parsed) }],
   }, listener);
 }
 

@@ -3,7 +3,7 @@
  * the streams it is given and opens nothing.
  */
 import { OpKind, type Operation } from '../../plan/index.js';
-import type { CaptureStatus, Condition, MirrorListener, MirrorStatus, SessionAbout } from '../../mirror/index.js';
+import type { CaptureStatus, Condition, FollowerListener, MirrorListener, MirrorStatus, SessionAbout } from '../../mirror/index.js';
 import type { OperationResult, Outcome } from '../../session/index.js';
 import { displayName, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
 import type { OutputOptions } from '../options/output.js';
@@ -26,7 +26,8 @@ export interface MirrorRun { source: ByteString; target: ByteString; pid: number
 /** Milliseconds between two lines of status where there is no terminal, while something is behind. */
 const PLAIN_EVERY = 60_000;
 
-export interface MirrorReport extends MirrorListener {
+export interface MirrorReport extends MirrorListener, FollowerListener {
+  follower(): FollowerListener;
   /** A line of its own; `bad`: to standard error. */
   say(text: string, bad?: boolean): void;
   /** Closes the report. */
@@ -46,6 +47,10 @@ class MirrorText implements MirrorReport {
 
   constructor(private readonly output: OutputOptions, private readonly streams: MirrorStreams, private readonly pid: number) {
     this.wantsOperations = output.verbosity > 0 && !output.quiet ? 'changes' : 'none';
+  }
+
+  follower(): FollowerListener {
+    return this;
   }
 
   watching(capture: CaptureStatus): void {
@@ -132,6 +137,10 @@ class MirrorJson implements MirrorReport {
   constructor(private readonly output: OutputOptions, private readonly streams: MirrorStreams, run: MirrorRun) {
     this.wantsOperations = output.verbosity > 0 && !output.quiet ? 'changes' : 'none';
     this.put({ type: 'hello', version: JSON_VERSION, program: 'twintree', command: 'mirror', pid: run.pid, source: name(run.source), target: name(run.target) });
+  }
+
+  follower(): FollowerListener {
+    return this;
   }
 
   watching(capture: CaptureStatus): void {

@@ -1,5 +1,7 @@
 /** Following: what is captured goes to the target, by sessions over dirty paths; what a mirror says of itself. */
-export { Mirror, type MirrorListener, type MirrorRequest, type SessionAbout } from './mirror.js';
+export { Mirror } from './mirror.js';
+export type { Follower } from './follower.js';
+export type { FollowerLimits, FollowerListener, MirrorListener, MirrorRequest, SessionAbout, TargetRequest } from './request.js';
 export { Agenda, type AgendaOptions, type Job, type JobKind } from './agenda.js';
 export { Backoff, FIRST_WAIT, LONGEST_WAIT } from './backoff.js';
 export { parseStatus, readAllStatus, readStatus, writeStatus, type FoundStatus, type MirrorStatus, type Phase as MirrorPhase } from './status.js';

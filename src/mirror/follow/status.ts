@@ -15,9 +15,9 @@ export const MOST_NAMED = 20;
 
 /**
  * `starting`: watches are set. `copying`: a full session runs. `following`: equal, or a batch is under way. `waiting`: the last session
- * failed, the next attempt is due at `retryAt`. `held`: a guard refused, a person decides. `source-lost`: the source is not there. `stopped`.
+ * failed, the next attempt is due at `retryAt`. `held`: a guard refused, a person decides. `paused`: until it is resumed. `source-lost`: the source is not there. `stopped`.
  */
-export const PHASES = ['starting', 'copying', 'following', 'waiting', 'held', 'source-lost', 'stopped'] as const;
+export const PHASES = ['starting', 'copying', 'following', 'waiting', 'held', 'paused', 'source-lost', 'stopped'] as const;
 export type Phase = (typeof PHASES)[number];
 
 /** All times are milliseconds since 1970, all names text for people. */

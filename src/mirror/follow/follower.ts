@@ -1,0 +1,289 @@
+/**
+ * Follower: brings what is heard of the source to one target. It keeps each hint durably before it counts, gives what is due to an ordinary session
+ * over its paths, and forgets it when that has ended well. What it does next, and when, is the agenda's to say. Each follower has its own
+ * state, pace, outages and limits, and knows of no other.
+ */
+import type { SessionOptions } from '../../plan/index.js';
+import type { Outcome, SessionListener } from '../../session/index.js';
+import type { PairState } from '../../state/index.js';
+import { displayName, TwintreeError, type Problem } from '../../tree/index.js';
+import type { Hint } from '../hint.js';
+import { Agenda, covers, type Job } from './agenda.js';
+import { beginAgain, forget, openState } from './backlog.js';
+import { steadyNow } from './clock.js';
+import { optionsFor, withLinks } from './look.js';
+import { outOfPatience } from './patience.js';
+import { ReadTimes } from './read-times.js';
+import type { FollowerListener, MirrorRequest, TargetRequest } from './request.js';
+import { dirtyPaths, marksOf } from './scope.js';
+import type { SourceFollower, SourceView } from './source.js';
+import { writeStatus, type Phase } from './status.js';
+import { Tally } from './tally.js';
+import { judgeError, judgeOutcome } from './verdict.js';
+
+/** Notices and warnings that are remembered so as not to tell them twice. */
+const MOST_TOLD = 10_000;
+/** Default of `abortPatienceMs`. */
+const ABORT_PATIENCE = 5000;
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+export class Follower implements SourceFollower {
+  /** A session was left behind that still waits for another host: it ends with the process. */
+  leftSession = false;
+  private readonly agenda: Agenda;
+  private readonly tally: Tally;
+  private readonly told = new Set<string>();
+  private readonly readTimes = new ReadTimes();
+  private state: PairState | undefined;
+  private since: number | undefined;
+  private job: Job | undefined;
+  private held = false;
+  private approved = false;
+  private readonly pauses = new Set<string>();
+  private retryAt: number | undefined;
+  private wake = (): void => undefined;
+  private statusFault = 0;
+  private fault: Error | undefined;
+  private ended = false;
+  private waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
+
+  constructor(private readonly mirror: MirrorRequest, readonly request: TargetRequest, private readonly source: SourceView, private readonly listener: FollowerListener) {
+    const { quietMs, longestMs, reconcileMs, root } = mirror;
+    this.agenda = new Agenda({ quietMs, longestMs, reconcileMs });
+    this.tally = new Tally({ pid: process.pid, source: displayName(root), target: displayName(request.pair.target), startedAt: Date.now() });
+  }
+
+  // ---------------------------------------------------------------- from outside
+
+  /** Opens its state, before capture starts. @throws TwintreeError as `PairState.open`. */
+  open(): void {
+    const { localTarget, pair } = this.request;
+    this.state = openState(this.mirror.stateFolder, pair, [this.mirror.root, ...(localTarget === undefined ? [] : [localTarget])], (code, message) => this.notice(code, message));
+    this.tellStatus('starting');
+    this.since = beginAgain(this.state);
+  }
+
+  /**
+   * Compares everything, then follows until the signal. Capture is at work by then.
+   * @throws TwintreeError where no later attempt would go better.
+   */
+  async follow(signal: AbortSignal): Promise<void> {
+    const onAbort = (): void => this.wake();
+    signal.addEventListener('abort', onAbort);
+    const now = steadyNow();
+    this.agenda.wantFull('start', now, this.since ?? now);
+    try {
+      while (!signal.aborted) {
+        if (this.fault !== undefined) throw this.fault;
+        const job = this.stopped() ? undefined : this.agenda.next(steadyNow());
+        if (job === undefined) await this.sleep(signal);
+        else await this.perform(withLinks(job, this.source.root, this.mirror.options), signal);
+      }
+    } finally {
+      this.ended = true;
+      for (const { reject } of this.waiting.splice(0)) reject(new TwintreeError('ABORTED', 'the mirror has ended'));
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** After its end: its state is closed. */
+  async close(): Promise<void> {
+    this.tellStatus('stopped');
+    await this.state?.close();
+    this.state = undefined;
+  }
+
+  /** Keeps hints durably, then puts them on the agenda. Where they cannot be kept this follower ends, and only this one. */
+  async heard(hints: readonly Hint[]): Promise<void> {
+    if (this.ended) return; // a new start compares everything
+    try {
+      const { dirty } = this.state as PairState;
+      dirty.addMany(marksOf(hints));
+      await dirty.durable();
+    } catch (error) {
+      this.fault = error instanceof Error ? error : new Error(String(error));
+      this.wake();
+      return;
+    }
+    const now = steadyNow();
+    for (const hint of hints) this.agenda.add({ ...hint, at: Math.abs(now - hint.at) < 60_000 ? Math.min(hint.at, now) : now }, now); // the system's clock may have been set
+    this.wake();
+  }
+
+  sourceLost(): void {
+    this.wake();
+  }
+
+  sourceBack(): void {
+    this.agenda.wantFull('the source is back', steadyNow());
+    if (!this.held) this.agenda.go();
+    this.wake();
+  }
+
+  /** A person says to go on: what a guard refused is done, once. False: nothing is held. */
+  approve(): boolean {
+    if (!this.held) return false;
+    this.held = false;
+    this.approved = true;
+    this.agenda.go();
+    this.wake();
+    return true;
+  }
+
+  /** No session begins while any reason to pause stands; a session under way ends as it would. Changes are kept meanwhile. */
+  pause(reason: string): void {
+    this.pauses.add(reason);
+    this.wake();
+  }
+
+  /** That reason is over. */
+  resume(reason: string): void {
+    this.pauses.delete(reason);
+    this.wake();
+  }
+
+  /** Resolves when all that was heard is on the target. Rejects where it ends before. */
+  async caughtUp(): Promise<void> {
+    if (this.ended) throw new TwintreeError('ABORTED', 'the mirror has ended');
+    await new Promise<void>((resolve, reject) => {
+      this.waiting.push({ resolve, reject });
+      this.wake();
+    });
+  }
+
+  // ---------------------------------------------------------------- following
+
+  private stopped(): boolean {
+    return this.source.lost || this.pauses.size > 0;
+  }
+
+  private async sleep(signal: AbortSignal): Promise<void> {
+    if (this.agenda.idle) for (const { resolve } of this.waiting.splice(0)) resolve();
+    const at = this.stopped() ? undefined : this.agenda.nextAt();
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.wake = resolve;
+      if (signal.aborted) resolve();
+      else if (at !== undefined && at !== Infinity) timer = setTimeout(resolve, Math.min(LONGEST_TIMER, Math.max(0, at - steadyNow())));
+    });
+    clearTimeout(timer);
+  }
+
+  private async perform(job: Job, signal: AbortSignal): Promise<void> {
+    const { target, run } = this.request;
+    const upTo = (this.state as PairState).dirty.sequence;
+    let heldDeletions = false;
+    const listener: SessionListener = {
+      notice: (code, message) => {
+        if (code === 'no-deletion') heldDeletions = true;
+        this.notice(code, message);
+      },
+      ...(this.listener.operation === undefined ? {} : { operation: (op, path, result) => this.listener.operation?.(op, path, result) }),
+      wantsOperations: this.listener.wantsOperations ?? 'none',
+    };
+    this.job = job;
+    this.retryAt = undefined;
+    if (job.kind === 'full') this.tellStatus();
+    try {
+      if (!this.source.stands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source is gone, or another folder stands in its place');
+      const from = Date.now();
+      const session = run({ sources: [this.mirror.source], target, options: this.optionsFor(job), ...(job.kind === 'full' ? {} : { dirty: dirtyPaths(job.hints) }) }, listener, signal);
+      const outcome = await Promise.race([session, outOfPatience(session, signal, this.mirror.abortPatienceMs ?? ABORT_PATIENCE, () => { this.leftSession = true; })]);
+      this.readTimes.add(from, Date.now());
+      if (signal.aborted) return this.agenda.putBack(job, steadyNow());
+      if (!this.source.stands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source went away, or another folder came in its place');
+      this.conclude(job, outcome, heldDeletions, upTo);
+    } catch (error) {
+      if (signal.aborted) return this.agenda.putBack(job, steadyNow());
+      this.broken(job, error);
+    } finally {
+      this.job = undefined;
+    }
+  }
+
+  private optionsFor(job: Job): SessionOptions {
+    const options = optionsFor(job, this.source.root, this.mirror.options, this.readTimes);
+    if (this.approved) options.delete = { ...options.delete, limit: undefined };
+    return this.request.limits?.options(job, options) ?? options;
+  }
+
+  /** A session came to its end. */
+  private conclude(job: Job, outcome: Outcome, heldDeletions: boolean, upTo: number): void {
+    const { nothing, failed } = judgeOutcome(outcome);
+    const fresh = this.tally.problems(failed, (path) => job.kind === 'full' || job.hints.some((hint) => covers(hint, path)));
+    for (const problem of fresh) this.listener.problem?.(problem);
+    for (const problem of outcome.problems) if (!failed.has(problem.path)) this.warn(problem);
+    if (nothing) return this.tellFailure(job, 'INCOMPLETE', `the session ended with exit code ${outcome.exitCode}`);
+    const now = steadyNow();
+    this.tally.went(job.kind, outcome, now);
+    if (job.kind === 'full') this.approved = false;
+    forget(this.state as PairState, job, failed, new Set(this.agenda.done(job, failed.keys(), heldDeletions, now)), upTo);
+    this.listener.session?.({
+      kind: job.kind, paths: job.hints.length, ...(job.reason === undefined ? {} : { reason: job.reason }), lagMs: job.first === undefined ? 0 : Math.max(0, now - job.first),
+    }, outcome);
+  }
+
+  /** A session was stopped by an error. */
+  private broken(job: Job, error: unknown): void {
+    const verdict = judgeError(error, this.tally.begun, this.mirror.options.delete.limit !== undefined);
+    if (verdict === 'end' || !(error instanceof TwintreeError)) throw error;
+    if (verdict === 'retry') return this.tellFailure(job, error.code, error.message);
+    const now = steadyNow();
+    if (job.kind !== 'full') return this.agenda.wantFull('a guard refused', now, job.first); // it judged a part; only the whole decides
+    this.agenda.putBack(job, now);
+    this.agenda.hold();
+    this.held = true;
+    this.tally.failed(error.code, error.message, null);
+    this.listener.failed?.(error.code, error.message, undefined);
+  }
+
+  private tellFailure(job: Job, code: string, message: string): void {
+    this.retryAt = this.agenda.failedWhole(job, steadyNow());
+    this.tally.failed(code, message, this.retryAt);
+    this.listener.failed?.(code, message, this.retryAt);
+  }
+
+  // ---------------------------------------------------------------- telling
+
+  private notice(code: string, message: string): void {
+    if (this.isNew(`${code} ${message}`)) this.listener.notice?.(code, message);
+  }
+
+  private warn(problem: Problem): void {
+    if (this.isNew(`${problem.code} ${problem.path}`)) this.listener.problem?.(problem);
+  }
+
+  private isNew(key: string): boolean {
+    if (this.told.has(key)) return false;
+    if (this.told.size >= MOST_TOLD) this.told.clear();
+    this.told.add(key);
+    return true;
+  }
+
+  /** Writes how it stands into its state, and tells it. */
+  tellStatus(phase: Phase = this.phase()): void {
+    const { state, job } = this;
+    if (state === undefined) return;
+    const seen = this.source.status();
+    const { paths, failed, whole } = this.agenda.backlog();
+    const waits = this.agenda.oldest();
+    const oldest = job?.first === undefined ? waits : Math.min(job.first, waits ?? Infinity);
+    const status = this.tally.status({
+      now: steadyNow(), phase, backend: seen?.backend ?? '', events: seen?.events ?? 0, overflows: seen?.overflows ?? 0,
+      backlog: { paths: paths + (job?.hints.length ?? 0), failed, whole: whole || (job?.kind === 'full' && job.first !== undefined) }, oldest,
+    });
+    const error = writeStatus(state.folder, status);
+    if (error !== this.statusFault && error < 0) this.listener.notice?.('status', 'the status file cannot be written');
+    this.statusFault = error;
+    this.listener.status?.(status);
+  }
+
+  private phase(): Phase {
+    if (this.source.lost) return 'source-lost';
+    if (this.held) return 'held';
+    if (this.job?.kind === 'full') return 'copying';
+    if (this.pauses.size > 0 && this.job === undefined) return 'paused';
+    if (this.retryAt !== undefined && this.job === undefined) return 'waiting';
+    return 'following';
+  }
+}

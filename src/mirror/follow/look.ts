@@ -1,0 +1,50 @@
+/** Looks at the source before a session begins: what kind of session its paths need. What cannot be looked at is left to the session to find. */
+import { FolderCache, loadPosix } from '../../fs/index.js';
+import type { SessionOptions } from '../../plan/index.js';
+import { baseOf, EMPTY, parentOf, StatTable, type ByteString } from '../../tree/index.js';
+import type { Job } from './agenda.js';
+import { touchesLinks } from './hard-links.js';
+import type { ReadTimes } from './read-times.js';
+
+/** Batches of at most so many paths are worked on by one thread, where the user does not say: starting others takes longer. */
+const FEW_PATHS = 64;
+
+/** -H: where a file with other names is touched, only a full session keeps them together. */
+export function withLinks(job: Job, root: ByteString, options: SessionOptions): Job {
+  if (job.kind === 'full' || !options.attributes.hardLinks) return job;
+  const posix = loadPosix();
+  const fd = posix.openRoot(root);
+  if (fd < 0) return job;
+  try {
+    return touchesLinks(posix, fd, job.hints) ? { kind: 'full', hints: [], first: job.first, reason: 'hard links' } : job;
+  } finally {
+    posix.close(fd);
+  }
+}
+
+/** The options of a session for a job. */
+export function optionsFor(job: Job, root: ByteString, options: SessionOptions, readTimes: ReadTimes): SessionOptions {
+  const few = job.kind !== 'full' && job.hints.length <= FEW_PATHS && job.hints.every((hint) => hint.scope === 'entry');
+  const chosen: SessionOptions = few ? { ...options, threads: options.threads ?? 1 } : { ...options };
+  if (options.compare.mode === 'quick' && mayLookEqual(job, root, readTimes)) chosen.compare = { ...options.compare, mode: 'checksum' };
+  return chosen;
+}
+
+/** Whether a file of the batch may have been written in the tick in which an earlier session read it (read-times.ts). */
+function mayLookEqual({ hints }: Job, root: ByteString, readTimes: ReadTimes): boolean {
+  const posix = loadPosix();
+  const fd = posix.openRoot(root);
+  if (fd < 0) return false;
+  const cache = new FolderCache(posix, fd);
+  const stat = new StatTable(1);
+  try {
+    return hints.some(({ path, scope }) => {
+      if (scope !== 'entry' || path === EMPTY) return false;
+      const at = cache.open(parentOf(path));
+      return at >= 0 && posix.stat(at, baseOf(path), stat, 0) === 0 && !stat.isDir(0) && readTimes.has(stat.mtimeSec(0) * 1000 + stat.mtimeNsec(0) / 1e6);
+    });
+  } finally {
+    cache.closeAll();
+    posix.close(fd);
+  }
+}

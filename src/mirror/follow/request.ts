@@ -1,0 +1,74 @@
+/** What a mirror is asked for, and what it tells: the shapes that its parts and its callers share. */
+import type { SessionOptions } from '../../plan/index.js';
+import type { DirtyPath, Outcome, SessionListener } from '../../session/index.js';
+import type { ByteString } from '../../tree/index.js';
+import type { BackendChoice, CaptureStatus, Condition } from '../capture/index.js';
+import type { Job, JobKind } from './agenda.js';
+import type { MirrorStatus } from './status.js';
+
+/** What is mirrored, and how. */
+export interface MirrorRequest {
+  /** A folder, as the user named it, with a slash at its end; and its absolute path. */
+  source: ByteString;
+  root: ByteString;
+  targets: readonly TargetRequest[];
+  options: SessionOptions;
+  /** Milliseconds. */
+  quietMs: number;
+  longestMs: number;
+  reconcileMs: number; // Infinity: never
+  backend: BackendChoice;
+  /** `stateFolder()`. */
+  stateFolder: ByteString;
+  /** Milliseconds that a session has to end in after the signal. Default 5000. */
+  abortPatienceMs?: number;
+}
+
+/** One target. */
+export interface TargetRequest {
+  /** As the session takes it. */
+  target: ByteString;
+  /** Its absolute path where it is on this host. */
+  localTarget: ByteString | undefined;
+  /** How state and status name source and target, in every run. */
+  pair: { source: ByteString; target: ByteString };
+  /** Runs one session. */
+  run: (what: { sources: readonly ByteString[]; target: ByteString; options: SessionOptions; dirty?: readonly DirtyPath[] }, listener: SessionListener, signal: AbortSignal) => Promise<Outcome>;
+  limits?: FollowerLimits;
+}
+
+/** What bounds the sessions of one target from outside. */
+export interface FollowerLimits {
+  /** The options of a session that is about to begin, from those that it would have. */
+  options(job: Job, options: SessionOptions): SessionOptions;
+}
+
+/** What a session was about. */
+export interface SessionAbout {
+  kind: JobKind;
+  /** Paths in it; of a full one 0. */
+  paths: number;
+  /** Why a full one. */
+  reason?: string;
+  /** Age of its oldest change when it ended, ms. */
+  lagMs: number;
+}
+
+/** Told what happens at one target; every method is optional, none may throw. */
+export interface FollowerListener extends Pick<SessionListener, 'notice' | 'operation' | 'problem' | 'wantsOperations'> {
+  /** A session went through. */
+  session?(about: SessionAbout, outcome: Outcome): void;
+  /** A session failed as a whole. `retryAt` (ms since 1970) undefined: it is held until a person decides. */
+  failed?(code: string, message: string, retryAt: number | undefined): void;
+  /** Every second, and at the end. */
+  status?(status: MirrorStatus): void;
+}
+
+/** Told what happens at the source; every method is optional, none may throw. */
+export interface MirrorListener {
+  /** All watches are set. */
+  watching?(capture: CaptureStatus): void;
+  condition?(condition: Condition): void;
+  /** Who is told of a target; asked once for each, in their order. */
+  follower?(target: TargetRequest): FollowerListener;
+}
