@@ -6,9 +6,9 @@
 import assert from 'node:assert';
 import { chmodSync, linkSync, lstatSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { itemized, likeRsync, sync } from './attributes-support.js';
+import { itemized, likeRsync, sync, syncAlone } from './attributes-support.js';
 import {
-  assertSameTree, block, char, describeIf, dir, fifo, file, makeTree, readTree, socket, symlink, time, treePaths, useTempFolder, whyNoRsync, type Attributes, type Tree, type TreeNode,
+  assertSameTree, block, char, describeIf, dir, fifo, file, makeTree, readTree, socket, symlink, tempFolder, time, treePaths, useTempFolder, whyNoRsync, type Attributes, type Tree, type TreeNode,
 } from '../support/index.js';
 
 const T = time(1_600_000_000, 5);
@@ -103,6 +103,24 @@ describeIf('links: hard links as rsync keeps them', why, () => {
     it(`content of a group changes with ${options.slice(1).join(' ') || options[0]}`, () => likeRsync(options, {
       ...noLines, verifies: false, ignore: options.includes('--backup') ? ['dir-mtime'] : [], settles: !options.includes('--backup'), source: group('newer content'), target: () => group('older', { mtime: OLD }),
     }));
+  }
+  for (const how of ['--inplace', '--inplace --no-whole-file', '--append-verify']) {
+    it(`names that are linked there and not at the source come apart with ${how}: written into, each would undo the other for ever`, async () => {
+      const tmp = tempFolder('inplace-links');
+      try {
+        const [c, d] = [single('c and d, longer'), single('e, longer still')];
+        makeTree(tmp.at('s'), { a: single('a, long enough'), b: single('b, another one'), c, d: c, e: d, f: d });
+        const [all, left, right] = [file('all', { mtime: OLD }), file('left', { mtime: OLD }), file('right', { mtime: OLD })];
+        makeTree(tmp.at('t'), { a: all, b: all, c: left, e: left, d: right, f: right });
+        const args = ['-aH', ...how.split(' '), `${tmp.at('s')}/`, tmp.at('t')];
+        assert.strictEqual((await syncAlone(args)).outcome.exitCode, 0);
+        assertSameTree(tmp.at('s'), tmp.at('t'), { ignore: ['dir-mtime'] });
+        assert.deepStrictEqual(groups(tmp.at('t')), [['c', 'd'], ['e', 'f']]);
+        assert.strictEqual((await syncAlone(args)).outcome.transferredFiles, 0, 'and the next run has nothing to do');
+      } finally {
+        tmp.remove();
+      }
+    });
   }
   it('only attributes of a group change: set once, on the one inode', () => likeRsync(['-aH'], {
     ...noLines, source: group('x', { mode: 0o640, uid: 1000 }), target: () => group('x'), check: (_t, { outcome }) => assert.strictEqual(outcome.transferredFiles, 0),

@@ -84,11 +84,20 @@ function openTarget(ctx: ApplyContext, folder: FolderContext, op: Operation, dev
   }
   const same = posix.fstat(fd, table, TARGET) === 0 && table.type(TARGET) === (e.mode & S_IFMT) &&
     table.inoLow(TARGET) === e.inoLow && table.inoHigh(TARGET) === e.inoHigh;
-  if (same) return fd;
+  if (same && !linkedElsewhere(ctx, device)) return fd;
   posix.close(fd);
   if (!device) return EXCHANGED;
   report(ctx, joinPath(folder.path, op.name), 'target', 'changed', 'is another device than when the plan was made; left for the next run');
   return FAILED;
+}
+
+/**
+ * -H: the file in TARGET has names that the source's file has not. Written into, it would change those too, back and forth with each run, and the links would stay
+ * other ones than the source's; so it gets a file of its own.
+ */
+function linkedElsewhere(ctx: ApplyContext, device: boolean): boolean {
+  const { table } = scratchOf(ctx);
+  return !device && ctx.options.attributes.hardLinks && table.nlink(TARGET) > 1 && table.nlink(TARGET) > table.nlink(BEFORE);
 }
 
 /** Writes the content and sets the attributes. */
