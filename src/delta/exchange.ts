@@ -57,8 +57,9 @@ export function* exchange(kernel: Kernel, source: ExchangeSource, opening: Round
 }
 
 /** Searches what is open in as many rounds as pay. Given and throws as `exchange`. */
-export function* searchRounds(kernel: Kernel, read: ReadAt, rounds: SourceRounds, basisSize: number, seed: Seed): Generator<Ask, void, RoundAnswer | undefined> {
-  const plan = new SearchPlan(basisSize);
+export function* searchRounds(
+  kernel: Kernel, read: ReadAt, rounds: SourceRounds, basisSize: number, seed: Seed, plan = new SearchPlan(basisSize),
+): Generator<Ask, void, RoundAnswer | undefined> {
   for (let next = plan.next(rounds); next !== undefined; next = plan.next(rounds)) {
     const { blockLength, stretches, sample } = next;
     const answer = fitting(yield { aligned: false, blockLength, stretches }, basisSize, blockLength);
@@ -67,8 +68,8 @@ export function* searchRounds(kernel: Kernel, read: ReadAt, rounds: SourceRounds
   }
 }
 
-/** The answer, checked against what was asked for; undefined where the session has nothing more to offer. */
-function fitting(answer: RoundAnswer | undefined, basisSize: number, blockLength: number): RoundAnswer | undefined {
+/** The answer, checked against what was asked for; undefined where the session has nothing more to offer. @throws DeltaError 'range'. */
+export function fitting(answer: RoundAnswer | undefined, basisSize: number, blockLength: number): RoundAnswer | undefined {
   if (answer === undefined || answer.stretches.length === 0) return undefined;
   if (answer.basisSize !== basisSize || answer.blockLength !== blockLength) throw new DeltaError('range', 'a round has other sizes than were asked for');
   return answer;

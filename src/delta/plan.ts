@@ -2,7 +2,7 @@
  * What of the basis to ask sums for, after the aligned rounds: blocks to search what is open for, long ones first. Cheap rounds are always worth it;
  * a dear one is tried on a sample first, unless the round before it has paid. Pure decisions, the source's side alone makes them.
  */
-import { unusedStretches, sampleOf, type SourceRounds } from './rounds.js';
+import { unusedStretches, sampleOf, type Copy, type SourceRounds } from './rounds.js';
 import { blocksOf, bytesOf, type Stretch } from './signature.js';
 import { MAX_BLOCK, ROUND_BLOCK_COST } from './sizes.js';
 
@@ -31,17 +31,23 @@ export interface SearchAsk {
   readonly sample: boolean;
 }
 
-/** Plans the searched rounds of one delta. */
+/** Plans the searched rounds of one delta, or of a part of one. */
 export class SearchPlan {
   #last: number | undefined;
   #trial: number | undefined; // what the sample's sums cost
 
-  constructor(readonly basisSize: number) {}
+  /**
+   * @param after block length of a round that was searched before
+   * @param unused what of the basis is worth asking for when these copies are known; by default what none of them uses
+   */
+  constructor(readonly basisSize: number, after?: number, readonly unused = (copies: readonly Copy[]): Stretch[] => unusedStretches(basisSize, copies)) {
+    this.#last = after;
+  }
 
   /** What to ask for now; undefined where nothing more pays. `rounds` has searched what was asked for before. */
   next(rounds: SourceRounds): SearchAsk | undefined {
     if (rounds.open === 0) return undefined;
-    const unused = unusedStretches(this.basisSize, rounds.copies());
+    const unused = this.unused(rounds.copies());
     const stretches = this.#last === undefined ? this.#first(rounds.open, unused) : unused;
     if (stretches.length === 0 || stretches.length > MOST_STRETCHES) return undefined;
     if (this.#trial !== undefined) {

@@ -9,11 +9,26 @@ import { DeltaSearch, type DeltaSink, type SearchOptions } from './search.js';
 import { bytesOf, type Signature, type Stretch } from './signature.js';
 
 /** Part of the source: `basis` is where it stands in the basis, or one of the two below. */
-interface Segment { readonly start: number; readonly length: number; readonly basis: number }
+export interface Segment { readonly start: number; readonly length: number; readonly basis: number }
 
 /** Not matched so far. */
-const OPEN = -1;
-const HOLE = -2;
+export const OPEN = -1;
+export const HOLE = -2;
+
+/** Parts of a source that follow each other, neighbours of one kind joined. */
+export class SegmentList {
+  list: Segment[] = [];
+
+  constructor(private at: number) {}
+
+  add(length: number, basis: number): void {
+    const last = this.list.at(-1);
+    const joins = last !== undefined && (basis >= 0 ? last.basis >= 0 && last.basis + last.length === basis : last.basis === basis);
+    if (joins) this.list[this.list.length - 1] = { ...last, length: last.length + length };
+    else this.list.push({ start: this.at, length, basis });
+    this.at += length;
+  }
+}
 
 /** Reads source bytes from `offset` into all of `into`; the number read (0: the source ended). */
 export type ReadAt = (offset: number, into: Buffer) => number;
@@ -25,6 +40,7 @@ export interface Copy { readonly start: number; readonly offset: number; readonl
 export class SourceRounds {
   #segments: Segment[] = [];
   #matched = 0;
+  #from = 0; // where the basis probably goes on at the start
 
   /**
    * @param holes of the source, in order; they are never searched
@@ -50,9 +66,23 @@ export class SourceRounds {
     between(at, size);
   }
 
+  /**
+   * A part of a source of which `segments` are known.
+   * @param matched bytes that the last round matched
+   * @param from where the basis goes on behind what comes before the part
+   */
+  static of(segments: readonly Segment[], matched: number, from: number): SourceRounds {
+    const last = segments.at(-1);
+    const rounds = new SourceRounds(last === undefined ? 0 : last.start + last.length);
+    rounds.#segments = [...segments];
+    rounds.#matched = matched;
+    rounds.#from = from;
+    return rounds;
+  }
+
   /** Bytes of the source that are not matched yet. */
   get open(): number {
-    return this.#segments.reduce((sum, s) => sum + (s.basis === OPEN ? s.length : 0), 0);
+    return openBytes(this.#segments);
   }
 
   /** Bytes that the last round matched. */
@@ -62,7 +92,7 @@ export class SourceRounds {
 
   /** All matched parts, in the source's order. */
   copies(): Copy[] {
-    return this.#segments.filter((s) => s.basis >= 0).map(({ start, length, basis }) => ({ start, length, offset: basis }));
+    return copiesOf(this.#segments);
   }
 
   /**
@@ -74,21 +104,14 @@ export class SourceRounds {
   search(kernel: Kernel, signature: Signature, read: ReadAt, options: SearchOptions = {}, sample?: readonly Stretch[]): void {
     const mark = kernel.mark();
     const before = this.open;
-    const next: Segment[] = [];
-    let at = 0;
-    const add = (length: number, basis: number): void => {
-      const last = next.at(-1);
-      const joins = last !== undefined && (basis >= 0 ? last.basis >= 0 && last.basis + last.length === basis : last.basis === basis);
-      if (joins) next[next.length - 1] = { ...last, length: last.length + length };
-      else next.push({ start: at, length, basis });
-      at += length;
-    };
+    const next = new SegmentList(this.#segments[0]?.start ?? 0);
+    const add = (length: number, basis: number): void => { next.add(length, basis); };
     const search = new DeltaSearch(kernel, signature, {
       copy: (offset, length) => { add(length, offset); },
       literal: (bytes) => { add(bytes.length, OPEN); },
       hole: () => undefined, // never fed
     }, { ...options, hash: false });
-    let expected = 0; // where the basis goes on behind the last segment
+    let expected = this.#from; // where the basis goes on behind the last segment
     for (const segment of this.#segments) {
       if (segment.basis === OPEN) {
         let done = 0;
@@ -107,7 +130,7 @@ export class SourceRounds {
       }
     }
     search.finish();
-    this.#segments = next;
+    this.#segments = next.list;
     this.#matched = before - this.open;
     kernel.release(mark);
   }
@@ -128,6 +151,16 @@ export class SourceRounds {
       }
     }
   }
+}
+
+/** Bytes that are not matched yet. */
+export function openBytes(segments: readonly Segment[]): number {
+  return segments.reduce((sum, s) => sum + (s.basis === OPEN ? s.length : 0), 0);
+}
+
+/** The matched parts. */
+export function copiesOf(segments: readonly Segment[]): Copy[] {
+  return segments.filter((s) => s.basis >= 0).map(({ start, length, basis }) => ({ start, length, offset: basis }));
 }
 
 /** Bytes around a sample that are searched as well: what lies there may have moved a little. */
@@ -157,7 +190,8 @@ function within(length: number, expected: number, sample: readonly Stretch[]): S
   return parts;
 }
 
-function feed(search: DeltaSearch, { start, length }: Stretch, read: ReadAt): void {
+/** Feeds a stretch of the source to a search. @throws DeltaError 'truncated'. */
+export function feed(search: DeltaSearch, { start, length }: Stretch, read: ReadAt): void {
   for (let done = 0; done < length;) {
     const room = search.input();
     const n = read(start + done, room.subarray(0, Math.min(room.length, length - done, 256 << 10)));

@@ -128,6 +128,11 @@ export class DeltaSearch {
     this.expect(basisOffset);
   }
 
+  /** Hands on the copy at hand, though it may go on: then another one follows. */
+  flush(): void {
+    this.#flushCopy();
+  }
+
   /** Ends the source. */
   finish(): SearchedSource {
     this.#search(true);

@@ -378,6 +378,37 @@ describe('apply: content from a remote source', () => {
     }
   });
 
+  it('is rebuilt while a real supplier goes on searching: what nothing has in common at its place, and is asked for in the middle of it', async function () {
+    this.timeout(120_000);
+    const old = noise(40 * MB, 31);
+    const cases: [name: string, now: Buffer][] = [
+      ['bytes inserted at the front, in the middle of what was sent, and near the end', Buffer.concat([
+        noise(1000, 32), old.subarray(0, 17 * MB + 5), noise(3000, 33), old.subarray(17 * MB + 5, 20 * MB), old.subarray(20 * MB + 9000, 39 * MB), noise(70, 34), old.subarray(39 * MB),
+      ])],
+      ['halves exchanged, with bytes inserted where the old ones are overwritten by then', Buffer.concat([old.subarray(20 * MB), old.subarray(0, 2 * MB + 5), noise(3000, 37), old.subarray(2 * MB + 5, 20 * MB)])],
+      ['the rest is new', Buffer.concat([noise(10, 35), old.subarray(0, 20 * MB), noise(10 * MB, 36)])],
+    ];
+    const host = await otherHost([`${source}/`], ['-a']);
+    try {
+      const from = host.source(false);
+      for (const [way, change] of WAYS.filter(([name]) => ['by default', '--inplace'].includes(name))) {
+        for (const [what, now] of cases) {
+          both(now, old);
+          withBench(source, target, { source: from, sourceRoot: 0, options: archive(change) }, (bench) => {
+            bench.sync();
+            assert.deepStrictEqual(bench.told, []);
+            const most = what === 'the rest is new' ? 10 * MB + 300 * KB : 10 * KB;
+            assert.ok(bench.ctx.counters.literalBytes < most, `${what}, ${way}: ${bench.ctx.counters.literalBytes} literal bytes`);
+            assert.strictEqual(bench.bytes, now.length, 'sent once');
+          });
+          equal();
+        }
+      }
+    } finally {
+      await host.close();
+    }
+  });
+
   describe('--partial-dir and --partial', () => {
     const now = noise(900 * KB, 21);
     const cut = (o: SessionOptions, abortAt: number): void => {

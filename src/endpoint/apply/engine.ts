@@ -10,6 +10,9 @@ import type { RoundSums } from '../../wire/index.js';
 /** Bytes of `DeltaEngine.room`. */
 export const ROOM = CALL_BYTES;
 
+/** Reads a basis: the host's own calls, or those of who is writing to its file meanwhile. */
+export type BasisReader = Pick<Posix, 'read' | 'seekData' | 'seekHole'>;
+
 /** Reused from file to file. Its memory grows to what the largest basis needed and stays. */
 export class DeltaEngine {
   private readonly kernel: Kernel;
@@ -78,7 +81,7 @@ export class DeltaEngine {
    * Sums of the stretches of a basis, read from `fd`. A negated errno, or -EIO's stand-in `CHANGED` where it ended early.
    * @throws DeltaError where the stretches do not fit the basis or each other
    */
-  sign(posix: Posix, fd: number, basisSize: number, blockLength: number, stretches: readonly Stretch[], seed: Seed, sparse: boolean): RoundSums | number {
+  sign(posix: BasisReader, fd: number, basisSize: number, blockLength: number, stretches: readonly Stretch[], seed: Seed, sparse: boolean): RoundSums | number {
     const mark = this.kernel.mark();
     try {
       const sums = new SumCollector();
@@ -96,7 +99,7 @@ export class DeltaEngine {
   }
 
   /** Leaf sums of a basis, which is read once. A negated errno, or `CHANGED` where it ended early. */
-  leaves(posix: Posix, fd: number, basisSize: number, seed: Seed, sparse: boolean): LeafSums | number {
+  leaves(posix: BasisReader, fd: number, basisSize: number, seed: Seed, sparse: boolean): LeafSums | number {
     const mark = this.kernel.mark();
     try {
       const summer = new LeafSummer(this.kernel, leafLengthFor(basisSize), basisSize, seed);
@@ -108,7 +111,7 @@ export class DeltaEngine {
   }
 
   /** Sums of some leaves of a basis, to see whether anything lies at its place. `rooted`: as in encodeProbe. A negated errno, or `CHANGED`. */
-  probe(posix: Posix, fd: number, basisSize: number, leafLength: number, stretches: readonly Stretch[], seed: Seed, rooted: boolean): RoundSums | number {
+  probe(posix: BasisReader, fd: number, basisSize: number, leafLength: number, stretches: readonly Stretch[], seed: Seed, rooted: boolean): RoundSums | number {
     const mark = this.kernel.mark();
     try {
       const room = this.kernel.reserve(leafLength);
@@ -138,7 +141,7 @@ export class DeltaEngine {
 /** The basis ended before its size: somebody writes to it. */
 export const CHANGED = -200030;
 
-function feed(posix: Posix, fd: number, builder: Pick<SignatureBuilder, 'input' | 'advance' | 'hole'>, from: number, to: number, sparse: boolean): number {
+function feed(posix: BasisReader, fd: number, builder: Pick<SignatureBuilder, 'input' | 'advance' | 'hole'>, from: number, to: number, sparse: boolean): number {
   let at = from;
   let dataEnd = sparse ? from : to;
   while (at < to) {

@@ -53,6 +53,7 @@ export function fetchContent(ctx: ApplyContext, folder: FolderContext, op: Opera
 
 /** Counts what goes by. */
 class Passed implements ContentSink {
+  readonly old = undefined;
   position = 0;
 
   constructor(private readonly ctx: ApplyContext, readonly basis: OpenBasis | undefined) {}

@@ -2,13 +2,14 @@
  * Filling a file in place from what a remote source sends. Ranges that stay where they are are not written; moved ones are read from the old
  * content, which the undo journal keeps of all that was overwritten. Devices, --append and -W are written straight, without journal or basis.
  */
+import { Errno } from '../../fs/index.js';
 import type { Operation } from '../../plan/index.js';
 import { joinPath } from '../../tree/index.js';
 import type { RemoteContent } from '../source/types.js';
 import { describeBasis, type OpenBasis } from './announce.js';
 import type { ApplyContext, FolderContext } from './context.js';
 import { leaveHole, readFull, targetError, writeAll, writeSkippingZeros, type CopyTask } from './copy-data.js';
-import { ROOM } from './engine.js';
+import { ROOM, type BasisReader } from './engine.js';
 import { completeInPlace, giveUp, ownerNow } from './inplace.js';
 import { FAILED, LEFT } from './inplace-result.js';
 import { hashKept, keptLeaves } from './kept-leaves.js';
@@ -95,6 +96,7 @@ function sameBasis(ctx: ApplyContext, s: Scratch, fd: number): OpenBasis | undef
 }
 
 class InPlace implements ContentSink {
+  readonly old: BasisReader | undefined;
   position: number;
   private trailing = false;
   private readonly task: CopyTask;
@@ -104,6 +106,10 @@ class InPlace implements ContentSink {
     readonly basis: OpenBasis | undefined, private readonly from: number, private readonly oldSize: number, private readonly device: boolean,
   ) {
     this.position = from;
+    this.old = patch === undefined ? undefined : {
+      read: (_fd, buffer, offset, length, position) => patch.readOld(position, buffer.subarray(offset), length),
+      seekData: () => -Errno.ENXIO, seekHole: () => -Errno.ENXIO, // it is read as if it had no holes
+    };
     s.engine.begin();
     this.task = {
       reader: ctx.posix, from: -1, to: fd, start: from, size: s.size, oldSize, mayClone: false, toEnd: false, fixedLength: device, ...(patch === undefined ? {} : { patch }),

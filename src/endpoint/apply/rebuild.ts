@@ -92,6 +92,7 @@ export function judge(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: 
 }
 
 class Rebuild implements ContentSink {
+  readonly old = undefined;
   position = 0;
   /** So far the file is the old one, and nothing was made. */
   keeping: boolean;

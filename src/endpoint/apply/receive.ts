@@ -10,6 +10,7 @@ import type { RoundSums } from '../../wire/index.js';
 import type { ContentToken, RemoteContent } from '../source/types.js';
 import type { OpenBasis } from './announce.js';
 import type { ApplyContext } from './context.js';
+import type { BasisReader } from './engine.js';
 import { ABORTED } from './report.js';
 import { scratchOf } from './scratch.js';
 
@@ -24,6 +25,8 @@ export const TOLD = -200011;
 export interface ContentSink {
   /** The basis that copies are from, if any. */
   readonly basis: OpenBasis | undefined;
+  /** Reads the basis as it was before the file was written to, where that is the same one. */
+  readonly old: BasisReader | undefined;
   /** Where the next byte goes. */
   readonly position: number;
   literal(bytes: Buffer): number;
@@ -81,7 +84,7 @@ function fits(sink: ContentSink, length: number): boolean {
 }
 
 /** Answers with the sums that the supplier asks for. */
-function refine(ctx: ApplyContext, remote: RemoteContent, { basis, position }: ContentSink, { aligned, blockLength, stretches }: Extract<ContentToken, { kind: 'refine' }>): number {
+function refine(ctx: ApplyContext, remote: RemoteContent, { basis, old, position }: ContentSink, { aligned, blockLength, stretches }: Extract<ContentToken, { kind: 'refine' }>): number {
   const s = scratchOf(ctx);
   if (basis === undefined) return CORRUPT;
   try {
@@ -90,7 +93,7 @@ function refine(ctx: ApplyContext, remote: RemoteContent, { basis, position }: C
       if (position > 0) return CORRUPT;
       s.engine.rooted(leafLengthFor(basis.size), remote.seed);
     }
-    const sums = aligned ? alignedSums(ctx, remote, basis, blockLength, stretches) : s.engine.sign(ctx.posix, basis.fd, basis.size, blockLength, stretches, remote.seed, basis.sparse);
+    const sums = aligned ? alignedSums(ctx, remote, basis, blockLength, stretches) : s.engine.sign(old ?? ctx.posix, basis.fd, basis.size, blockLength, stretches, remote.seed, old === undefined && basis.sparse);
     if (typeof sums === 'number') return CORRUPT; // the basis cannot be read, or ended early: without it then
     remote.refine(s.handle, sums);
     return 0;

@@ -6,7 +6,7 @@
  * hash is another one: the session sees it either way.
  */
 import {
-  decodeAligned, DeltaError, DeltaSearch, exchange, firstAligned, isProbe, LEAF_SUM, LeafSummer, probeFits, rootOf, searchRounds, SourceRounds, type AlignedRound, type Ask, type Copy, type DeltaSink, type LeafSums, type Signature, type Stretch,
+  decodeAligned, DeltaError, DeltaSearch, exchange, firstAligned, isProbe, LEAF_SUM, LeafSummer, probeFits, rootOf, SourceRounds, streamRounds, type AlignedRound, type Ask, type Copy, type DeltaSink, type LeafSums, type Signature, type Stretch,
 } from '../../delta/index.js';
 import { dataExtents, nextData, type Extent, type Posix } from '../../fs/index.js';
 import { WHOLE_HASH_BYTES, WholeHash, type Kernel, type Seed } from '../../hash/index.js';
@@ -118,13 +118,12 @@ class RoundsJob {
     return yield* this.send(rounds, content.hash);
   }
 
-  /** Searches everything; the hash is made of what the first search reads. */
+  /** Searches everything and sends what is final meanwhile; the hash is made of what the search reads. */
   *searched(): Job<ReadContent> {
     const { kernel, file, holes } = this;
     const hash = new WholeHash(kernel);
     hash.addZeros(1); // its zeros are made outside the memory of a round
     hash.reset();
-    const rounds = new SourceRounds(file.size, holes);
     let hashed = 0;
     let whole = true; // nothing but holes was passed over
     const pass = (to: number): void => {
@@ -138,10 +137,22 @@ class RoundsJob {
       hashed = Math.max(hashed, offset + got);
       return got;
     };
-    yield* this.talk(searchRounds(kernel, read, rounds, this.basisSize, this.seed));
+    const steps = streamRounds(kernel, { size: file.size, holes, read }, this.basisSize, this.seed);
+    for (let step = steps.next(); step.done !== true;) {
+      if (step.value.kind === 'ask') {
+        yield* this.ask(step.value.ask);
+        step = steps.next(yield* this.answer());
+        continue;
+      }
+      const { start, end, copies } = step.value;
+      const { errno, size } = yield* emit(this.posix, this.out, this.file, { start, end }, copies, this.holes);
+      if (size < end) return { errno, size, hash: Buffer.alloc(WHOLE_HASH_BYTES) };
+      yield* this.out.flush(); // the other end goes to work on it
+      step = steps.next();
+    }
     if (file.size > hashed) pass(file.size);
     if (!whole) yield* this.hashAll(hash);
-    return yield* this.send(rounds, hash.digest());
+    return { errno: 0, size: file.size, hash: hash.digest() };
   }
 
   /** A search that did not read everything leaves the hash to be made by itself. */
@@ -158,7 +169,7 @@ class RoundsJob {
   }
 
   private *send(rounds: SourceRounds, hash: Buffer): Job<ReadContent> {
-    const { errno, size } = yield* emit(this.posix, this.out, this.file, rounds.copies(), this.holes);
+    const { errno, size } = yield* emit(this.posix, this.out, this.file, { start: 0, end: this.file.size }, rounds.copies(), this.holes);
     return { errno, size, hash };
   }
 
@@ -216,14 +227,15 @@ function* readLeaves(posix: Posix, kernel: Kernel, file: OpenFile, leafLength: n
   return { errno: 0, size: file.size, hash: rooted ? rootOf(kernel, leaves) : hash.digest(), leaves };
 }
 
-/** Sends what the rounds found; what no copy covers is read once more. */
-function* emit(posix: Posix, out: Outgoing, file: OpenFile, copies: readonly Copy[], holes: readonly Stretch[]): Job<{ errno: number; size: number }> {
+/** Sends a part of the file as the rounds found it; what no copy covers is read once more. `size`: the place reached. */
+function* emit(posix: Posix, out: Outgoing, file: OpenFile, part: Extent, copies: readonly Copy[], holes: readonly Stretch[]): Job<{ errno: number; size: number }> {
   const buffer = Buffer.allocUnsafeSlow(SLICE);
-  let hole = 0;
-  let at = 0;
+  let hole = holes.findIndex(({ start, length }) => start + length > part.start);
+  if (hole < 0) hole = holes.length;
+  let at = part.start;
   for (let k = 0; k <= copies.length; k++) {
     const copy = copies[k];
-    const end = copy === undefined ? file.size : copy.start;
+    const end = copy === undefined ? part.end : copy.start;
     while (at < end) {
       const next = holes[hole];
       if (next !== undefined && next.start <= at) {
