@@ -311,10 +311,12 @@ export class Executor {
     const { deps } = this;
     const last = this.items[this.items.length - 1];
     const heavy = last?.kind === 'batch' && this.isHeavy(last);
-    const worth = heavy || (deps.threads > 1 && (deps.operations > WORTH_WORKERS || deps.transferBytes > 4 * HEAVY));
-    if (!this.workersReady && (worth || deps.remote)) {
+    const large = deps.threads > 1 && (deps.operations > WORTH_WORKERS || deps.transferBytes > 4 * HEAVY);
+    if (!this.workersReady && (heavy || large || deps.remote)) {
       this.workersReady = true;
-      deps.pool.grow(Math.max(1, deps.remote ? (worth ? deps.threads : 1) : deps.threads - 1));
+      // Content from another host is the workers' in any case; for a little of it a second thread would take longer to start than to use.
+      const several = large || deps.options.threads !== undefined;
+      deps.pool.grow(Math.max(1, deps.remote ? (several ? deps.threads : 1) : deps.threads - 1));
       for (const worker of deps.pool.workers) {
         worker.post({ kind: 'apply-setup', setup: deps.applySetup });
         this.load.set(worker, 0);

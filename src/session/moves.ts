@@ -36,7 +36,7 @@ export async function proveMoves(
     }
   });
   const same = pairs.map(() => false);
-  pool.grow(Math.max(1, threads));
+  pool.grow(Math.max(1, Math.min(threads, chunks.length)));
   await new Promise<void>((resolve, reject) => {
     let next = 0;
     let due = chunks.length;
