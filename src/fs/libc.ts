@@ -7,6 +7,7 @@
  * `bindLibc` is called, not on import; each thread binds its own.
  */
 import { createRequire } from 'node:module';
+import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
 
 /** A bound C function: numbers in, a result or a negated errno out. */
 export type Call = (a?: number, b?: number, c?: number, d?: number, e?: number, f?: number) => number;
@@ -99,7 +100,7 @@ export function libcIsKnown(): boolean {
 export function bindLibc(): Libc {
   const numbers = NUMBERS[process.arch];
   if (process.platform !== 'linux' || numbers === undefined) throw new Error(`no system call table for ${process.platform} on ${process.arch}`);
-  const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+  const koffi = loadKoffi();
   const library = koffi.load(null);
   const errno = (): number => koffi.errno();
   const bind = (name: string, result: string, parameters: string[]): ((...args: number[]) => number) => library.func(name, result, parameters.map(cType));
@@ -120,6 +121,20 @@ export function bindLibc(): Libc {
     errno,
     addressOf: (memory) => Number(koffi.address(new Uint8Array(memory))),
   };
+}
+
+/** Under this name the threads of a process find the file of the binary that its main thread loaded. */
+const BINARY = 'twintree.koffi';
+
+/** The package looks at Node's own program file to choose its binary, which costs more than all of binding: once a process is enough. */
+function loadKoffi(): Koffi {
+  const load = createRequire(import.meta.url);
+  const known = isMainThread ? undefined : getEnvironmentData(BINARY);
+  if (typeof known === 'string') return load(known) as Koffi;
+  const koffi = load('koffi') as Koffi;
+  const binary = Object.keys(load.cache).find((file) => file.endsWith('koffi.node'));
+  if (isMainThread && binary !== undefined) setEnvironmentData(BINARY, binary);
+  return koffi;
 }
 
 /** `A` in the tables above is a pointer, passed as a number. */
@@ -175,7 +190,7 @@ export type SyscallTable<K extends string> = Record<K, { readonly x64: number; r
 export function bindSyscalls<K extends string>(table: SyscallTable<K>): { calls: Record<K, Call>; addressOf: Libc['addressOf'] } {
   const arch = process.arch;
   if (process.platform !== 'linux' || (arch !== 'x64' && arch !== 'arm64')) throw new Error(`no system call table for ${process.platform} on ${arch}`);
-  const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+  const koffi = loadKoffi();
   const library = koffi.load(null);
   const calls = {} as Record<K, Call>;
   for (const name of Object.keys(table) as K[]) {
