@@ -1,18 +1,18 @@
-/** What the bundle offers: the command, and what its worker threads do. */
+/** What the bundle offers: the command, and what its worker threads do. Each part is set up where it is asked for: no thread needs all of them. */
 import { workerData } from 'node:worker_threads';
-import { runLink } from '../dist/endpoint/remote/link-thread.js';
-import { serve as servePool } from '../dist/endpoint/pool/serve.js';
-import { serveSupply } from '../dist/endpoint/supply/supply-thread.js';
-import { runCapture } from '../dist/mirror/capture/thread.js';
 
-export { main } from '../dist/cli/main.js';
+/** Runs the command line of this process. */
+export async function main() {
+  const { main: run } = await import('../dist/cli/main.js');
+  return run();
+}
 
 /** Runs the part that this thread was started for. */
-export function serve() {
+export async function serve() {
   switch (workerData.run) {
-    case 'link': return runLink();
-    case 'supply': return serveSupply();
-    case 'capture': return runCapture();
-    default: return servePool();
+    case 'link': return (await import('../dist/endpoint/remote/link-thread.js')).runLink();
+    case 'supply': return (await import('../dist/endpoint/supply/supply-thread.js')).serveSupply();
+    case 'capture': return (await import('../dist/mirror/capture/thread.js')).runCapture();
+    default: return (await import('../dist/endpoint/pool/serve.js')).serve();
   }
 }

@@ -1,22 +1,31 @@
 /**
  * Loads the bundle beside it with V8's code cache, where there is one that this Node made: half of what starting costs
- * beyond Node itself. A cache that does not fit is refused by V8 and the program is compiled as usual. Copied to dist/bundle/load.js.
+ * beyond Node itself. Each kind of thread has a cache of its own, of what it runs. A cache that does not fit is refused by V8 and the
+ * program is compiled as usual. Copied to dist/bundle/load.js.
  */
 'use strict';
 const { readFileSync } = require('node:fs');
 const { createRequire, wrap } = require('node:module');
 const { join } = require('node:path');
 const vm = require('node:vm');
+const { isMainThread, workerData } = require('node:worker_threads');
 
 const file = join(__dirname, 'main.js');
+const kind = isMainThread ? 'main' : (workerData?.run ?? 'pool');
+const cacheFile = join(__dirname, `${kind}.${process.version}.cache`);
 
 function readCache() {
   try {
-    return readFileSync(join(__dirname, `main.${process.version}.cache`));
+    return readFileSync(cacheFile);
   } catch {
     return undefined; // made by another Node, or removed
   }
 }
+
+/** Parts of Node that take milliseconds to set up and that most threads never call are set up at the first call. */
+const DEAR = new Set(['node:child_process', 'node:crypto', 'node:tls']);
+const ordinary = createRequire(file);
+const lazily = (id) => (DEAR.has(id) ? new Proxy({}, { get: (_, name) => ordinary(id)[name] }) : ordinary(id));
 
 const cachedData = readCache();
 const script = new vm.Script(wrap(readFileSync(file, 'latin1')), {
@@ -25,5 +34,5 @@ const script = new vm.Script(wrap(readFileSync(file, 'latin1')), {
   ...(cachedData === undefined ? {} : { cachedData }),
 });
 const bundle = { exports: {} };
-script.runInThisContext()(bundle.exports, createRequire(file), bundle, file, __dirname);
-module.exports = { ...bundle.exports, script };
+script.runInThisContext()(bundle.exports, lazily, bundle, file, __dirname);
+module.exports = { ...bundle.exports, script, cacheFile };

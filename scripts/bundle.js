@@ -36,20 +36,27 @@ writeFileSync(join(outdir, 'worker.js'), "'use strict';\nrequire('./load.js').se
 writeFileSync(join(outdir, 'package.json'), '{ "type": "commonjs" }\n');
 makeCache();
 
-/** Runs a small sync, so that what a sync needs is compiled, and keeps the code. Without it the start is only slower. */
+/**
+ * Runs small syncs, so that what a sync needs is compiled, and keeps the code: here, to another host and from it. Each run adds to
+ * the cache of the one before it. Without a cache the start is only slower.
+ */
 function makeCache() {
   const folder = mkdtempSync(join(tmpdir(), 'twintree-bundle-'));
   try {
-    mkdirSync(join(folder, 'a', 'b'), { recursive: true });
-    mkdirSync(join(folder, 'c', 'd'), { recursive: true });
-    writeFileSync(join(folder, 'a', 'b', 'file'), 'content');
-    writeFileSync(join(folder, 'c', 'd', 'old'), 'old');
-    const code = `
-      const { main, script } = require(${JSON.stringify(join(outdir, 'load.js'))});
-      main().then(() => require('node:fs').writeFileSync(${JSON.stringify(outdir)} + '/main.' + process.version + '.cache', script.createCachedData()));`;
-    writeFileSync(join(folder, 'make.cjs'), code);
-    const done = spawnSync(process.execPath, [join(folder, 'make.cjs'), 'sync', '-aHAX', '--delete', '-iq', `${join(folder, 'a')}/`, join(folder, 'c')], { encoding: 'utf8' });
-    if (done.status !== 0) process.stderr.write(`no code cache was made: ${done.stderr}\n`);
+    const [from, to, shell, command] = ['a', 'c', 'shell', '../bin/twintree.js'].map((name, k) => (k < 3 ? join(folder, name) : join(scripts, name)));
+    mkdirSync(join(from, 'b'), { recursive: true });
+    writeFileSync(join(from, 'b', 'file'), 'content');
+    writeFileSync(shell, '#!/bin/sh\nshift\nexec sh -c "$*"\n', { mode: 0o755 });
+    const remote = ['-e', shell, `--rsync-path=${process.execPath} ${command}`, '--no-bootstrap'];
+    for (const words of [[`${from}/`, to], [...remote, `${from}/`, `host:${to}`], [...remote, `host:${from}/`, to]]) {
+      mkdirSync(join(to, 'd'), { recursive: true });
+      writeFileSync(join(to, 'd', 'old'), 'old');
+      const done = spawnSync(process.execPath, [command, 'sync', '-aHAX', '--delete', '-iq', ...words], {
+        encoding: 'utf8', env: { ...process.env, TWINTREE_BUNDLE_LOADER: join(outdir, 'load.js'), NODE_OPTIONS: `--require=${JSON.stringify(join(scripts, 'bundle-cache.cjs'))}` },
+      });
+      if (done.status !== 0) process.stderr.write(`no code cache was made: ${done.stderr}\n`);
+      rmSync(to, { recursive: true });
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
