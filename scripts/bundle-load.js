@@ -23,9 +23,13 @@ function readCache() {
 }
 
 /** Parts of Node that take milliseconds to set up and that most threads never call are set up at the first call. */
-const DEAR = new Set(['node:child_process', 'node:crypto', 'node:tls']);
+const DEAR = new Set(['node:child_process', 'node:crypto', 'node:tls', 'node:zlib']);
 const ordinary = createRequire(file);
-const lazily = (id) => (DEAR.has(id) ? new Proxy({}, { get: (_, name) => ordinary(id)[name] }) : ordinary(id));
+function lazily(id) {
+  if (!DEAR.has(id)) return ordinary(id);
+  let part;
+  return new Proxy({}, { get: (_, name) => (part ??= ordinary(id))[name] });
+}
 
 const cachedData = readCache();
 const script = new vm.Script(wrap(readFileSync(file, 'latin1')), {

@@ -2,7 +2,7 @@
  * Compression of payloads, frame by frame, where it pays. Expanding is bounded by the length that the payload itself declares,
  * which is bounded by that of a frame: a bomb ends as a WireError before its memory is taken.
  */
-import * as zlib from 'node:zlib';
+import zlib from 'node:zlib';
 import { WireError } from './error.js';
 import { COMPRESSION_BROTLI, COMPRESSION_MASK, COMPRESSION_NONE, COMPRESSION_ZSTD } from './frames.js';
 import { MAX_PAYLOAD } from './limits.js';
