@@ -10,7 +10,7 @@ import { pathToFileURL } from 'node:url';
 import { startSshd, whyNoSshd } from '../transport/sshd.js';
 import { startDaemon } from './remote-serve-support.js';
 import { REMOTE_PATH, remoteShell, syncHere, wayArgs, type Way } from './remote-support.js';
-import { assertSameTree, changedTree, describeIf, dir, file, makeTree, randomTree, REPOSITORY, runCommand, sparse, symlink, tempFolder, time, treePaths, twintree, useTempFolder, type RunResult, type TempFolder, type Tree } from '../support/index.js';
+import { assertSameTree, changedTree, describeIf, dir, file, makeTree, randomTree, REPOSITORY, runCommand, sparse, symlink, tempFolder, time, treePaths, twintree, useTempFolder, type TempFolder, type Tree } from '../support/index.js';
 
 const T = time(1_600_000_000, 123_456_789);
 const OLD = time(1_500_000_000);
@@ -97,11 +97,6 @@ function parity(kind: Kind, all: boolean): void {
     return [...(way === 'local' ? [] : carrier.words), ...options, ...sources, way === 'push' ? carrier.at(to) : to];
   }
 
-  /** As a command of its own. */
-  function syncBy(way: Way, options: readonly string[], from: string | string[], to: string): RunResult {
-    return twintree(['sync', ...argsOf(way, options, from, to)]);
-  }
-
   interface Done { code: number | null; lines: string; errors: string; s: string; t: string }
 
   /** Runs one way on trees of its own; `asCommand`: as a process of its own. */
@@ -163,7 +158,8 @@ function parity(kind: Kind, all: boolean): void {
     });
   }
 
-  it('several sources, files, -R, --files-from and a single file under another name', () => {
+  it('several sources, files, -R, --files-from and a single file under another name', async function () {
+    this.timeout(180_000);
     makeTree(tmp.at('a'), { f: file('f', { mtime: T }), d: dir({ g: file('g', { mtime: T }) }, { mtime: T }) }, { mtime: T });
     makeTree(tmp.at('b'), { f: file('other', { mtime: T }), h: file('h', { mtime: T }) }, { mtime: T });
     const cases: [string[], string[], string][] = [
@@ -172,11 +168,12 @@ function parity(kind: Kind, all: boolean): void {
     ];
     runCommand('sh', ['-c', `printf 'a/d/g\\nb/h\\n' > '${tmp.at('list')}'`]);
     for (const [options, sources, name] of cases) {
-      const results = (['local', 'push', 'pull'] as const).map((way) => {
+      const results = [];
+      for (const way of ['local', 'push', 'pull'] as const) {
         mkdirSync(tmp.at(way), { recursive: true });
-        const done = syncBy(way, ['-i', ...options], sources, tmp.at(way, name));
-        return { code: done.code, lines: plain(done.stdout).replaceAll(tmp.at(way), ''), errors: done.stderr };
-      });
+        const done = await syncHere(argsOf(way, ['-i', ...options], sources, tmp.at(way, name)));
+        results.push({ code: done.code, lines: plain(done.stdout).replaceAll(tmp.at(way), ''), errors: done.stderr });
+      }
       assert.deepEqual(results[1], results[0], `push ${name}`);
       assert.deepEqual(results[2], results[0], `pull ${name}`);
       for (const way of ['push', 'pull']) {
@@ -186,12 +183,12 @@ function parity(kind: Kind, all: boolean): void {
     }
   });
 
-  it('--link-dest and --compare-dest are folders of the target’s host', () => {
+  it('--link-dest and --compare-dest are folders of the target’s host', async () => {
     for (const way of ['local', 'push', 'pull'] as const) {
       const same = file('same', { mtime: T });
       makeTree(tmp.at(`${way}-base`), { same, other: file('old', { mtime: T }) }, { mtime: T });
       makeTree(tmp.at(`${way}-s`), { same, other: file('newer', { mtime: T }) }, { mtime: T });
-      const done = syncBy(way, ['-ai', `--link-dest=../${way}-base`], `${tmp.at(`${way}-s`)}/`, tmp.at(`${way}-t`));
+      const done = await syncHere(argsOf(way, ['-ai', `--link-dest=../${way}-base`], `${tmp.at(`${way}-s`)}/`, tmp.at(`${way}-t`)));
       assert.equal(done.code, 0, done.stderr);
       assert.ok(existsSync(tmp.at(`${way}-t`, 'other')));
       assert.equal(runCommand('stat', ['-c', '%h', tmp.at(`${way}-t`, 'same')]).stdout.trim(), '2', way);

@@ -21,8 +21,8 @@ describe('ended before its time', function () {
   let home: TempFolder;
   before(() => {
     home = tempFolder('end');
-    makeTree(home.at('source'), { ...many(16, 60, 'new', LATER), big: file({ size: 12 * MB, seed: 1 }, { mtime: LATER }) }, { mtime: LATER });
-    makeTree(home.at('target'), { ...many(15, 70, 'old', THEN), big: file('old', { mtime: THEN }) }, { mtime: THEN });
+    makeTree(home.at('source'), { ...many(12, 50, 'new', LATER), big: file({ size: 12 * MB, seed: 1 }, { mtime: LATER }) }, { mtime: LATER });
+    makeTree(home.at('target'), { ...many(11, 55, 'old', THEN), big: file('old', { mtime: THEN }) }, { mtime: THEN });
   });
   after(() => home.remove());
   const target = (): string => home.at('work');
@@ -31,7 +31,7 @@ describe('ended before its time', function () {
 
   function assertUsable(): void {
     assert.deepStrictEqual(leftovers(home.path), []);
-    for (const [folder, name] of [['d0', 'f0'], ['d14', 'f59']]) {
+    for (const [folder, name] of [['d0', 'f0'], ['d10', 'f49']]) {
       const now = readFileSync(`${target()}/${folder}/${name}`);
       assert.ok(['source', 'target'].some((side) => now.equals(readFileSync(home.at(side, folder as string, name as string)))), 'old or new');
     }
