@@ -27,7 +27,8 @@ describe('a hostile supplier', () => {
       makeTree(tmp.at('box'), { outside: file('mine', { mtime: T }), t: dir({ f: file('old', { mtime: T }) }, { mtime: T }) }, { mtime: T });
       writeFileSync(tmp.at('rsh'), `#!/bin/sh\nexec '${process.execPath}' '${PEER}' ${lie} ${AGENT.map((part) => `'${part}'`).join(' ')}\n`);
       chmodSync(tmp.at('rsh'), 0o755);
-      const done = twintree(['sync', '-a', '--delete', '--no-compress', '--retries=0', '--contimeout=3', '--rsync-path=x', '-e', tmp.at('rsh'), `h:${tmp.at('s')}/`, tmp.at('box', 't')], { env: { NODE_OPTIONS: '--max-old-space-size=256' } });
+      const patience = lie === 'stall' ? 1 : 60; // seconds
+      const done = twintree(['sync', '-a', '--delete', '--no-compress', '--retries=0', `--contimeout=${patience}`, '--rsync-path=x', '-e', tmp.at('rsh'), `h:${tmp.at('s')}/`, tmp.at('box', 't')], { env: { NODE_OPTIONS: '--max-old-space-size=256' } });
       assert.equal(done.code, code, done.stderr);
       assert.match(done.stderr, says);
       assert.equal(readFileSync(tmp.at('box', 'outside'), 'utf8'), 'mine');

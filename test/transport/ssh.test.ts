@@ -39,7 +39,7 @@ function fakeBundle(folder: string): string {
 
 async function open(spec: CommandSpec, peerOptions: { onBanner?: (text: string) => void; timeoutMs?: number } = {}): Promise<Seen & { notices: readonly string[]; over: Promise<unknown>; said: () => string }> {
   let said = '';
-  const connection = await connect(spec, { connectTimeoutMs: 20_000, stderr: (text) => { said += text; } });
+  const connection = await connect(spec, { connectTimeoutMs: 60_000, stderr: (text) => { said += text; } });
   afterwards(async () => {
     connection.close();
     await connection.ended;
@@ -115,7 +115,7 @@ describe('the loader', () => {
 const why = whyNoSshd();
 
 describe(why === undefined ? 'ssh' : `ssh (skipped: ${why})`, function () {
-  this.timeout(40_000);
+  this.timeout(180_000);
   let sshd: Sshd;
   let temporary: string; // the folder for temporary files there
   /** What agents have left in it. */
