@@ -12,7 +12,7 @@ import { assertSameTree, changedTree, Dice, file, makeTree, randomTree, startTwi
 const T = time(1_600_000_000, 123_456_789);
 const OLD = time(1_500_000_000);
 const CUTS = Number(process.env['TWINTREE_CUTS'] ?? 12);
-const MODES = [['-aHAX', '--delete'], ['-aHAX', '--delete', '--inplace'], ['-aHAX', '--delete-before', '--delay-updates'], ['-aHAX', '--delete-during', '--partial'], ['-aHAX', '--delete', '-W', '--threads=1']] as const;
+const MODES = [['-aHAX', '--delete'], ['-aHAX', '--delete', '--inplace'], ['-aHAX', '--delete-before', '--delay-updates', '--threads=2'], ['-aHAX', '--delete-during', '--partial'], ['-aHAX', '--delete', '-W', '--threads=1']] as const;
 
 describe('a connection that is cut at random points', function () {
   const tmp = useTempFolder('remote-cut');
