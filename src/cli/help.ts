@@ -6,7 +6,7 @@ import { SECTIONS, negatedNames, optionsOf, type OptionSpec, type TableCommand }
 
 const SUMMARY: Readonly<Record<TableCommand, string>> = {
   sync: 'make DST equal to SRC',
-  mirror: 'keep DST equal to SRC/ while it is in use',
+  mirror: 'keep each DST equal to SRC/ while it is in use',
   plan: 'keep in a file what sync would do',
   apply: 'carry out a plan that was kept',
   verify: 'compare DST with SRC and tell every difference',
@@ -14,7 +14,7 @@ const SUMMARY: Readonly<Record<TableCommand, string>> = {
 };
 const USAGE: Readonly<Record<TableCommand, string>> = {
   sync: 'twintree sync [OPTION]... SRC... DST\n\nMakes DST equal to SRC. SRC/ is the content of the folder, SRC the folder itself. Without DST the source is listed.',
-  mirror: 'twintree mirror [OPTION]... SRC/ DST\n\nMakes DST equal to the content of SRC, then follows every change until it is ended by SIGINT or SIGTERM. As -a unless told otherwise (--no-o, ...); deletes with --delete only. twintree status tells how far behind it is.',
+  mirror: 'twintree mirror [OPTION]... SRC/ DST...\n\nMakes each DST equal to the content of SRC, then follows every change until it is ended by SIGINT or SIGTERM. As -a unless told otherwise (--no-o, ...); deletes with --delete only. twintree status tells how far behind each is.',
   plan: 'twintree plan [OPTION]... SRC... DST -o FILE\n\nMakes the plan that twintree sync would carry out, shows it as sync -n does, and keeps it in FILE. Changes nothing else.',
   apply: 'twintree apply [OPTION]... FILE\n\nCarries out the plan in FILE, exactly. What is no longer as the plan saw it is told and left alone (exit code 24).',
   verify: 'twintree verify [OPTION]... SRC... DST\n\nCompares content, attributes and extra names; changes nothing. Exit code 0: equal, 23: they differ. As -ac unless told otherwise (--no-c, --no-o, ...).',

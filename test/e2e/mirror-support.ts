@@ -1,45 +1,51 @@
 /** A mirror in the test's own process, by the parser of its command line; and a storm of changes in a thread. */
 import { mkdirSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { mirrorOf } from '../../src/cli/commands/mirror.js';
+import { mirrorRequest } from '../../src/cli/commands/mirror.js';
 import { processContext } from '../../src/cli/index.js';
 import { parseMirror } from '../../src/cli/options/index.js';
-import type { FollowerListener, Mirror, MirrorStatus, SessionAbout } from '../../src/mirror/index.js';
+import { Mirror, type FollowerListener, type MirrorRequest, type MirrorStatus, type SessionAbout } from '../../src/mirror/index.js';
 import type { Outcome } from '../../src/session/index.js';
 import { fromText } from '../../src/tree/index.js';
 import type { StormData } from '../mirror/storm.js';
 
-/** What was told, as it came. */
+/** What was told, as it came; targets by their number on the command line, from 0. */
 export type Told =
-  | { kind: 'session'; about: SessionAbout; outcome: Outcome; at: number }
-  | { kind: 'failed'; code: string; message: string; retryAt: number | undefined }
-  | { kind: 'problem'; path: string; code: string }
+  | { kind: 'session'; target: number; about: SessionAbout; outcome: Outcome; at: number }
+  | { kind: 'failed'; target: number; code: string; message: string; retryAt: number | undefined }
+  | { kind: 'problem'; target: number; path: string; code: string }
+  | { kind: 'ended'; target: number; error: unknown }
   | { kind: 'condition'; condition: string }
   | { kind: 'watching' };
 
 export class RunningMirror {
   readonly told: Told[] = [];
-  /** The last one. */
-  status: MirrorStatus | undefined;
+  /** The last one of each target. */
+  readonly statuses: MirrorStatus[] = [];
   readonly over: Promise<void>;
   readonly mirror: Mirror;
   private readonly controller = new AbortController();
   private wakers: (() => void)[] = [];
 
-  /** `args` without the command. Settles faster than by default. */
-  constructor(args: readonly string[]) {
+  /** `args` without the command. Settles faster than by default. `change`: what is asked, as a test wants it. */
+  constructor(args: readonly string[], change: (request: MirrorRequest) => MirrorRequest = (request) => request) {
     const parsed = parseMirror(['--quiet-time=20ms', '--longest-delay=200ms', ...args].map(fromText), processContext());
     if (parsed.kind !== 'run') throw new Error('that is no run');
-    const follower: FollowerListener = {
-      session: (about, outcome) => this.tell({ kind: 'session', about, outcome, at: Date.now() }),
-      failed: (code, message, retryAt) => this.tell({ kind: 'failed', code, message, retryAt }),
-      problem: (problem) => this.tell({ kind: 'problem', path: problem.path, code: problem.code }),
-      status: (status) => {
-        this.status = status;
-        for (const wake of this.wakers.splice(0)) wake();
-      },
+    let targets = 0;
+    const follower = (): FollowerListener => {
+      const target = targets++;
+      return {
+        session: (about, outcome) => this.tell({ kind: 'session', target, about, outcome, at: Date.now() }),
+        failed: (code, message, retryAt) => this.tell({ kind: 'failed', target, code, message, retryAt }),
+        problem: (problem) => this.tell({ kind: 'problem', target, path: problem.path, code: problem.code }),
+        ended: (error) => this.tell({ kind: 'ended', target, error }),
+        status: (status) => {
+          this.statuses[target] = status;
+          for (const wake of this.wakers.splice(0)) wake();
+        },
+      };
     };
-    this.mirror = mirrorOf(parsed, { watching: () => this.tell({ kind: 'watching' }), condition: ({ kind }) => this.tell({ kind: 'condition', condition: kind }), follower: () => follower });
+    this.mirror = new Mirror(change(mirrorRequest(parsed)), { watching: () => this.tell({ kind: 'watching' }), condition: ({ kind }) => this.tell({ kind: 'condition', condition: kind }), follower });
     this.over = this.mirror.run(this.controller.signal);
     this.over.catch(() => { for (const wake of this.wakers) wake(); }); // who waits on it hears of it by `until`
   }
@@ -55,15 +61,23 @@ export class RunningMirror {
     }
   }
 
-  /** Waits until it stands so. */
-  async untilStatus(fits: (status: MirrorStatus) => boolean): Promise<MirrorStatus> {
-    while (this.status === undefined || !fits(this.status)) await Promise.race([new Promise<void>((resolve) => { this.wakers.push(resolve); }), this.over.then(() => { throw new Error('the mirror has ended'); })]);
-    return this.status;
+  /** Waits until a target stands so. */
+  async untilStatus(fits: (status: MirrorStatus) => boolean, target = 0): Promise<MirrorStatus> {
+    for (;;) {
+      const status = this.statuses[target];
+      if (status !== undefined && fits(status)) return status;
+      await Promise.race([new Promise<void>((resolve) => { this.wakers.push(resolve); }), this.over.then(() => { throw new Error('the mirror has ended'); })]);
+    }
   }
 
   /** The first copy is made. */
-  async copied(): Promise<void> {
-    await this.until((told) => told.kind === 'session' && told.about.kind === 'full');
+  async copied(target = 0): Promise<void> {
+    await this.until((told) => told.kind === 'session' && told.target === target && told.about.kind === 'full');
+  }
+
+  /** All that happened before is on one target. */
+  async caughtUp(target: number): Promise<void> {
+    await this.mirror.caughtUp(this.mirror.followers.slice(target, target + 1));
   }
 
   /** Sessions that went through so far. */

@@ -192,14 +192,15 @@ describe('a live mirror', () => {
   it('ends, keeping what is dirty, also where a session waits for another host and does not', async () => {
     const parsed = parseMirror([`${s()}/`, t()].map(fromText), processContext());
     assert.ok(parsed.kind === 'run');
+    const { options } = parsed.targets[0] as (typeof parsed.targets)[number];
     const controller = new AbortController();
     const root = fromText(s());
     const stateFolderHere = fromText(temp.at('state'));
     let over: Promise<boolean> | undefined;
     const begun = new Promise<void>((resolve) => {
       const mirror = new Mirror({
-        source: fromText(`${s()}/`), root, options: parsed.options, ...parsed.following, stateFolder: stateFolderHere, abortPatienceMs: 20,
-        targets: [{ target: fromText(t()), localTarget: fromText(t()), pair: { source: root, target: fromText(t()) }, run: async () => { resolve(); return new Promise(() => undefined); } }],
+        source: fromText(`${s()}/`), root, ...parsed.following, stateFolder: stateFolderHere, abortPatienceMs: 20,
+        targets: [{ target: fromText(t()), localTarget: fromText(t()), pair: { source: root, target: fromText(t()) }, options, run: async () => { resolve(); return new Promise(() => undefined); } }],
       });
       over = mirror.run(controller.signal).then(() => mirror.leftSession);
     });

@@ -20,5 +20,5 @@ function hostPath(host: HostSpec, target: ByteString): ByteString {
 }
 
 function trimmed(name: string): ByteString {
-  return (name.length > 1 ? name.replace(/(?<=.)\/+$/, '') : name) as ByteString;
+  return name.replace(/(?<=[^:/])\/+$|(?<=(?:^|:)\/)\/+$/, '') as ByteString; // a root keeps its slash: host: is a home
 }

@@ -1,8 +1,8 @@
-/** `twintree status [--json] [SRC/ DST]`: how a mirror stands, or all whose state this user keeps. Changes nothing. */
+/** `twintree status [--json] [SRC/ DST...]`: how a mirror stands at each target, or all whose state this user keeps. Changes nothing. */
 import { loadOwnPosix, loadPosix } from '../../fs/index.js';
-import { readAllStatus, readStatus, type FoundStatus } from '../../mirror/index.js';
+import { readAllStatus, readStatus, type FoundStatus, type MirrorStatus } from '../../mirror/index.js';
 import { stateFolder } from '../../state/index.js';
-import type { ByteString } from '../../tree/index.js';
+import { displayName, type ByteString } from '../../tree/index.js';
 import { usageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import type { HelpRow } from '../help.js';
@@ -11,9 +11,9 @@ import { statusLine } from '../report/mirror.js';
 import { localPath, mirrorPair } from './mirror-pair.js';
 import { parseSmall } from './small-args.js';
 
-const USAGE = `twintree status [--json] [SRC/ DST]
+const USAGE = `twintree status [--json] [SRC/ DST...]
 
-Tells how far the mirror of SRC to DST is behind; without names, of every mirror whose state this user keeps.`;
+Tells how far the mirror of SRC to each DST is behind; without names, of every mirror whose state this user keeps.`;
 const ROWS: readonly HelpRow[] = [{ name: 'json', help: 'a line of JSON for each' }];
 const MORE = 'Exit code 0: each mirror that was found is at work; 23: one is not, or there is none. docs/mirror.md tells more.';
 
@@ -25,31 +25,42 @@ export async function run(args: readonly ByteString[]): Promise<number> {
     return EXIT.ok;
   }
   const found = find(names);
-  for (const each of found) process.stdout.write(options.has('json') ? `${JSON.stringify({ type: 'status', alive: each.alive, ...each.status })}\n` : asText(each));
-  if (found.length === 0 && !options.has('json')) process.stdout.write(names.length === 0 ? 'no mirror has run\n' : 'no mirror of these has run\n');
-  return found.length > 0 && found.every(({ alive }) => alive) ? EXIT.ok : EXIT.partial;
+  for (const each of found) if (each !== undefined) process.stdout.write(options.has('json') ? `${JSON.stringify({ type: 'status', alive: each.alive, ...each.status })}\n` : asText(each));
+  if (!options.has('json')) {
+    if (found.length === 0) process.stdout.write('no mirror has run\n');
+    for (const [k, each] of found.entries()) if (each === undefined) process.stdout.write(found.length === 1 ? 'no mirror of these has run\n' : `no mirror to ${displayName(names[k + 1] as ByteString)} has run\n`);
+  }
+  return found.length > 0 && found.every((each) => each?.alive === true) ? EXIT.ok : EXIT.partial;
 }
 
-function find(names: readonly ByteString[]): FoundStatus[] {
+/** Undefined: none has run. */
+function find(names: readonly ByteString[]): (FoundStatus | undefined)[] {
   const folder = localPath(stateFolder(process.env, loadPosix().euid));
   if (names.length === 0) return readAllStatus(loadOwnPosix(), folder);
-  const [source, target, more] = names;
-  if (source === undefined || target === undefined || more !== undefined) throw usageError('status takes a source and a target, or nothing', 'twintree status --help tells more.');
-  const operands = readOperands([source], target);
-  const one = readStatus(loadOwnPosix(), folder, mirrorPair(operands.sources[0] as ByteString, operands.target as ByteString, operands.direction === 'push' ? operands.host : undefined));
-  return one === undefined ? [] : [one];
+  const [source, ...targets] = names;
+  if (source === undefined || targets.length === 0) throw usageError('status takes a source and its targets, or nothing', 'twintree status --help tells more.');
+  return targets.map((target) => {
+    const operands = readOperands([source], target);
+    return readStatus(loadOwnPosix(), folder, mirrorPair(operands.sources[0] as ByteString, operands.target as ByteString, operands.direction === 'push' ? operands.host : undefined));
+  });
 }
 
 function since(at: number | null): string {
   return at === null ? 'never' : new Date(at).toISOString();
 }
 
+/** What comes after a failure. */
+function afterwards({ phase, pid, failure }: MirrorStatus): string {
+  if (phase === 'held') return `; held until told to go on: kill -USR2 ${pid}`;
+  return typeof failure?.retryAt === 'number' ? `; next attempt ${since(failure.retryAt)}` : '';
+}
+
 function asText({ status, alive }: FoundStatus): string {
   const lines = [`${status.source} -> ${status.target}`];
-  if (!alive) lines.push(`  no mirror is at work (process ${status.pid} ${status.phase === 'stopped' ? 'ended' : 'is gone'}, last heard of ${since(status.at)})`);
+  if (!alive) lines.push(`  no mirror is at work (process ${status.pid} ${status.phase === 'stopped' ? 'ended it' : 'is gone'}, last heard of ${since(status.at)})`);
   lines.push(`  ${alive ? '' : 'then: '}${statusLine(status)}`);
   lines.push(`  last success ${since(status.lastSuccess)}, last full comparison ${since(status.lastFull)}; ${status.files} files, ${status.deleted} deletions, ${status.events} events, ${status.overflows} overflows`);
-  if (status.failure !== null) lines.push(`  ${status.failure.message} (${status.failure.code})${status.failure.retryAt === null ? '; held until told to go on: kill -USR2 ' + String(status.pid) : `; next attempt ${since(status.failure.retryAt)}`}`);
+  if (status.failure !== null) lines.push(`  ${status.failure.message} (${status.failure.code})${afterwards(status)}`);
   for (const { path, message } of status.failing) lines.push(`  ${path}: ${message}`);
   return `${lines.join('\n')}\n`;
 }

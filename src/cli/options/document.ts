@@ -14,7 +14,7 @@ listed.
 
 \`twintree verify [OPTION]... SRC... DST\` compares everything that \`-a\` keeps, by content; \`--no-c\` compares by size and
 time, \`--no-o\` and the like leave an attribute out. \`twintree explain [OPTION]... SRC PATH...\` tells which filter rule
-decides for each path, on each side. \`twintree mirror [OPTION]... SRC/ DST\` is as with \`-a\` unless
+decides for each path, on each side. \`twintree mirror [OPTION]... SRC/ DST...\` is as with \`-a\` unless
 told otherwise ([mirror.md](mirror.md)). \`twintree plan [OPTION]... SRC... DST -o FILE\`
 keeps what \`sync\` would do, and \`twintree apply [OPTION]... FILE\` carries it out ([recorded.md](recorded.md)). Which of the commands
 take an option is in the last column: **s**ync, **m**irror, **p**lan, **a**pply, **v**erify, **e**xplain. *Ours* marks options that rsync does not have.

@@ -36,8 +36,12 @@ export interface ParsedRun {
 }
 
 /** A source that is followed. */
-export interface ParsedMirror extends ParsedRun {
-  target: ByteString;
+export interface ParsedMirror {
+  kind: 'run';
+  source: ByteString;
+  /** For each target a run as the same words would mean with it alone. At least one. */
+  targets: readonly (ParsedRun & { target: ByteString })[];
+  output: OutputOptions;
   following: FollowingOptions;
 }
 
@@ -78,20 +82,37 @@ export function parseSync(args: readonly ByteString[], context: ParseContext): P
   return finishRun(draft, operands, context);
 }
 
-export function parseMirror(args: readonly ByteString[], context: ParseContext): ParsedMirror | Informative {
+export function parseMirror(args: readonly ByteString[], given: ParseContext): ParsedMirror | Informative {
+  const context = readingOnce(given);
   const { draft, operands } = scanArguments('mirror', args, context);
   const instead = informative(draft);
   if (instead !== undefined) return instead;
-  if (operands.length < 2) throw noOperands('mirror', 'SRC/ DST');
-  if (operands.length > 2) throw usageError('mirror follows one source', `${operands.length - 1} sources were given.`);
+  const [source, ...names] = operands;
+  if (source === undefined || names.length === 0) throw noOperands('mirror', 'SRC/ DST...');
   const { following } = draft;
   if (following.longestMs < following.quietMs) throw usageError('--longest-delay is shorter than --quiet-time');
-  const run = finishRun(draft, operands, context);
-  const [source] = run.sources as [ByteString];
-  if (run.direction === 'pull') throw new CommandError('UNSUPPORTED', 'a source on another host cannot be followed from here', { exitCode: EXIT.unsupported, advice: 'Run twintree mirror on the host of the source.' });
-  if (!run.options.walk.recursive) throw usageError('mirror does not work without --recursive (-r), which it has unless it is taken away');
+  const targets = names.map((target) => {
+    const run = finishRun(scanArguments('mirror', args, context).draft, [source, target], context); // read anew for each: a draft becomes one run
+    if (run.direction === 'pull') throw new CommandError('UNSUPPORTED', 'a source on another host cannot be followed from here', { exitCode: EXIT.unsupported, advice: 'Run twintree mirror on the host of the source.' });
+    if (!run.options.walk.recursive) throw usageError('mirror does not work without --recursive (-r), which it has unless it is taken away');
+    return { ...run, target: run.target as ByteString };
+  });
+  const [first] = targets as [ParsedRun];
   if (!/(?:^|\/)\.?$/.test(source)) throw usageError('mirror follows the content of a folder', `Write it with a slash at its end: ${displayName(source)}/`);
-  return { ...run, target: run.target as ByteString, following };
+  return { kind: 'run', source, targets, output: first.output, following };
+}
+
+/** Standard input can be read but once. */
+function readingOnce(context: ParseContext): ParseContext {
+  const known = new Map<ByteString, Buffer | number>();
+  return {
+    ...context,
+    readFile: (path) => {
+      const content = known.get(path) ?? context.readFile(path);
+      known.set(path, content);
+      return content;
+    },
+  };
 }
 
 export function parsePlan(args: readonly ByteString[], context: ParseContext): ParsedPlan | Informative {

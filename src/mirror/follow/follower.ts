@@ -45,6 +45,8 @@ export class Follower implements SourceFollower {
   private statusFault = 0;
   private fault: Error | undefined;
   private ended = false;
+  /** Hints that are being written. */
+  private readonly keeping = new Set<Promise<void>>();
   private waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
 
   constructor(private readonly mirror: MirrorRequest, readonly request: TargetRequest, private readonly source: SourceView, private readonly listener: FollowerListener) {
@@ -64,7 +66,7 @@ export class Follower implements SourceFollower {
   }
 
   /**
-   * Compares everything, then follows until the signal. Capture is at work by then.
+   * Compares everything, then follows until the signal. Capture is at work by then. Its state is closed at its end, so that another mirror may take the pair.
    * @throws TwintreeError where no later attempt would go better.
    */
   async follow(signal: AbortSignal): Promise<void> {
@@ -77,37 +79,52 @@ export class Follower implements SourceFollower {
         if (this.fault !== undefined) throw this.fault;
         const job = this.stopped() ? undefined : this.agenda.next(steadyNow());
         if (job === undefined) await this.sleep(signal);
-        else await this.perform(withLinks(job, this.source.root, this.mirror.options), signal);
+        else await this.perform(withLinks(job, this.source.root, this.request.options), signal);
       }
+    } catch (error) {
+      this.tally.failed(error instanceof TwintreeError ? error.code : 'INTERNAL', error instanceof Error ? error.message : String(error), null);
+      this.listener.ended?.(error);
+      throw error;
     } finally {
-      this.ended = true;
-      for (const { reject } of this.waiting.splice(0)) reject(new TwintreeError('ABORTED', 'the mirror has ended'));
       signal.removeEventListener('abort', onAbort);
+      await this.close();
     }
   }
 
-  /** After its end: its state is closed. */
+  /** Its state is closed, and it hears no more. */
   async close(): Promise<void> {
+    this.ended = true;
+    for (const { reject } of this.waiting.splice(0)) reject(new TwintreeError('ABORTED', 'the mirror has ended'));
+    await Promise.allSettled(this.keeping);
     this.tellStatus('stopped');
-    await this.state?.close();
+    const { state } = this;
     this.state = undefined;
+    await state?.close();
   }
 
   /** Keeps hints durably, then puts them on the agenda. Where they cannot be kept this follower ends, and only this one. */
   async heard(hints: readonly Hint[]): Promise<void> {
     if (this.ended) return; // a new start compares everything
+    const kept = this.keep(hints);
+    this.keeping.add(kept);
     try {
-      const { dirty } = this.state as PairState;
-      dirty.addMany(marksOf(hints));
-      await dirty.durable();
+      await kept;
     } catch (error) {
       this.fault = error instanceof Error ? error : new Error(String(error));
       this.wake();
       return;
+    } finally {
+      this.keeping.delete(kept);
     }
     const now = steadyNow();
     for (const hint of hints) this.agenda.add({ ...hint, at: Math.abs(now - hint.at) < 60_000 ? Math.min(hint.at, now) : now }, now); // the system's clock may have been set
     this.wake();
+  }
+
+  private async keep(hints: readonly Hint[]): Promise<void> {
+    const { dirty } = this.state as PairState;
+    dirty.addMany(marksOf(hints));
+    await dirty.durable();
   }
 
   sourceLost(): void {
@@ -202,7 +219,7 @@ export class Follower implements SourceFollower {
   }
 
   private optionsFor(job: Job): SessionOptions {
-    const options = optionsFor(job, this.source.root, this.mirror.options, this.readTimes);
+    const options = optionsFor(job, this.source.root, this.request.options, this.readTimes);
     if (this.approved) options.delete = { ...options.delete, limit: undefined };
     return this.request.limits?.options(job, options) ?? options;
   }
@@ -225,7 +242,7 @@ export class Follower implements SourceFollower {
 
   /** A session was stopped by an error. */
   private broken(job: Job, error: unknown): void {
-    const verdict = judgeError(error, this.tally.begun, this.mirror.options.delete.limit !== undefined);
+    const verdict = judgeError(error, this.tally.begun, this.request.options.delete.limit !== undefined);
     if (verdict === 'end' || !(error instanceof TwintreeError)) throw error;
     if (verdict === 'retry') return this.tellFailure(job, error.code, error.message);
     const now = steadyNow();

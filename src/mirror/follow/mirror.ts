@@ -3,10 +3,11 @@
  * each target has a follower of its own (follower.ts). This owns both: it starts and ends them in order.
  */
 import { loadPosix } from '../../fs/index.js';
+import { TwintreeError } from '../../tree/index.js';
 import { MirrorSource } from './source.js';
 import { Follower } from './follower.js';
 import type { MirrorListener, MirrorRequest } from './request.js';
-import { refuseNested } from './roots.js';
+import { refuseOverlap } from './roots.js';
 import { ruleFileNames } from './scope.js';
 
 /** Milliseconds between two statuses. */
@@ -16,14 +17,19 @@ export class Mirror {
   /** One for each target, in their order. */
   readonly followers: readonly Follower[];
   private readonly source: MirrorSource;
+  private readonly oneFileSystem: boolean;
   /** Aborted where one part's fault ends all. */
   private readonly fault = new AbortController();
 
   constructor(private readonly request: MirrorRequest, private readonly listener: MirrorListener = {}) {
-    const { root, backend, options, targets } = request;
+    const { root, backend, targets } = request;
+    const [first] = targets;
+    if (first === undefined) throw new RangeError('a mirror without a target');
+    const { options } = first;
+    this.oneFileSystem = options.walk.oneFileSystem > 0;
     const followers: Follower[] = [];
     this.source = new MirrorSource(
-      { root, backend, oneFileSystem: options.walk.oneFileSystem > 0, filters: options.filters, deleteExcluded: options.delete.excluded },
+      { root, backend, oneFileSystem: this.oneFileSystem, filters: options.filters, deleteExcluded: options.delete.excluded },
       ruleFileNames(options.filters, options.walk.gitignore), followers, listener, (error) => this.fault.abort(error),
     );
     for (const target of targets) followers.push(new Follower(request, target, this.source, listener.follower?.(target) ?? {}));
@@ -36,22 +42,20 @@ export class Mirror {
   }
 
   /**
-   * Mirrors until the signal. Whatever ends it loses nothing: the next start compares everything.
-   * @throws TwintreeError where it cannot begin, or no later attempt would go better.
+   * Mirrors until the signal. Whatever ends it loses nothing: the next start compares everything. A target for which no later attempt would go better
+   * ends alone (`FollowerListener.ended`), and the others go on; with the last one the mirror ends.
+   * @throws TwintreeError where it cannot begin, where capture ends, or where a target ended before the signal: the first one's error.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { root, options, targets } = this.request;
+    const { root, targets } = this.request;
     this.source.identify();
-    for (const { localTarget } of targets) if (localTarget !== undefined) refuseNested(loadPosix(), root, localTarget, options.walk.oneFileSystem > 0);
+    refuseOverlap(loadPosix(), root, targets, this.oneFileSystem);
     let timer: NodeJS.Timeout | undefined;
     try {
       for (const follower of this.followers) follower.open();
       this.listener.watching?.(await this.source.start());
       timer = setInterval(() => { for (const follower of this.followers) follower.tellStatus(); }, STATUS_EVERY);
-      const end = AbortSignal.any([signal, this.fault.signal]);
-      const ends = await Promise.allSettled(this.followers.map((follower) => follower.follow(end)));
-      if (this.fault.signal.aborted) throw this.fault.signal.reason;
-      for (const each of ends) if (each.status === 'rejected') throw each.reason;
+      await this.followAll(AbortSignal.any([signal, this.fault.signal]));
     } finally {
       clearInterval(timer);
       await this.source.stop();
@@ -59,14 +63,25 @@ export class Mirror {
     }
   }
 
+  private async followAll(end: AbortSignal): Promise<void> {
+    const ended: { follower: Follower; error: unknown }[] = [];
+    await Promise.all(this.followers.map(async (follower) => follower.follow(end).catch((error: unknown) => { ended.push({ follower, error }); })));
+    if (this.fault.signal.aborted) throw this.fault.signal.reason;
+    const [first] = ended;
+    if (first === undefined) return;
+    const { error, follower } = first;
+    if (this.followers.length === 1 || !(error instanceof TwintreeError)) throw error;
+    throw new TwintreeError(error.code, error.message, { path: follower.request.pair.target, cause: error, ...(error.advice === undefined ? {} : { advice: error.advice }) });
+  }
+
   /** A person says to go on: what guards refused is done, once. False: nothing is held. */
   approve(): boolean {
     return this.followers.map((follower) => follower.approve()).includes(true);
   }
 
-  /** Resolves when all that happened before the call is on all targets. Rejects where the mirror ends before. */
-  async caughtUp(): Promise<void> {
+  /** Resolves when all that happened before the call is on all targets, or those of `followers`. Rejects where one of them ends before. */
+  async caughtUp(followers: readonly Follower[] = this.followers): Promise<void> {
     await this.source.flush();
-    await Promise.all(this.followers.map((follower) => follower.caughtUp()));
+    await Promise.all(followers.map((follower) => follower.caughtUp()));
   }
 }

@@ -11,8 +11,8 @@ export interface MirrorRequest {
   /** A folder, as the user named it, with a slash at its end; and its absolute path. */
   source: ByteString;
   root: ByteString;
+  /** At least one. What their options say of the source (filters, `-x`) is the same in all. */
   targets: readonly TargetRequest[];
-  options: SessionOptions;
   /** Milliseconds. */
   quietMs: number;
   longestMs: number;
@@ -32,6 +32,7 @@ export interface TargetRequest {
   localTarget: ByteString | undefined;
   /** How state and status name source and target, in every run. */
   pair: { source: ByteString; target: ByteString };
+  options: SessionOptions;
   /** Runs one session. */
   run: (what: { sources: readonly ByteString[]; target: ByteString; options: SessionOptions; dirty?: readonly DirtyPath[] }, listener: SessionListener, signal: AbortSignal) => Promise<Outcome>;
   limits?: FollowerLimits;
@@ -60,6 +61,8 @@ export interface FollowerListener extends Pick<SessionListener, 'notice' | 'oper
   session?(about: SessionAbout, outcome: Outcome): void;
   /** A session failed as a whole. `retryAt` (ms since 1970) undefined: it is held until a person decides. */
   failed?(code: string, message: string, retryAt: number | undefined): void;
+  /** Nothing more is done for this target: no later attempt would go better. The others go on. */
+  ended?(error: unknown): void;
   /** Every second, and at the end. */
   status?(status: MirrorStatus): void;
 }
