@@ -20,6 +20,8 @@ export type Told =
 
 export class RunningMirror {
   readonly told: Told[] = [];
+  /** With -v: paths that were changed on any target. */
+  readonly changed: string[] = [];
   /** The last one of each target. */
   readonly statuses: MirrorStatus[] = [];
   readonly over: Promise<void>;
@@ -38,6 +40,7 @@ export class RunningMirror {
         session: (about, outcome) => this.tell({ kind: 'session', target, about, outcome, at: Date.now() }),
         failed: (code, message, retryAt) => this.tell({ kind: 'failed', target, code, message, retryAt }),
         problem: (problem) => this.tell({ kind: 'problem', target, path: problem.path, code: problem.code }),
+        ...(parsed.output.verbosity === 0 ? {} : { wantsOperations: 'changes', operation: (_op, path) => { this.changed.push(path); } }),
         ended: (error) => this.tell({ kind: 'ended', target, error }),
         status: (status) => {
           this.statuses[target] = status;

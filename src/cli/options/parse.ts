@@ -95,7 +95,7 @@ export function parseMirror(args: readonly ByteString[], given: ParseContext): P
     const run = finishRun(scanArguments('mirror', args, context).draft, [source, target], context); // read anew for each: a draft becomes one run
     if (run.direction === 'pull') throw new CommandError('UNSUPPORTED', 'a source on another host cannot be followed from here', { exitCode: EXIT.unsupported, advice: 'Run twintree mirror on the host of the source.' });
     if (!run.options.walk.recursive) throw usageError('mirror does not work without --recursive (-r), which it has unless it is taken away');
-    return { ...run, target: run.target as ByteString };
+    return run as ParsedRun & { target: ByteString };
   });
   const [first] = targets as [ParsedRun];
   if (!/(?:^|\/)\.?$/.test(source)) throw usageError('mirror follows the content of a folder', `Write it with a slash at its end: ${displayName(source)}/`);

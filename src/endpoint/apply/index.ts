@@ -11,4 +11,4 @@ export { Preconditions } from './preconditions.js';
 export { removeEntry } from './remove.js';
 export { removeSource } from './source.js';
 export { partialFolderName } from './partial.js';
-export { DELAY_FOLDER, isPartName, isTempName, isUndoName, stageName, tempName, tempTag } from './temp-name.js';
+export { DELAY_FOLDER, isWorkName, isWorkPath, isPartName, isTempName, isUndoName, stageName, tempName, tempTag, withoutWorkNames } from './temp-name.js';

@@ -2,7 +2,7 @@
  * Temporary names: `.~twintree-<tag>-<n>`, the tag being the session's. The one place that knows the form;
  * scans use it to recognise what an earlier run was killed over.
  */
-import type { ByteString } from '../../tree/index.js';
+import type { ByteString, RelPath } from '../../tree/index.js';
 
 const PREFIX = '.~twintree-';
 const FORM = /^\.~twintree-([0-9a-f]{1,64})-[0-9a-z]{1,16}$/;
@@ -40,15 +40,21 @@ export function isUndoName(name: ByteString): boolean {
   return name.startsWith(PREFIX) && UNDO_FORM.test(name);
 }
 
-/** The undo journals among some names, which are in byte order. Scans ask it of every folder: it looks at no more names than it must. */
-export function undoNames(names: readonly ByteString[]): readonly ByteString[] {
+/** Where the first name stands that is not below `prefix`; names are in byte order. */
+function lowerBound(names: readonly ByteString[], prefix: string): number {
   let low = 0;
   let high = names.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((names[middle] as ByteString) < PREFIX) low = middle + 1;
+    if ((names[middle] as ByteString) < prefix) low = middle + 1;
     else high = middle;
   }
+  return low;
+}
+
+/** The undo journals among some names, which are in byte order. Scans ask it of every folder: it looks at no more names than it must. */
+export function undoNames(names: readonly ByteString[]): readonly ByteString[] {
+  const low = lowerBound(names, PREFIX);
   let end = low;
   while (end < names.length && (names[end] as ByteString).startsWith(PREFIX)) end++;
   return names.slice(low, end).filter(isUndoName);
@@ -82,6 +88,25 @@ function hex8(word: number): string {
 /** Whether a name has the form of a temporary one, of whatever session. */
 export function isTempName(name: ByteString): boolean {
   return name.startsWith(PREFIX) && FORM.test(name);
+}
+
+/** What else the program makes for a moment beside files of the user: the folder in which a target is probed, the output of `twintree delta`. */
+const PASSING = /^\.twintree-(?:probe-\d+-\d+-\d+|delta\.[0-9a-f]{12})$/;
+
+/** Whether a name is one that the program makes for itself in a tree. Such names never travel: what they become does. */
+export function isWorkName(name: ByteString): boolean {
+  return name.startsWith('.') && (isTempName(name) || name === DELAY_FOLDER || PASSING.test(name));
+}
+
+/** Whether a name on the path is one of those. */
+export function isWorkPath(path: RelPath): boolean {
+  return (path.includes('.~t') || path.includes('.twintree-')) && path.split('/').some((name) => isWorkName(name as ByteString));
+}
+
+/** Names of a folder, in byte order, without those. The same array where there are none. */
+export function withoutWorkNames(names: ByteString[]): ByteString[] {
+  const near = ['.~t', '.twintree-'].some((prefix) => names[lowerBound(names, prefix)]?.startsWith(prefix));
+  return near ? names.filter((name) => !isWorkName(name)) : names;
 }
 
 /** The session's tag in a temporary name, undefined for other names. */

@@ -9,6 +9,7 @@
 import { EMPTY, isName, joinPath, StatTable, S_IFBLK, S_IFCHR, S_IFDIR, type ByteString, type RelPath } from '../../tree/index.js';
 import { Errno, type NameList } from '../../fs/index.js';
 import type { TreeReader } from '../source/index.js';
+import { isWorkName, withoutWorkNames } from '../apply/index.js';
 import { overlayFakeStat } from './fake-stat.js';
 import type { SelectionNode } from './selection.js';
 
@@ -57,7 +58,8 @@ export class Listing {
   }
 
   /**
-   * Lists a source folder: the layers that are open, and the names that the selection chose by themselves.
+   * Lists a source folder: the layers that are open, and the names that the selection chose by themselves. What sessions make for
+   * themselves in a tree that is their target does not travel, where this is another's source.
    * Returns 0, or -errno of the first layer that could not be listed (the others are listed all the same).
    */
   readSource(layers: SourceLayer[], node: SelectionNode | undefined, follow: FollowRule | undefined, path: RelPath): number {
@@ -65,7 +67,9 @@ export class Listing {
     this.path = path;
     let result = 0;
     if (layers.length === 1 && layers[0] !== undefined && layers[0].listed && node?.children === undefined) {
-      return this.listLayer(layers[0].fd);
+      const error = this.listLayer(layers[0].fd);
+      this.names = withoutWorkNames(this.names);
+      return error;
     }
     const map = new Map<ByteString, number[]>();
     layers.forEach((layer, k) => {
@@ -76,6 +80,7 @@ export class Listing {
         return;
       }
       for (const name of this.raw.names) {
+        if (isWorkName(name)) continue;
         const known = map.get(name);
         if (known === undefined) map.set(name, [k]);
         else known.push(k);

@@ -3,7 +3,7 @@
  * the walk that follows.
  */
 import { Errno, errnoText } from '../../fs/index.js';
-import { Reason } from '../../plan/index.js';
+import { INCOMPLETE_MODE, Reason } from '../../plan/index.js';
 import { joinPath, S_IFDIR, type ByteString } from '../../tree/index.js';
 import { recoverFolder } from '../apply/index.js';
 import { deviceOf } from './device.js';
@@ -80,6 +80,10 @@ function sourceEntry(w: WalkContext, folder: Folder, i: number, j: number, remov
       w.problem({ code: 'name-twin', phase: 'plan', side: 'target', path: joinPath(folder.path, name), severity: 'error', message: `the target cannot tell this name from "${twin}"; it is not copied` });
       return;
     }
+  }
+  if (s.mode(r) === INCOMPLETE_MODE) { // the source is another session's target, and that one is writing it, or was killed over it
+    w.problem({ code: 'changed', phase: 'scan', side: 'source', path: joinPath(folder.path, name), severity: 'warning', message: 'another session has not finished it; left for the next run' });
+    return;
   }
   if (isDir) childFolder(w, folder, i, r, j, name, child, removes);
   else leaf(w, folder, i, r, j, name, type);

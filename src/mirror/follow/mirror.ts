@@ -2,13 +2,14 @@
  * Mirror: keeps targets equal to a source that is in use. The source is captured once (source.ts), and capture is at work before the first copy begins;
  * each target has a follower of its own (follower.ts). This owns both: it starts and ends them in order.
  */
-import { loadPosix } from '../../fs/index.js';
+import { loadOwnPosix, loadPosix } from '../../fs/index.js';
 import { TwintreeError } from '../../tree/index.js';
-import { MirrorSource } from './source.js';
 import { Follower } from './follower.js';
+import { refuseLoops } from './loops.js';
 import type { MirrorListener, MirrorRequest } from './request.js';
 import { refuseOverlap } from './roots.js';
 import { ruleFileNames } from './scope.js';
+import { MirrorSource } from './source.js';
 
 /** Milliseconds between two statuses. */
 const STATUS_EVERY = 1000;
@@ -53,6 +54,7 @@ export class Mirror {
     let timer: NodeJS.Timeout | undefined;
     try {
       for (const follower of this.followers) follower.open();
+      refuseLoops(loadPosix(), loadOwnPosix(), this.request.stateFolder, root, targets);
       this.listener.watching?.(await this.source.start());
       timer = setInterval(() => { for (const follower of this.followers) follower.tellStatus(); }, STATUS_EVERY);
       await this.followAll(AbortSignal.any([signal, this.fault.signal]));

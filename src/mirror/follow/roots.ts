@@ -44,14 +44,14 @@ export function refuseOverlap(posix: Posix, source: ByteString, targets: readonl
 }
 
 /** Where a folder is, or would be made. */
-interface Place {
+export interface Place {
   /** Identities of the folders on the way that are there, from itself up. */
   readonly folders: readonly string[];
   /** Names below the first of them, of what is not there yet, each with a slash in front. */
   readonly rest: string;
 }
 
-function placeOf(posix: Posix, path: ByteString): Place {
+export function placeOf(posix: Posix, path: ByteString): Place {
   let there: string = path;
   let at = folderAt(posix, path);
   while (at === undefined && there.length > 1) {
@@ -68,7 +68,7 @@ function placeOf(posix: Posix, path: ByteString): Place {
 }
 
 /** Whether a place is another one, or lies in it. */
-function isWithin(inner: Place, outer: Place): boolean {
+export function isWithin(inner: Place, outer: Place): boolean {
   const [top] = outer.folders;
   if (top === undefined) return false;
   if (outer.rest === '') return inner.folders.includes(top);

@@ -2,6 +2,7 @@
  * What a hint means for the rest: for a session (dirty paths), for the durable set (marks), and where a rule file changed, for the folder
  * that it rules. Pure.
  */
+import { isWorkPath } from '../../endpoint/index.js';
 import type { FilterRule } from '../../filter/index.js';
 import type { DirtyPath } from '../../session/index.js';
 import { DirtyReason, type DirtyMark } from '../../state/index.js';
@@ -55,6 +56,14 @@ export function ruleFileNames(filters: readonly FilterRule[], gitignore: boolean
     if (kind === 'cvs') names.add(fromText('.cvsignore'));
   }
   return names;
+}
+
+/** What the program makes for a moment in a tree that is another mirror's target is nothing of the tree. Undefined: there is nothing else in the hint. */
+export function ofTheTree(hint: Hint): Hint | undefined {
+  if (isWorkPath(hint.path)) return undefined;
+  const { from, to, ...rest } = hint;
+  const [stays, went] = [from !== undefined && !isWorkPath(from), to !== undefined && !isWorkPath(to)];
+  return { ...rest, ...(stays ? { from } : {}), ...(went ? { to } : {}) };
 }
 
 /** A changed rule file makes all of its folder dirty. */

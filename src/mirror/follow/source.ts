@@ -7,7 +7,7 @@ import { TwintreeError, type ByteString } from '../../tree/index.js';
 import { Capture, type CaptureOptions, type CaptureStatus, type Condition } from '../capture/index.js';
 import type { Hint } from '../hint.js';
 import { folderAt } from './roots.js';
-import { widened } from './scope.js';
+import { ofTheTree, widened } from './scope.js';
 
 /** What the source tells those that follow it. */
 export interface SourceFollower {
@@ -78,7 +78,12 @@ export class MirrorSource implements SourceView {
   }
 
   private async heard(hints: readonly Hint[]): Promise<void> {
-    const wide = hints.map((hint) => widened(hint, this.ruleFiles));
+    const wide: Hint[] = [];
+    for (const each of hints) {
+      const hint = ofTheTree(each);
+      if (hint !== undefined) wide.push(widened(hint, this.ruleFiles));
+    }
+    if (wide.length === 0) return;
     await Promise.all(this.followers.map((follower) => follower.heard(wide)));
   }
 
