@@ -3,12 +3,13 @@
  * runs more storms.
  */
 import assert from 'node:assert/strict';
+import type { Worker } from 'node:worker_threads';
 import { appendFileSync, chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { assertSameTree, twintree, useTempFolder } from '../support/index.js';
 import { processContext } from '../../src/cli/index.js';
 import { parseMirror } from '../../src/cli/options/index.js';
 import { loadOwnPosix } from '../../src/fs/index.js';
-import { Mirror, readAllStatus } from '../../src/mirror/index.js';
+import { Capture, Mirror, readAllStatus } from '../../src/mirror/index.js';
 import { fromText } from '../../src/tree/index.js';
 import { RunningMirror, storm, type Told } from './mirror-support.js';
 import { remoteShell, wayArgs } from './remote-support.js';
@@ -187,6 +188,51 @@ describe('a live mirror', () => {
     await mirror.until((told) => told.kind === 'condition' && told.condition === 'root-back');
     await mirror.mirror.caughtUp();
     assertSameTree(s(), t());
+  });
+
+  it('takes another folder for the source only when it is told to', async () => {
+    const mirror = start('--delete');
+    await mirror.copied();
+    assert.ok(!mirror.mirror.adopt(), 'nothing is missed');
+    renameSync(s(), temp.at('old'));
+    await mirror.until((told) => told.kind === 'condition' && told.condition === 'root-lost');
+    assert.ok(!mirror.mirror.adopt(), 'nothing stands there');
+    mkdirSync(s('restored'), { recursive: true });
+    writeFileSync(s('restored/file'), 'of the backup');
+    await mirror.untilStatus(({ phase }) => phase === 'source-lost');
+    assert.ok(existsSync(t('one/two/file')));
+    assert.ok(mirror.mirror.adopt());
+    await mirror.until((told) => told.kind === 'condition' && told.condition === 'root-back');
+    await mirror.mirror.caughtUp();
+    assertSameTree(s(), t());
+    writeFileSync(s('restored/new'), 'followed');
+    await mirror.mirror.caughtUp();
+    assertSameTree(s(), t());
+  });
+
+  it('starts following again when its thread has died, and then compares everything', async () => {
+    const captures: Capture[] = [];
+    const mirror = (running = new RunningMirror(['--delete', `${s()}/`, t()], (request) => ({
+      ...request,
+      capture: async (...what) => {
+        const capture = await Capture.start(...what);
+        captures.push(capture);
+        return capture;
+      },
+    })));
+    await mirror.copied();
+    const { thread } = captures[0] as unknown as { thread: Worker };
+    await thread.terminate();
+    writeFileSync(s('one/unseen'), 'x');
+    unlinkSync(s('file'));
+    await mirror.mirror.caughtUp();
+    assertSameTree(s(), t());
+    assert.deepEqual([captures.length, mirror.sessions('full').length], [2, 2]);
+    assert.ok(mirror.told.some((told) => told.kind === 'condition' && told.condition === 'trouble'));
+    writeFileSync(s('one/seen'), 'x');
+    await mirror.mirror.caughtUp();
+    assertSameTree(s(), t());
+    assert.equal(mirror.sessions('full').length, 2);
   });
 
   it('ends, keeping what is dirty, also where a session waits for another host and does not', async () => {

@@ -36,7 +36,8 @@ export async function run(args: readonly ByteString[]): Promise<number> {
   const controller = new AbortController();
   const release = abortBySignal(controller);
   const goOn = (): void => {
-    report.say(mirror.approve() ? 'going on, once without the limit of deletions' : 'nothing is held');
+    if (mirror.adopt()) report.say('what stands at the source\'s place is taken for the source');
+    else report.say(mirror.approve() ? 'going on, once without the limit of deletions' : 'nothing is held');
   };
   process.on('SIGUSR2', goOn); // SIGUSR1 is the debugger's of Node.js
   try {

@@ -60,6 +60,7 @@ class MirrorText implements MirrorReport {
 
   condition(condition: Condition): void {
     this.say(`${this.shownName(condition.path)}: ${condition.message} (${condition.kind})`, condition.answer !== 'none');
+    if (condition.kind === 'root-lost') this.say(`nothing is done until the source is back; kill -USR2 ${this.run.pid} takes what stands there now for the source`, true);
   }
 
   say(text: string, bad = false): void {

@@ -137,6 +137,11 @@ export class Follower implements SourceFollower {
     this.wake();
   }
 
+  sourceDoubtful(since: number): void {
+    this.agenda.wantFull('following was started again', steadyNow(), since);
+    this.wake();
+  }
+
   /** A person says to go on: what a guard refused is done, once. False: nothing is held. */
   approve(): boolean {
     if (!this.held) return false;
@@ -171,7 +176,7 @@ export class Follower implements SourceFollower {
   // ---------------------------------------------------------------- following
 
   private stopped(): boolean {
-    return this.source.lost || this.pauses.size > 0;
+    return this.source.lost || this.source.blind || this.pauses.size > 0;
   }
 
   private async sleep(signal: AbortSignal): Promise<void> {
@@ -297,6 +302,7 @@ export class Follower implements SourceFollower {
 
   private phase(): Phase {
     if (this.source.lost) return 'source-lost';
+    if (this.source.blind) return 'starting';
     if (this.held) return 'held';
     if (this.job?.kind === 'full') return 'copying';
     if (this.pauses.size > 0 && this.job === undefined) return 'paused';

@@ -22,7 +22,7 @@ export class Mirror {
   /** Aborted where one part's fault ends all. */
   private readonly fault = new AbortController();
 
-  constructor(private readonly request: MirrorRequest, private readonly listener: MirrorListener = {}) {
+  constructor(private readonly request: MirrorRequest, listener: MirrorListener = {}) {
     const { root, backend, targets } = request;
     const [first] = targets;
     if (first === undefined) throw new RangeError('a mirror without a target');
@@ -31,7 +31,10 @@ export class Mirror {
     const followers: Follower[] = [];
     this.source = new MirrorSource(
       { root, backend, oneFileSystem: this.oneFileSystem, filters: options.filters, deleteExcluded: options.delete.excluded },
-      ruleFileNames(options.filters, options.walk.gitignore), followers, listener, (error) => this.fault.abort(error),
+      {
+        ruleFiles: ruleFileNames(options.filters, options.walk.gitignore), followers, failed: (error) => this.fault.abort(error), ...(request.capture === undefined ? {} : { capture: request.capture }),
+        watching: (capture) => listener.watching?.(capture), condition: (condition) => listener.condition?.(condition),
+      },
     );
     for (const target of targets) followers.push(new Follower(request, target, this.source, listener.follower?.(target) ?? {}));
     this.followers = followers;
@@ -55,7 +58,7 @@ export class Mirror {
     try {
       for (const follower of this.followers) follower.open();
       refuseLoops(loadPosix(), loadOwnPosix(), this.request.stateFolder, root, targets);
-      this.listener.watching?.(await this.source.start());
+      await this.source.start();
       timer = setInterval(() => { for (const follower of this.followers) follower.tellStatus(); }, STATUS_EVERY);
       await this.followAll(AbortSignal.any([signal, this.fault.signal]));
     } finally {
@@ -79,6 +82,11 @@ export class Mirror {
   /** A person says to go on: what guards refused is done, once. False: nothing is held. */
   approve(): boolean {
     return this.followers.map((follower) => follower.approve()).includes(true);
+  }
+
+  /** A person says that what stands at the source's path is the source, though it is another folder. False: no source is missed, or nothing stands there. */
+  adopt(): boolean {
+    return this.source.adopt();
   }
 
   /** Resolves when all that happened before the call is on all targets, or those of `followers`. Rejects where one of them ends before. */

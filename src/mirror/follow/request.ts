@@ -2,7 +2,7 @@
 import type { SessionOptions } from '../../plan/index.js';
 import type { DirtyPath, Outcome, SessionListener } from '../../session/index.js';
 import type { ByteString } from '../../tree/index.js';
-import type { BackendChoice, CaptureStatus, Condition } from '../capture/index.js';
+import type { BackendChoice, Capture, CaptureStatus, Condition } from '../capture/index.js';
 import type { Job, JobKind } from './agenda.js';
 import type { MirrorStatus } from './status.js';
 
@@ -22,6 +22,8 @@ export interface MirrorRequest {
   stateFolder: ByteString;
   /** Milliseconds that a session has to end in after the signal. Default 5000. */
   abortPatienceMs?: number;
+  /** Starts capture. Default `Capture.start`. */
+  capture?: typeof Capture.start;
 }
 
 /** One target. */
@@ -69,7 +71,7 @@ export interface FollowerListener extends Pick<SessionListener, 'notice' | 'oper
 
 /** Told what happens at the source; every method is optional, none may throw. */
 export interface MirrorListener {
-  /** All watches are set. */
+  /** All watches are set; again where capture had to be started again. */
   watching?(capture: CaptureStatus): void;
   condition?(condition: Condition): void;
   /** Who is told of a target; asked once for each, in their order. */
