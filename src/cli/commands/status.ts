@@ -61,6 +61,7 @@ function asText({ status, alive }: FoundStatus): string {
   lines.push(`  ${alive ? '' : 'then: '}${statusLine(status)}`);
   lines.push(`  last success ${since(status.lastSuccess)}, last full comparison ${since(status.lastFull)}; ${status.files} files, ${status.deleted} deletions, ${status.events} events, ${status.overflows} overflows`);
   if (status.failure !== null) lines.push(`  ${status.failure.message} (${status.failure.code})${afterwards(status)}`);
+  if (alive && status.phase === 'source-lost') lines.push(`  nothing is done until the source is back; kill -USR2 ${status.pid} takes what stands there now for the source`);
   for (const { path, message } of status.failing) lines.push(`  ${path}: ${message}`);
   return `${lines.join('\n')}\n`;
 }

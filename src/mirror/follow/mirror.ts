@@ -2,6 +2,7 @@
  * Mirror: keeps targets equal to a source that is in use. The source is captured once (source.ts), and capture is at work before the first copy begins;
  * each target has a follower of its own (follower.ts). This owns both: it starts and ends them in order.
  */
+import { setMaxListeners } from 'node:events';
 import { loadOwnPosix, loadPosix } from '../../fs/index.js';
 import { TwintreeError } from '../../tree/index.js';
 import { Follower } from './follower.js';
@@ -60,7 +61,9 @@ export class Mirror {
       refuseLoops(loadPosix(), loadOwnPosix(), this.request.stateFolder, root, targets);
       await this.source.start();
       timer = setInterval(() => { for (const follower of this.followers) follower.tellStatus(); }, STATUS_EVERY);
-      await this.followAll(AbortSignal.any([signal, this.fault.signal]));
+      const end = AbortSignal.any([signal, this.fault.signal]);
+      setMaxListeners(0, end); // as many as there are targets and what they do
+      await this.followAll(end);
     } finally {
       clearInterval(timer);
       await this.source.stop();
