@@ -14,3 +14,5 @@ export * from './acl.js';
 export * from './fake-super.js';
 export * from './xattr-policy.js';
 export { MOST_APART, nameDistance } from './similar-name.js';
+export { Renames, type MovedIn, type Rename } from './renames.js';
+export { renameSteps, type RenameStep } from './rename-steps.js';
