@@ -57,6 +57,10 @@ export class FolderCache {
    * It stays open for at least the next FOLDERS_HELD calls, or until `forget` or `closeAll`; `pin` for longer.
    */
   open(path: RelPath): number {
+    return this.handle(path);
+  }
+
+  private handle(path: RelPath): number {
     const last = this.last;
     if (last !== undefined && last.path === path) return last.fd; // most calls: the same folder again
     if (path === '') return this.rootFd;
@@ -67,12 +71,17 @@ export class FolderCache {
     return folder.fd;
   }
 
+  /** As `open`, of a folder where it stands now, whatever renames a kind of cache looks through. */
+  openNow(path: RelPath): number {
+    return this.handle(path);
+  }
+
   /** As `open`; the handle stays open until as many `unpin`s, whatever is opened or forgotten in between. */
   pin(path: RelPath): number {
     const fd = this.open(path);
     if (fd < 0 || path === '') return fd;
-    const folder = this.folders.get(path);
-    if (folder === undefined) throw new Error('a folder just opened is not held');
+    const folder = this.last;
+    if (folder?.fd !== fd) throw new Error('a folder just opened is not held');
     folder.pins++;
     this.pinned.set(fd, folder);
     return fd;

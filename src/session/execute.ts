@@ -47,6 +47,8 @@ export interface ExecuteDeps {
   deletes: boolean;
   /** The target root was made by this session. */
   rootIsNew: boolean;
+  /** Folders that had to be made before the others, for what was renamed into them. */
+  made: ReadonlyMap<RelPath, FolderContext> | undefined;
   tell(op: Operation, path: RelPath, result: OperationResult): void;
   problem(problem: Problem): void;
   count(counters: ApplyCounters): void;
@@ -185,7 +187,7 @@ export class Executor {
       return;
     }
     const parentContext = path === '' ? undefined : parent?.path === parentOf(path) ? parent.context : this.openContext(parentOf(path), false);
-    frame.context = path === '' && deps.rootIsNew ? describeFolder(deps.runner.context, path, true) : enterFolder(deps.runner.context, parentContext, own);
+    frame.context = path === '' && deps.rootIsNew ? describeFolder(deps.runner.context, path, true) : deps.made?.get(path) ?? enterFolder(deps.runner.context, parentContext, own);
     frame.entered = true;
     this.takeProblems();
     if (own.item !== 0 || (deps.wants === 'all' && own.reason === Reason.Unchanged)) { // not for the head of deletions

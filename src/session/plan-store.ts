@@ -39,6 +39,14 @@ export class PlanStore {
     streams[1].push({ hole });
   }
 
+  /** Forgets all of it: another plan takes its place. */
+  clear(): void {
+    this.tasks.clear();
+    this.held = 0;
+    this.close();
+    this.fileSize = 0;
+  }
+
   /** All chunks of a stream in plan order. */
   *chunks(stream: 0 | 1, task = 0): Generator<Uint8Array> {
     for (const piece of this.tasks.get(task)?.[stream] ?? []) {

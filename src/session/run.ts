@@ -6,11 +6,11 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { loadOwnPosix, loadPosix, portableReason, probeTarget, type Posix, type TargetTraits } from '../fs/index.js';
-import { ApplyRunner, forEachNode, idMapper, localSource, RemoteSource, SharedState, WorkerPool, type ApplyCounters, type ApplySetup, type Link, type LostClass, type RemoteSetup, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
-import type { IdMapper, SessionOptions } from '../plan/index.js';
+import { ApplyRunner, carryOutRenames, forEachNode, idMapper, localSource, RemoteSource, SharedState, verifyRenames, WorkerPool, type ApplyCounters, type ApplySetup, type Link, type LostClass, type RemoteSetup, type RenamesDone, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
+import type { IdMapper, Rename, SessionOptions } from '../plan/index.js';
 import { pairName, RootGuard, stateFolder, type GuardedRoot } from '../state/index.js';
 import { addCounts, displayName, fromText, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
-import type { Outcome, PlanTotals, Progress, SessionListener } from './events.js';
+import type { OperationResult, Outcome, PlanTotals, Progress, SessionListener } from './events.js';
 import type { DirtyPath } from './dirty.js';
 import { Executor } from './execute.js';
 import { KeptState } from './kept-state.js';
@@ -21,6 +21,7 @@ import { PlanStore } from './plan-store.js';
 import { preview } from './preview.js';
 import type { FinishedPlan } from './recorded/seal.js';
 import type { SealedPlan } from './recorded/sealed-plan.js';
+import { folderOperations, tellRenames } from './renames.js';
 import { readContent } from './recorded/batch-content.js';
 import { Resolver, type MoveCandidate } from './resolve.js';
 import { scan } from './scan.js';
@@ -37,6 +38,8 @@ export interface SyncRequest {
   options: SessionOptions;
   /** Only these paths of the one source may differ; all else is taken to be equal. */
   dirty?: readonly DirtyPath[];
+  /** What was moved at the source, as far as somebody has seen it (with `dirty`: among these paths). It is checked, not believed. */
+  moved?: readonly Rename[];
   /** The sources are at the other end of a connection, which has opened them already. */
   from?: RemoteSide;
   /** The system calls for roots: confined to one folder where this is a serving side bound to it. */
@@ -112,7 +115,10 @@ class Session {
   private readonly shared = new SharedState();
   private readonly pool = new WorkerPool(this.shared);
   private readonly store: PlanStore;
-  private readonly resolver = new Resolver();
+  private resolver = new Resolver();
+  /** What the plan begins with. */
+  private renames: readonly Rename[] = [];
+  private setup: ScanSetup | undefined;
   private readonly started = performance.now();
   private readonly startedAt = Date.now(); // by the clock that file systems stamp with
   private readonly outcome = newOutcome();
@@ -182,7 +188,7 @@ class Session {
     if (this.listener.progress !== undefined) this.ticker = setInterval(() => this.tick(), this.progressEvery);
     this.tellLacks();
     const { from, kept } = request;
-    const sources = from === undefined ? (kept?.openSources(posix) ?? openSources(posix, request.sources, options, request.dirty)) : (kept?.sourcesOf(from.sources) ?? from.sources);
+    const sources = from === undefined ? (kept?.openSources(posix) ?? openSources(posix, request.sources, options, request.dirty, request.moved)) : (kept?.sourcesOf(from.sources) ?? from.sources);
     if (from === undefined) for (const mount of sources.mounts) this.handles.push(mount.fd);
     else this.useRemote(from);
     for (const problem of sources.problems) this.problem(problem);
@@ -207,6 +213,7 @@ class Session {
 
     const deletes = options.delete.when !== undefined && !this.shared.aborted && this.mayDelete(findings, sources);
     if (options.dryRun) {
+      if (this.renames.length > 0) this.tellRenames(target, this.renames, 'planned');
       preview(this.store, this.resolver, this.listener, deletes || options.delete.when === undefined ? (options.delete.when ?? 'after') : undefined, options.delete.maxDelete, outcome, () => this.shared.aborted);
       this.guardDeletions(findings, sources);
       if (options.contentOnly === true) await this.readContent(sources, target, altRoots, umask);
@@ -232,6 +239,20 @@ class Session {
   /** Scans both trees and resolves what only the whole plan decides. */
   private async plan(sources: Sources, target: Target, altRoots: number[], umask: number): Promise<ScanFindings> {
     const setup = this.scanSetup(sources, target, altRoots, umask);
+    this.setup = setup;
+    this.renames = this.claims(setup, sources);
+    return this.compare(this.renames.length === 0 ? setup : { ...setup, renames: this.renames }, sources);
+  }
+
+  /** What was moved at the source, as far as it is known before the trees are looked at and both trees bear it out. */
+  private claims(setup: ScanSetup, { moved = [], missing }: Sources): Rename[] {
+    const { request } = this;
+    // A plan that is kept, and a recording, are to serve where nothing of this is known.
+    if (moved.length === 0 || missing > 0 || request.keep !== undefined || request.from?.link.recording === true) return [];
+    return verifyRenames(this.posix, this.remote ?? localSource(this.posix), setup, this.ids(), moved);
+  }
+
+  private async compare(setup: ScanSetup, sources: Sources): Promise<ScanFindings> {
     const findings = await this.scan(setup);
     this.outcome.scanMs = performance.now() - this.started;
     this.phase = 'plan';
@@ -377,10 +398,11 @@ class Session {
 
   private totals(findings: ScanFindings, target: Target): PlanTotals {
     const moves = this.resolver.moves;
+    const renames = this.renames.length;
     const deletes = { ...findings.deletes, files: findings.deletes.files - moves };
     return {
       entries: findings.entries, totalSize: findings.totalSize, transferFiles: findings.transferFiles, transferBytes: findings.transferBytes,
-      creates: findings.creates, deletes, moves, links: findings.grouped, attributeChanges: findings.attributeChanges, operations: findings.operations - moves,
+      creates: findings.creates, deletes, moves: moves + renames, links: findings.grouped, attributeChanges: findings.attributeChanges, operations: findings.operations - moves + renames,
       ...(this.options.replace.mkpath && target.fd < 0 && this.request.target !== undefined ? { rootFolders: { path: target.path, count: foldersToMake(this.posix, target) } } : {}),
       ...(target.alias === undefined ? {} : { renamed: target.alias }),
     };
@@ -460,10 +482,22 @@ class Session {
     };
     const runner = new ApplyRunner(posix, setup, this.shared, 0, this.remote);
     this.phase = 'apply';
+    let made: RenamesDone['made'] | undefined;
+    if (this.renames.length > 0) {
+      const renamed = carryOutRenames(runner.context, this.renames, folderOperations(this.store, this.renames));
+      for (const problem of runner.takeProblems()) this.problem(problem);
+      this.tellRenames(target, renamed.done.toSorted((a, b) => a - b).map((at) => this.renames[at] as Rename), 'done');
+      this.doneOperations += renamed.done.length;
+      made = renamed.made;
+      if (renamed.refused && !this.shared.aborted) {
+        made = undefined;
+        [findings, deletes] = await this.planAnew(sources, target);
+      }
+    }
     if (rootIsNew && sources.selection.mounts.length > 0) outcome.created.dirs++;
     const executor = new Executor({
       options, store: this.store, resolver: this.resolver, runner, applySetup: setup, pool: this.pool, remote: this.remote !== undefined, shared: this.shared, threads: this.threads,
-      operations: findings.operations, transferBytes: findings.transferBytes, wants: this.listener.wantsOperations ?? 'none', rootIsNew, deletes: deletes || options.delete.when === undefined,
+      operations: findings.operations, transferBytes: findings.transferBytes, wants: this.listener.wantsOperations ?? 'none', rootIsNew, made, deletes: deletes || options.delete.when === undefined,
       tell: (op, path, result) => this.listener.operation?.(op, path, result),
       problem: (problem) => this.problem(problem),
       count: (counters) => this.count(counters),
@@ -485,6 +519,24 @@ class Session {
       runner.close();
     }
     outcome.deletionsSkipped = executor.deletionsSkipped;
+  }
+
+  /** A rename was refused, so that the plan fits no more: what is left is planned without any, and judged as the first plan was. */
+  private async planAnew(sources: Sources, target: Target): Promise<[ScanFindings, boolean]> {
+    this.store.clear();
+    this.resolver = new Resolver();
+    this.resolver.keepsTimes = this.options.attributes.times;
+    this.renames = [];
+    const findings = await this.compare(this.setup as ScanSetup, sources);
+    this.outcome.totals = this.totals(findings, target);
+    this.guard(findings, sources, target);
+    this.listener.plan?.(this.outcome.totals);
+    this.phase = 'apply';
+    return [findings, this.options.delete.when !== undefined && !this.shared.aborted && this.mayDelete(findings, sources)];
+  }
+
+  private tellRenames(target: Target, renames: readonly Rename[], result: OperationResult): void {
+    if ((this.listener.wantsOperations ?? 'none') !== 'none') tellRenames(this.posix, target.fd, renames, result, (op, path) => this.listener.operation?.(op, path, result));
   }
 
   /** --only-write-batch: what would be transferred is read, and nothing changed. */

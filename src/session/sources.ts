@@ -4,7 +4,7 @@
  */
 import { Errno, errnoText, FolderCache, type Posix } from '../fs/index.js';
 import { Open, rulesAbove, selectContents, selectionNode, selectPath, type Mount, type SelectionNode } from '../endpoint/index.js';
-import type { SessionOptions } from '../plan/index.js';
+import type { Rename, SessionOptions } from '../plan/index.js';
 import { selectDirty, type DirtyPath } from './dirty.js';
 import { baseOf, cleanPath, EMPTY, fromText, parentOf, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
 import { identityOf, type SealedRoot } from './recorded/roots.js';
@@ -20,6 +20,8 @@ export interface Sources {
   skipped: ByteString[];
   /** The selection is of dirty paths (dirty.ts). */
   dirty?: boolean;
+  /** Said of the source: what is at `to` was moved there from `from`. Nobody believes it unseen. */
+  moved?: readonly Rename[];
   /** Set where there is one source and it is not a folder: it may be copied under another name. */
   single: { mount: number; name: ByteString } | undefined;
   /** The mounts by absolute path and identity on their own host, where that is told to another one. */
@@ -40,9 +42,11 @@ export function sourcePlace({ mounts, roots }: Pick<Sources, 'mounts' | 'roots'>
   return roots?.[0]?.path ?? absolute(mounts[0]?.path ?? EMPTY);
 }
 
-/** Opens the sources. Handles of the mounts belong to the caller. `dirty`: of the one source's content only these paths. */
-export function openSources(posix: Posix, sources: readonly ByteString[], options: SessionOptions, dirty?: readonly DirtyPath[]): Sources {
-  const opened = new SourceOpener(posix, options).open(sources);
+/**
+ * Opens the sources. Handles of the mounts belong to the caller. `dirty`: of the one source's content only these paths; `moved`: what is known of moves in them.
+ */
+export function openSources(posix: Posix, sources: readonly ByteString[], options: SessionOptions, dirty?: readonly DirtyPath[], moved: readonly Rename[] = []): Sources {
+  const opened: Sources = { ...new SourceOpener(posix, options).open(sources), ...(moved.length === 0 ? {} : { moved }) };
   const [mount] = opened.mounts;
   if (dirty === undefined || mount === undefined || opened.missing > 0) return opened;
   if (opened.mounts.length !== 1 || opened.selection.open !== Open.Tree) throw new TwintreeError('USAGE', 'changed paths are followed in the content of one folder only', { advice: 'Name one source, with a slash at its end, and -r or -a.' });

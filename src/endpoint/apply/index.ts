@@ -8,6 +8,7 @@ export { fetchContent } from './fetch.js';
 export { describeFolder, enterFolder, leaveFolder } from './folders.js';
 export { discardDelayed, finishDelayed } from './delay.js';
 export { Preconditions } from './preconditions.js';
+export { carryOutRenames, type RenamesDone } from './rename.js';
 export { removeEntry } from './remove.js';
 export { removeSource } from './source.js';
 export { partialFolderName } from './partial.js';

@@ -52,7 +52,7 @@ function rename(ctx: ApplyContext, folder: FolderContext, op: Operation, at: num
 }
 
 /** A plain user's own folder, the old one or the moved one itself, may be read-only: made writable for the rename. */
-function renameWidened(ctx: ApplyContext, folder: FolderContext, op: Operation, at: number, name: ByteString): number {
+export function renameWidened(ctx: ApplyContext, folder: Pick<FolderContext, 'fd'>, op: Pick<Operation, 'name'>, at: number, name: ByteString): number {
   const { posix } = ctx;
   const { table } = scratchOf(ctx);
   if (posix.fstat(at, table, OTHER) < 0) return -Errno.EACCES;

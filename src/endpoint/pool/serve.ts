@@ -9,6 +9,7 @@ import { TwintreeError } from '../../tree/index.js';
 import { RemoteSource } from '../remote/remote-source.js';
 import { digestsServe, TargetFolders } from '../remote/target-folders.js';
 import { Walker, type ScanSetup } from '../scan/index.js';
+import { Renames } from '../../plan/index.js';
 import { localSource, type SourceFs } from '../source/index.js';
 import { idMapper } from '../ids.js';
 import { ApplyRunner } from './apply-runner.js';
@@ -146,11 +147,11 @@ export function serve(): void {
   }
 
   /** The target's folders, where comparing them with digests serves. */
-  function targetFolders({ target, options }: ScanSetup): TargetFolders | undefined {
+  function targetFolders({ target, options, renames }: ScanSetup): TargetFolders | undefined {
     if (!comparable || remote === undefined || target < 0 || !digestsServe(options)) return undefined;
     const names: NameList = { names: [], types: [] };
     if (posix.list(target, names) < 0 || names.names.length === 0) return undefined; // nothing there can be the same
-    return new TargetFolders(posix, target, remote.seed);
+    return new TargetFolders(posix, target, remote.seed, renames === undefined ? undefined : new Renames(renames));
   }
 
   function walk(run: Extract<ToWorker, { kind: 'walk' }>['run']): void {

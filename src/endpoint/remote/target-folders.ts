@@ -3,10 +3,11 @@
  * need not travel. It is used only where the options look at nothing that a digest leaves out.
  */
 import { FolderCache, type NameList, type Posix } from '../../fs/index.js';
-import type { SessionOptions } from '../../plan/index.js';
+import type { Renames, SessionOptions } from '../../plan/index.js';
 import type { Seed } from '../../hash/index.js';
 import { S_IFMT, S_IFREG, STAT_WORDS, StatTable, type ByteString } from '../../tree/index.js';
 import { FolderDigest, type DigestItem } from '../../wire/index.js';
+import { RenamedFolders } from '../scan/renamed-folders.js';
 import { RECORD, StoredFolder } from './folder-store.js';
 
 /** Names that a folder may have to be compared so: a supplier tells larger ones whole. */
@@ -34,8 +35,9 @@ export class TargetFolders {
   private table = new StatTable(256);
   private errors = new Int32Array(256);
 
-  constructor(private readonly posix: Posix, root: number, seed: Seed) {
-    this.folders = new FolderCache(posix, root);
+  /** @param renames the folders are looked at as if these were done */
+  constructor(private readonly posix: Posix, root: number, seed: Seed, private readonly renames?: Renames) {
+    this.folders = renames === undefined ? new FolderCache(posix, root) : new RenamedFolders(posix, root, renames);
     this.digest = new FolderDigest(seed);
   }
 
@@ -45,7 +47,9 @@ export class TargetFolders {
 
   /** The folder as the source has it, where the target's is the same. */
   same({ mount, path, digest }: DigestItem): StoredFolder | undefined {
-    const { posix, raw, own } = this;
+    const { posix, raw, own, renames } = this;
+    const now = renames?.before(path);
+    if (now !== undefined && renames?.changes(path, now) === true) return undefined;
     const fd = this.folders.open(path);
     if (fd < 0 || posix.fstat(fd, own, 0) < 0 || posix.list(fd, raw) < 0 || raw.names.length > DIGEST_NAMES) return undefined;
     const names = [...raw.names].sort();

@@ -3,6 +3,7 @@ import { Reason } from '../../plan/index.js';
 import type { ByteString, RelPath, TypeCounts } from '../../tree/index.js';
 import { DELAY_FOLDER, isPartName, isTempName } from '../apply/index.js';
 import { Listing } from './listing.js';
+import { listRenamed } from './renamed-listing.js';
 import { countRemoval, isSideFolder, RemovalList } from './removal.js';
 import type { Folder, WalkContext } from './walk-context.js';
 
@@ -45,7 +46,9 @@ export function requestedRemoval(w: WalkContext, folder: Folder, j: number, name
 function isEmptyOnTarget(w: WalkContext, path: RelPath): boolean {
   const fd = w.target?.open(path) ?? -1;
   const listing = new Listing(w.posix);
-  return fd >= 0 && listing.readFolder(fd) === 0 && listing.length === 0;
+  if (fd < 0 || w.target === undefined || listing.readFolder(fd) !== 0) return false;
+  listRenamed(listing, path, w.renames, w.target);
+  return listing.length === 0;
 }
 
 /** What broken connections left of files goes behind the folder's operations, whenever deletions are made. */
@@ -73,7 +76,8 @@ export function clearObstacle(w: WalkContext, folder: Folder, name: ByteString, 
   const fd = w.target?.open(path) ?? -1;
   if (fd < 0) return true; // whoever removes it tells why that cannot be
   const inner = new Listing(w.posix);
-  if (inner.readFolder(fd) < 0) return true;
+  if (w.target === undefined || inner.readFolder(fd) < 0) return true;
+  listRenamed(inner, path, w.renames, w.target);
   const { delete: deletion, replace } = w.setup.options;
   if (!w.deletes && !deletion.force) return inner.length === 0;
   w.useFolder(folder);

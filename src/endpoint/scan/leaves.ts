@@ -31,7 +31,8 @@ export function leaf(w: WalkContext, folder: Folder, i: number, r: number, j: nu
     return;
   }
   const probe = w.probe;
-  probe.entries(at, w.sourceName(name), folder.target, name, s.size(r), type);
+  const place = j < 0 ? undefined : w.targetListing.placeOf(j);
+  probe.entries(at, w.sourceName(name), place?.at ?? folder.target, place?.name ?? name, s.size(r), type);
   if (t !== undefined) probe.about(path, s, r, t, tr);
   const link = type === S_IFLNK ? probe.sourceLink() : EMPTY;
   if (typeof link === 'number') {

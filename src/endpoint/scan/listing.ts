@@ -34,6 +34,8 @@ export class Listing {
   private layerOf: Map<ByteString, number[]> | undefined;
   private readonly raw: NameList = { names: [], types: [] };
   private follow: FollowRule | undefined;
+  /** Entries that stand in other folders yet. */
+  private elsewhere: ReadonlyMap<ByteString, { at: () => number; name: ByteString }> | undefined;
   private path: RelPath = EMPTY;
 
   /** One file that is copied under another name: its name here and its name at the source. */
@@ -55,6 +57,23 @@ export class Listing {
   readFolder(fd: number): number {
     this.reset([{ mount: 0, fd, listed: true }], undefined);
     return this.listLayer(fd);
+  }
+
+  /** A folder that is yet to be made: nothing is in it. */
+  readNothing(): void {
+    this.reset([{ mount: 0, fd: -1, listed: false }], undefined);
+  }
+
+  /** Other names (in byte order) than were listed; those of `elsewhere` stand in other folders. */
+  replaceNames(names: ByteString[], elsewhere: ReadonlyMap<ByteString, { at: () => number; name: ByteString }>): void {
+    this.names = names;
+    this.elsewhere = elsewhere;
+  }
+
+  /** Where entry k stands, if not in the folder itself under its own name. */
+  placeOf(k: number): { at: number; name: ByteString } | undefined {
+    const place = this.elsewhere?.get(this.names[k] as ByteString);
+    return place === undefined ? undefined : { at: place.at(), name: place.name };
   }
 
   /**
@@ -132,6 +151,7 @@ export class Listing {
     this.layers = layers;
     this.layerOf = undefined;
     this.follow = follow;
+    this.elsewhere = undefined;
     this.names = [];
     this.from = 0;
     this.to = 0;
@@ -158,6 +178,12 @@ export class Listing {
       this.tree.statMany((this.layers[0] as SourceLayer).fd, this.names, from, to, this.table, this.errors);
     } else {
       for (let i = from; i < to; i++) this.fillMerged(i, i - from);
+    }
+    if (this.elsewhere !== undefined && this.elsewhere.size > 0) {
+      for (let i = from; i < to; i++) {
+        const place = this.placeOf(i);
+        if (place !== undefined) this.errors[i - from] = place.at < 0 ? -place.at : -this.tree.stat(place.at, place.name, this.table, i - from);
+      }
     }
     if (this.fake) {
       for (let i = from; i < to; i++) {

@@ -12,10 +12,21 @@ import { leaf, skipped } from './leaves.js';
 import { leftAlone } from './left-alone.js';
 import { defaultPerms, inheritedPerms } from './new-perms.js';
 import { holdsFiles } from './prune.js';
+import { listRenamed } from './renamed-listing.js';
 import { Open, type SelectionNode } from './selection.js';
 import type { Folder, WalkContext } from './walk-context.js';
 
 export function merge(w: WalkContext, folder: Folder): void {
+  // What comes in from other folders is looked at there: this one stays open meanwhile.
+  const pinned = w.renames === undefined || folder.target < 0 ? undefined : w.target?.pin(folder.path);
+  try {
+    mergeEntries(w, folder);
+  } finally {
+    if (pinned !== undefined && pinned >= 0) w.target?.unpin(pinned);
+  }
+}
+
+function mergeEntries(w: WalkContext, folder: Folder): void {
   const { listing, targetListing } = w;
   const error = listing.readSource(folder.layers, folder.node, w.listingFollow, folder.path);
   let removes = w.deletes && folder.open !== Open.No;
@@ -23,7 +34,6 @@ export function merge(w: WalkContext, folder: Folder): void {
     w.readFailure(folder.path, -error, 'the folder cannot be listed');
     removes = false;
   }
-  let targetLength = 0;
   if (folder.target >= 0) {
     const targetError = targetListing.readFolder(folder.target);
     if (targetError < 0) {
@@ -33,8 +43,9 @@ export function merge(w: WalkContext, folder: Folder): void {
     // What a killed run left half patched is put right before anything is compared; the lock says that nobody works on it now.
     const { options } = w.setup;
     if (options.lock && !options.dryRun && recoverFolder(w.posix, folder.target, targetListing.names)) targetListing.readFolder(folder.target);
-    targetLength = targetListing.length;
-  }
+  } else targetListing.readNothing();
+  if (w.target !== undefined) listRenamed(targetListing, folder.path, w.renames, w.target);
+  const targetLength = targetListing.length;
   w.twins?.begin(listing.names);
   w.planner.parentSetgid = (folder.targetPerms & 0o2000) !== 0;
   w.planner.dirDefault = folder.target >= 0 ? defaultPerms(w, folder.target) : inheritedPerms(w, folder.path);

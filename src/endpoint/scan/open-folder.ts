@@ -140,7 +140,10 @@ export function openFolder(w: WalkContext, run: FolderRun, k: number, outer: Sco
     path, layers, open, node, target, targetPerms: present ? w.own.perms(1) : op.mode & 0o7777, scopes, header, headerWritten: false, restore, restoreWritten: false,
     children: { parent: path, names: [], mounts: [], owners: [], onTarget: [], open: [] },
   };
-  if (own || w.setup.notes) w.useFolder(folder);
+  // What leaves a folder or comes in changes its times, which are set again on leaving it.
+  const before = present ? w.renames?.before(path) : undefined;
+  const renamed = before !== undefined && (before !== path || w.renames?.changes(path, before) === true);
+  if (own || w.setup.notes || renamed) w.useFolder(folder);
   return folder;
 }
 

@@ -4,9 +4,10 @@
  * Names that the target's filters protect stay, and so do the folders above them.
  */
 import type { FolderCache, Posix } from '../../fs/index.js';
-import { OperationWriter, Reason, type Planner } from '../../plan/index.js';
+import { OperationWriter, Reason, type Planner, type Renames } from '../../plan/index.js';
 import { countType, EMPTY, joinPath, type ByteString, type Problem, type RelPath, type StatTable } from '../../tree/index.js';
 import { Listing } from './listing.js';
+import { listRenamed } from './renamed-listing.js';
 import type { PlanStream } from './plan-stream.js';
 import { WalkFilters, type Scopes } from './filters.js';
 import { type ScanFindings } from './types.js';
@@ -22,6 +23,8 @@ export interface RemovalContext {
   keptSuffix: ByteString | undefined;
   /** Identities of folders that the run itself uses: they stay. */
   sideFolders: ReadonlySet<string>;
+  /** What has left the target's folders, or come into them, by then. */
+  renames: Renames | undefined;
   problem(problem: Problem): void;
 }
 
@@ -100,6 +103,7 @@ export function removeContents(context: RemovalContext, path: RelPath, name: Byt
     context.problem(unreadable(path, -error));
     return false;
   }
+  listRenamed(listing, path, context.renames, context.target);
   const scopes = context.filters.enter(outer, name, { source: [], target: fd }, true);
   const list = new RemovalList();
   let all = true;

@@ -1,5 +1,5 @@
 /** What a scan is given and what it gives: plain data that crosses thread borders. */
-import type { SessionOptions } from '../../plan/index.js';
+import type { Rename, SessionOptions } from '../../plan/index.js';
 import type { ByteString, Problem, RelPath, TypeCounts } from '../../tree/index.js';
 import type { HashStore } from '../content-hashes.js';
 import type { FilterPlace } from './filters.js';
@@ -25,6 +25,8 @@ export interface ScanSetup {
   dirty?: boolean;
   /** Handle of the target root; -1 where it does not exist yet. */
   target: number;
+  /** The target is looked at as if these were done: they are carried out before anything else. */
+  renames?: readonly Rename[];
   /** Symlinks of the target that are gone through as the folders they point to. */
   targetFollowed: Set<RelPath>;
   altRoots: number[];

@@ -3,7 +3,7 @@
  * One for each walker; it holds state and small answers, and decides nothing.
  */
 import { errnoText, Errno, FolderCache, type Posix } from '../../fs/index.js';
-import { mungeLink, OperationWriter, Planner, unmungeLink, type IdMapper, type SessionOptions } from '../../plan/index.js';
+import { mungeLink, OperationWriter, Planner, Renames, unmungeLink, type IdMapper, type SessionOptions } from '../../plan/index.js';
 import { EMPTY, StatTable, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
 import { ContentHashes } from '../content-hashes.js';
 import type { SourceFs } from '../source/index.js';
@@ -15,6 +15,7 @@ import { Listing, type SourceLayer } from './listing.js';
 import { NameTwins } from './name-twins.js';
 import { PlanStream } from './plan-stream.js';
 import { EntryProbe } from './probe.js';
+import { RenamedFolders } from './renamed-folders.js';
 import { RemovalList, type RemovalContext } from './removal.js';
 import type { Open, SelectionNode } from './selection.js';
 import type { FolderRun, LostClass, PlanSink, ScanFindings, ScanSetup } from './types.js';
@@ -52,6 +53,8 @@ export class WalkContext {
   /** Folders of the source, by mount. */
   readonly mounts: FolderCache[];
   readonly target: FolderCache | undefined;
+  /** What comes before all else: the target is looked at as if it were done. */
+  readonly renames: Renames | undefined;
   readonly widened: WidenedFolders;
   readonly filters: WalkFilters;
   readonly probe: EntryProbe;
@@ -96,7 +99,9 @@ export class WalkContext {
     this.follow = followRule(source, options);
     this.listingFollow = withFollowed(source, this.follow, setup.mounts);
     this.mounts = setup.mounts.map((m) => new FolderCache(source, m.fd, { follow: this.follow !== undefined, ...(m.followed === undefined ? {} : { followed: m.followed }) }));
-    this.target = setup.target < 0 ? undefined : new FolderCache(posix, setup.target, { follow: options.symlinks.keepDirlinks, beneath: true, followed: setup.targetFollowed });
+    this.renames = setup.renames === undefined || setup.renames.length === 0 ? undefined : new Renames(setup.renames);
+    const how = { follow: options.symlinks.keepDirlinks, beneath: true, followed: setup.targetFollowed };
+    this.target = setup.target < 0 ? undefined : this.renames === undefined ? new FolderCache(posix, setup.target, how) : new RenamedFolders(posix, setup.target, this.renames, how);
     this.widened = new WidenedFolders(posix, this.target, !options.dryRun);
     this.filters = new WalkFilters(posix, source, options, setup.filterPlace, (file, message) => {
       this.problem({ code: 'filter-file', phase: 'scan', side: 'source', path: file, message, severity: 'error' });
@@ -119,7 +124,7 @@ export class WalkContext {
     this.removal = {
       posix, planner: this.planner, filters: this.filters, target: this.target ?? new FolderCache(posix, -1), findings: this.findings,
       keptSuffix: options.replace.backup && options.replace.backupDir === undefined ? options.replace.suffix : undefined,
-      sideFolders: setup.sideFolders,
+      sideFolders: setup.sideFolders, renames: this.renames,
       problem: (p) => this.problem(p),
     };
   }

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { Link } from '../../endpoint/index.js';
-import type { SessionOptions } from '../../plan/index.js';
+import type { Rename, SessionOptions } from '../../plan/index.js';
 import type { ConnectSpec } from '../../transport/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
 import type { ControlMessage } from '../../wire/index.js';
@@ -35,6 +35,8 @@ export interface RemoteRequest {
   options: SessionOptions;
   /** A push of these paths only. */
   dirty?: readonly DirtyPath[];
+  /** What was moved in them, as far as somebody has seen it. */
+  moved?: readonly Rename[];
   connect: ConnectSpec;
   /** Name of a daemon's root. */
   root: ByteString | undefined;

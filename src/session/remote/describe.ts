@@ -2,7 +2,8 @@
  * What a supplier's sources came to, as messages: mounts by number, the selection as a flat list in parts (a list of files may be
  * long), problems. Read back with every number checked against the mounts.
  */
-import { MOST_ABOVE, MOST_ABOVE_BYTES, Open, selectionNode, type Mount, type SelectionNode } from '../../endpoint/index.js';
+import { MOST_ABOVE, MOST_ABOVE_BYTES, MOST_CLAIMS, Open, selectionNode, type Mount, type SelectionNode } from '../../endpoint/index.js';
+import type { Rename } from '../../plan/index.js';
 import { isName, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
 import type { ControlMessage } from '../../wire/index.js';
 import { IDENTITY, type SealedRoot } from '../recorded/roots.js';
@@ -42,9 +43,21 @@ export function describeSources(sources: Sources): { selection: FlatNode[][]; re
     rest: {
       mounts: sources.mounts.map((m, k) => ({ path: m.path, ...(m.followed === undefined ? {} : { followed: [...m.followed] }), ...(sources.roots?.[k] === undefined ? {} : { root: sources.roots[k] }) })),
       problems: sources.problems.map(writeProblem), missing: sources.missing, skipped: sources.skipped,
-      ...(sources.single === undefined ? {} : { single: sources.single }), ...(sources.dirty === true ? { dirty: true } : {}),
+      ...(sources.single === undefined ? {} : { single: sources.single }), ...(sources.dirty === true ? { dirty: true } : {}), ...movedText(sources),
     },
   };
+}
+
+/** What was moved: pairs of old and new paths, as many as go into one message. */
+function movedText({ moved = [] }: Sources): { moved?: [from: string, to: string][] } {
+  const pairs: [string, string][] = [];
+  let size = 0;
+  for (const { from, to } of moved) {
+    size += from.length + to.length;
+    if (pairs.length >= MOST_CLAIMS || size > MOST_MOVED) break;
+    pairs.push([from, to]);
+  }
+  return pairs.length === 0 ? {} : { moved: pairs };
 }
 
 /** The whole description as messages, in their order. */
@@ -56,6 +69,8 @@ export function sourceMessages(sources: Sources): ControlMessage[] {
   ];
 }
 
+/** Bytes of the paths of what was moved. */
+const MOST_MOVED = 256 << 10;
 /** Bytes of all rule files above a root. */
 const MOST_RULES = 64 << 20;
 /** Longest path of a rule file or a root. */
@@ -147,12 +162,19 @@ export class SelectionReader {
       return { mount: whole(one['mount'], 'single mount', mounts.length - 1), name };
     });
     const dirty = optional(of['dirty'], (value) => truth(value, 'dirty'));
+    const moved = optional(of['moved'], (value) => list(value, 'moved', MOST_CLAIMS, readMove));
     return {
-      ...(dirty === undefined ? {} : { dirty }), mounts, selection: this.root, problems: list(of['problems'], 'problems', MOST_NODES, (value): Problem => readProblem(value)), missing: whole(of['missing'], 'missing'),
+      ...(dirty === undefined ? {} : { dirty }), ...(moved === undefined ? {} : { moved }), mounts, selection: this.root, problems: list(of['problems'], 'problems', MOST_NODES, (value): Problem => readProblem(value)), missing: whole(of['missing'], 'missing'),
       skipped: list(of['skipped'], 'skipped', MOST_NODES, (value): ByteString => bytes(value, 'skipped')), single,
       ...(told.length > 0 && told.length === mounts.length ? { roots: told } : {}), ...(this.above.size === 0 ? {} : { above: this.above }),
     };
   }
+}
+
+function readMove(value: unknown): Rename {
+  const [from, to] = list(value, 'moved', 2, (path) => relPath(path, 'moved'));
+  if (from === undefined || to === undefined) throw broken('moved', 'is no pair of paths');
+  return { from, to };
 }
 
 function numbers(value: unknown): number[] {

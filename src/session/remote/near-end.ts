@@ -31,7 +31,7 @@ export function openNearEnd(request: RemoteRequest, seed: Seed): NearEnd {
   if (work?.kind === 'batch') return batchEnd(work.batch, compression);
   const posix = loadPosix();
   if (work?.kind === 'apply') return treeEnd(posix, work.plan.openSources(posix), options, seed, compression, false, work.plan.shared());
-  return treeEnd(posix, openSources(posix, request.sources, options, request.dirty), options, seed, compression, request.record !== undefined);
+  return treeEnd(posix, openSources(posix, request.sources, options, request.dirty, request.moved), options, seed, compression, request.record !== undefined);
 }
 
 /** @param shared what may be asked for, where that is not what is told */
