@@ -10,6 +10,7 @@ export { DirtyReason, DirtySet, MAX_DIRTY, type DirtyMark, type DirtyRecord } fr
 export { CONTENT_HASH_BYTES, EntryIndex, type IndexRecord, type Seen, type Side } from './store/entry-index.js';
 export { fingerprintOf, hasFingerprint, isSettled, RACY_MS, sameFingerprint, type Fingerprint } from './store/fingerprint.js';
 export { MAX_SIGNATURE_BYTES, SignatureTable } from './store/signatures.js';
+export { inodeKey, isReused, PlaceTable, PLACES_DIGEST_BYTES, samePlace, type InodeKey, type Place, type PlacedInode } from './store/places.js';
 export { RunHistory, type Retention, type RunRecord } from './store/run-history.js';
 export { STATE_FORMAT, type PairName } from './store/format.js';
 export { storeIsMissing } from './store/lmdb.js';

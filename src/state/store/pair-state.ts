@@ -11,6 +11,7 @@ import { EntryIndex } from './entry-index.js';
 import { checkFormat, writeFormat, type PairName } from './format.js';
 import { openEnvironment, storeIsMissing, type Environment } from './lmdb.js';
 import { PairLock } from './pair-lock.js';
+import { PlaceTable } from './places.js';
 import { RunHistory } from './run-history.js';
 import { SignatureTable } from './signatures.js';
 import { markClosed, mayOpen } from './sound.js';
@@ -32,9 +33,9 @@ export interface PairRequest {
 }
 
 /** Tables of the store. */
-export interface StoreTables { index: EntryIndex; signatures: SignatureTable; runs: RunHistory }
+export interface StoreTables { index: EntryIndex; signatures: SignatureTable; runs: RunHistory; places: PlaceTable }
 
-const INDEX_TABLES = ['entries', 'inodes', 'signatures', 'signature-pieces', 'runs'] as const;
+const INDEX_TABLES = ['entries', 'inodes', 'signatures', 'signature-pieces', 'runs', 'places'] as const;
 const DIRTY_TABLES = ['dirty', 'numbers'] as const;
 
 /** The open state of a pair. */
@@ -45,7 +46,7 @@ export class PairState implements StoreTables {
   private constructor(
     /** The pair's folder. */
     readonly folder: ByteString, private readonly request: PairRequest, private readonly lock: PairLock, private readonly handle: number,
-    private readonly store: Environment, readonly index: EntryIndex, readonly signatures: SignatureTable, readonly runs: RunHistory,
+    private readonly store: Environment, readonly index: EntryIndex, readonly signatures: SignatureTable, readonly runs: RunHistory, readonly places: PlaceTable,
     private readonly dirtyIsDoubtful: boolean,
   ) {}
 
@@ -120,8 +121,8 @@ export function pairFolder(stateFolder: ByteString, pair: PairName): ByteString 
 /** The tables of a pair whose state this process holds, for another of its threads. The caller closes it. */
 export function openTables(folder: ByteString): StoreTables & { write<T>(act: () => T): T; close(): Promise<void> } {
   const store = openEnvironment(storeFolder(folder), false);
-  const [index, signatures, runs] = tablesOf(store);
-  return { index, signatures, runs, write: (act) => store.write(act), close: () => store.close() };
+  const [index, signatures, runs, places] = tablesOf(store);
+  return { index, signatures, runs, places, write: (act) => store.write(act), close: () => store.close() };
 }
 
 /** The dirty set of a pair whose state this process holds, and whose `dirty` was opened there, for another of its threads. */
@@ -148,8 +149,8 @@ function openStore(request: PairRequest, folder: ByteString): Environment {
   return openEnvironment(folder, false);
 }
 
-function tablesOf(store: Environment): [EntryIndex, SignatureTable, RunHistory] {
-  return [new EntryIndex(store.table('entries'), store.table('inodes')), new SignatureTable(store.table('signatures'), store.table('signature-pieces')), new RunHistory(store.table('runs'))];
+function tablesOf(store: Environment): [EntryIndex, SignatureTable, RunHistory, PlaceTable] {
+  return [new EntryIndex(store.table('entries'), store.table('inodes')), new SignatureTable(store.table('signatures'), store.table('signature-pieces')), new RunHistory(store.table('runs')), new PlaceTable(store.table('places'))];
 }
 
 /** What is damaged gets another name, the one that stood under it goes. Where that cannot be done it is removed. */
