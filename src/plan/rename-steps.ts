@@ -64,7 +64,7 @@ export function renameSteps(list: readonly Rename[], waitingName: (n: number) =>
   };
 
   let waiting = 0;
-  for (const first of [...pending.values()]) {
+  for (const first of pending.values()) { // what goes meanwhile is not met any more
     // Goes along what stands in the way until something can go, and back. What is met twice goes round in a circle.
     let way: Pending[] = [];
     let onWay = new Set<Pending>();

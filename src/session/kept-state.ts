@@ -4,9 +4,9 @@
  * and says so.
  */
 import { posix as path } from 'node:path';
-import type { HashStore, Mount } from '../endpoint/index.js';
+import { commitPlaces, type HashStore, type Mount, type PlaceChanges, type PlaceStore, type SourceFs } from '../endpoint/index.js';
 import { loadOwnPosix, probeTarget, type Posix } from '../fs/index.js';
-import { PairState, stateFolder, storeIsMissing, type RunRecord } from '../state/index.js';
+import { inodeKey, PairState, stateFolder, storeIsMissing, type RunRecord } from '../state/index.js';
 import { StatTable, TwintreeError, type ByteString } from '../tree/index.js';
 import type { Outcome, SessionListener } from './events.js';
 import { absolute } from './sources.js';
@@ -52,6 +52,16 @@ export class KeptState {
     }
   }
 
+  /** Where the source's inodes were last seen, for a source of one folder; undefined for others. */
+  places(source: SourceFs, mounts: readonly Mount[]): PlaceStore | undefined {
+    return placeStore(this.state, source, mounts);
+  }
+
+  /** The target has followed: what was seen of the source's places counts from now on. */
+  followed(changes: PlaceChanges, full: boolean): void {
+    this.state.write(() => { commitPlaces(this.state.places, changes, full); });
+  }
+
   /** Adds the run to the history. */
   record(outcome: Outcome, start: number): void {
     const { totals } = outcome;
@@ -66,6 +76,15 @@ export class KeptState {
   close(): Promise<void> {
     return this.state.close();
   }
+}
+
+/** What walkers need to use the table of a pair's state. */
+export function placeStore(state: PairState, source: SourceFs, mounts: readonly Mount[]): PlaceStore | undefined {
+  const [mount] = mounts;
+  const table = new StatTable(1);
+  if (mount === undefined || mounts.length > 1 || source.fstat(mount.fd, table, 0) < 0) return undefined;
+  const home = { major: table.devMajor(0), minor: table.devMinor(0) };
+  return { folder: state.folder, empty: state.places.count === 0, home, root: inodeKey(home.major, home.minor, table.inoHigh(0), table.inoLow(0), home) };
 }
 
 function sum(counts: Outcome['created']): number {

@@ -3,10 +3,16 @@
  * and an edited file is brought up to date from its old version. Here they are told, and the operations are found that they need.
  */
 import { emptyOperation, copyOperation, Item, OpKind, OperationReader, Reason, type Operation, type Rename } from '../plan/index.js';
+import type { PlaceChanges } from '../endpoint/index.js';
 import { FolderCache, type Posix } from '../fs/index.js';
 import { baseOf, EMPTY, parentOf, S_IFDIR, StatTable, type RelPath } from '../tree/index.js';
 import type { OperationResult } from './events.js';
 import type { PlanStore } from './plan-store.js';
+
+/** Files that are known to have been moved: new name → old one. */
+export function movedFiles(places: PlaceChanges | undefined): ReadonlyMap<RelPath, RelPath> {
+  return new Map(places?.moved.flatMap(({ from, to, folder }) => (folder ? [] : [[to, from]])));
+}
 
 /** Finds the plan's operations for folders: of all that lie on the way to a new name, at the first call. */
 export function folderOperations(store: PlanStore, renames: readonly Rename[]): (path: RelPath) => Operation | undefined {

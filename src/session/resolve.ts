@@ -28,7 +28,7 @@ interface GroupCost { copies: number; created: number; size: number; space: numb
 export interface LinkSavings { files: number; bytes: number; space: number; /** Entries of any type that need no inode. */ created: number }
 
 /** A pair to be proven equal before it is a move. */
-export interface MoveCandidate { from: RelPath; to: RelPath; pair: ComparePair }
+export interface MoveCandidate { from: RelPath; to: RelPath; pair: ComparePair; /** It was seen to have been moved. */ known: boolean }
 
 /** Decisions over the whole plan. */
 export class Resolver {
@@ -86,11 +86,13 @@ export class Resolver {
 
   /**
    * Finds pairs of a file that would be deleted and a new file of the same size and time, each file in one pair at most.
-   * `refuted` are pairs of earlier calls that proved different: they are not named again.
+   * `refuted` are pairs of earlier calls that proved different: they are not named again. `moved`: files that were seen to have been moved, new name →
+   * old one; they come first.
    */
-  findMoves(store: PlanStore, refuted: readonly MoveCandidate[] = []): MoveCandidate[] {
+  findMoves(store: PlanStore, refuted: readonly MoveCandidate[] = [], moved: ReadonlyMap<RelPath, RelPath> = new Map()): MoveCandidate[] {
     const removed = new Map<string, RelPath[]>();
     const again = new Set(refuted.map((pair) => pairKey(pair.from, pair.to)));
+    const reserved = new Set(moved.values());
     const retried = new Set(refuted.map((pair) => pair.to));
     const op = emptyOperation();
     let count = 0;
@@ -113,12 +115,14 @@ export class Resolver {
       const to = joinPath(folder, op.name);
       if ((retried.size > 0 && !retried.has(to)) || this.movedTo.has(to)) return; // one that is proven needs no other
       // Of several, the one of the same name is the likeliest.
-      const open = (path: RelPath): boolean => again.size === 0 || !again.has(pairKey(path, to));
-      const same = list.findIndex((path) => (path.endsWith(`/${op.name}`) || path === op.name) && open(path));
+      const old = moved.get(to);
+      const open = (path: RelPath): boolean => (path === old || !reserved.has(path)) && (again.size === 0 || !again.has(pairKey(path, to)));
+      const seen = old === undefined ? -1 : list.findIndex((path) => path === old && open(path));
+      const same = seen >= 0 ? seen : list.findIndex((path) => (path.endsWith(`/${op.name}`) || path === op.name) && open(path));
       const at = same >= 0 ? same : list.findIndex(open);
       if (at < 0) return;
       const from = list.splice(at, 1)[0] as RelPath;
-      found.push({ from, to, pair: { layer: op.layer, source: to, target: from, size: op.size } });
+      found.push({ from, to, known: seen >= 0, pair: { layer: op.layer, source: to, target: from, size: op.size } });
     });
     return found;
   }

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { loadOwnPosix, loadPosix, portableReason, probeTarget, type Posix, type TargetTraits } from '../fs/index.js';
-import { ApplyRunner, carryOutRenames, forEachNode, idMapper, localSource, RemoteSource, SharedState, verifyRenames, WorkerPool, type ApplyCounters, type ApplySetup, type Link, type LostClass, type RemoteSetup, type RenamesDone, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
+import { ApplyRunner, carryOutRenames, renamesServe, type PlaceChanges, type PlaceStore, forEachNode, idMapper, localSource, RemoteSource, SharedState, verifyRenames, WorkerPool, type ApplyCounters, type ApplySetup, type Link, type LostClass, type RemoteSetup, type RenamesDone, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
 import type { IdMapper, Rename, SessionOptions } from '../plan/index.js';
 import { pairName, RootGuard, stateFolder, type GuardedRoot } from '../state/index.js';
 import { addCounts, displayName, fromText, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
@@ -21,7 +21,7 @@ import { PlanStore } from './plan-store.js';
 import { preview } from './preview.js';
 import type { FinishedPlan } from './recorded/seal.js';
 import type { SealedPlan } from './recorded/sealed-plan.js';
-import { folderOperations, tellRenames } from './renames.js';
+import { folderOperations, movedFiles, tellRenames } from './renames.js';
 import { readContent } from './recorded/batch-content.js';
 import { Resolver, type MoveCandidate } from './resolve.js';
 import { scan } from './scan.js';
@@ -71,6 +71,8 @@ const MAX_PROBLEMS = 10_000;
 const MAX_THREADS = 4;
 /** How often a new file is compared with another of the files it may have been, where several have its size and time. */
 const MOVE_ROUNDS = 4;
+/** Size from which an edited file that was moved is worth another look at both trees, bytes. */
+const WORTH_RENAME = 64 << 10;
 /** Milliseconds that threads have to end in after an abort before those that wait for another host are woken. */
 const ABORT_PATIENCE = 1000;
 /** Milliseconds between two progress events, where the listener does not say. */
@@ -119,6 +121,8 @@ class Session {
   /** What the plan begins with. */
   private renames: readonly Rename[] = [];
   private setup: ScanSetup | undefined;
+  /** What the walk has noted of the source's places. */
+  private placed: PlaceChanges | undefined;
   private readonly started = performance.now();
   private readonly startedAt = Date.now(); // by the clock that file systems stamp with
   private readonly outcome = newOutcome();
@@ -223,6 +227,7 @@ class Session {
     if (this.already > 0) this.listener.notice?.('already-done', `${this.already} operations of the plan had been done before`);
     guard?.remember();
     const finished = this.finish();
+    if (finished.exitCode === 0 && this.placed !== undefined) this.state?.followed(this.placed, this.setup?.dirty !== true);
     this.state?.record(finished, this.startedAt);
     return finished;
   }
@@ -253,7 +258,18 @@ class Session {
   }
 
   private async compare(setup: ScanSetup, sources: Sources): Promise<ScanFindings> {
-    const findings = await this.scan(setup);
+    let findings = await this.scan(setup);
+    this.placed ??= findings.places;
+    const known = movedFiles(findings.places);
+    const more = setup.places === undefined ? [] : this.moreRenames(setup, findings, sources, known);
+    if (more.length > 0) {
+      // The target is looked at once more, as it will be when these are done.
+      this.renames = more;
+      this.forgetPlan();
+      const { places: _noted, ...plain } = setup;
+      findings = await this.scan({ ...plain, renames: more });
+    }
+    for (const problem of findings.problems) this.problem(problem);
     this.outcome.scanMs = performance.now() - this.started;
     this.phase = 'plan';
     if (findings.grouped > 0) {
@@ -263,8 +279,25 @@ class Session {
       findings.bytesNeeded -= saved.space;
       findings.linkedNew = saved.created;
     }
-    if (sources.missing === 0) await this.findMoves(findings, setup);
+    if (sources.missing === 0) await this.findMoves(findings, setup, known);
     return findings;
+  }
+
+  /** All renames, where the scan has found that folders or edited files were moved at the source; none where the plan can stay as it is. */
+  private moreRenames(setup: ScanSetup, { places, incomplete }: ScanFindings, { missing }: Sources, known: ReadonlyMap<RelPath, RelPath>): Rename[] {
+    const { request } = this;
+    if (places === undefined || places.moved.length === 0 || incomplete || missing > 0 || this.shared.aborted || request.keep !== undefined || request.from?.link.recording === true || !renamesServe(setup)) return [];
+    const unedited = new Set(this.resolver.findMoves(this.store, [], known).filter(({ known: certain }) => certain).map(({ to }) => to));
+    const worth = places.moved.filter(({ to, folder, size }) => folder || (size >= WORTH_RENAME && !unedited.has(to)));
+    if (worth.length === 0) return [];
+    const found = verifyRenames(this.posix, this.remote ?? localSource(this.posix), setup, this.ids(), [...this.renames, ...worth.filter(({ folder }) => folder), ...worth.filter(({ folder }) => !folder)]);
+    return found.length > this.renames.length ? found : [];
+  }
+
+  private forgetPlan(): void {
+    this.store.clear();
+    this.resolver = new Resolver();
+    this.resolver.keepsTimes = this.options.attributes.times;
   }
 
   async close(): Promise<void> {
@@ -340,10 +373,16 @@ class Session {
       filterPlace: {
         contents: sources.selection.mounts.length > 0, source: sourcePlace(sources), target: absolute(target.path), ...(sources.above === undefined ? {} : { above: sources.above }),
       },
-      ...(this.state === undefined ? {} : { hashes: this.state.hashes }),
+      ...(this.state === undefined ? {} : { hashes: this.state.hashes }), ...this.placesOf(sources, alias === undefined),
       notes: this.listener.wantsOperations === 'all' || request.target === undefined || options.replace.removeSourceFiles,
       alias,
     };
+  }
+
+  /** With --state: where the source's inodes were, where names are the same on both sides. */
+  private placesOf(sources: Sources, sameNames: boolean): { places?: PlaceStore } {
+    const places = this.state === undefined || !sameNames ? undefined : this.state.places(this.remote ?? localSource(this.posix), sources.mounts);
+    return places === undefined ? {} : { places };
   }
 
   /** --no-implied-dirs: folders that are only on the way are nobody's; a symlink that stands for one is gone through. */
@@ -365,7 +404,6 @@ class Session {
     const findings = await scan({
       posix: this.posix, ...(this.remote === undefined ? {} : { source: this.remote }), setup, shared: this.shared, pool: this.pool, threads: this.threads, ids: this.ids(), store: this.store, tick: () => this.tick(),
     });
-    for (const problem of findings.problems) this.problem(problem);
     return findings;
   }
 
@@ -375,17 +413,21 @@ class Session {
     return ids;
   }
 
-  private async findMoves(findings: ScanFindings, setup: ScanSetup): Promise<void> {
+  private async findMoves(findings: ScanFindings, setup: ScanSetup, known: ReadonlyMap<RelPath, RelPath>): Promise<void> {
     const { when, detectMoves } = this.options.delete;
     if ((when !== 'after' && when !== 'delay') || !detectMoves || this.options.replace.backup || findings.removableFiles === 0 || findings.creates.files === 0 || findings.incomplete) return;
     const refuted: MoveCandidate[] = [];
     for (let round = 0; round < MOVE_ROUNDS; round++) {
-      const candidates = this.resolver.findMoves(this.store, refuted);
+      const candidates = this.resolver.findMoves(this.store, refuted, known);
       if (candidates.length === 0) return;
-      const same = await proveMoves(this.posix, this.remote ?? localSource(this.posix), setup, this.pool, this.shared, this.threads, candidates);
-      const failed = candidates.filter((_, k) => same[k] !== true);
-      candidates.forEach((candidate, k) => {
-        if (same[k] !== true) return;
+      // One that is known to have been moved is believed as far as an unmoved file is.
+      const certain = setup.options.compare.mode === 'quick' || setup.options.compare.mode === 'size-only';
+      const open = certain ? candidates.filter((candidate) => !candidate.known) : candidates;
+      const same = open.length === 0 ? [] : await proveMoves(this.posix, this.remote ?? localSource(this.posix), setup, this.pool, this.shared, this.threads, open);
+      const failed = open.filter((_, k) => same[k] !== true);
+      const refutedNow = new Set(failed);
+      candidates.forEach((candidate) => {
+        if (refutedNow.has(candidate)) return;
         this.resolver.move(candidate);
         findings.bytesNeeded -= Math.min(findings.bytesNeeded, candidate.pair.size);
         findings.transferFiles--;
@@ -523,11 +565,10 @@ class Session {
 
   /** A rename was refused, so that the plan fits no more: what is left is planned without any, and judged as the first plan was. */
   private async planAnew(sources: Sources, target: Target): Promise<[ScanFindings, boolean]> {
-    this.store.clear();
-    this.resolver = new Resolver();
-    this.resolver.keepsTimes = this.options.attributes.times;
+    this.forgetPlan();
     this.renames = [];
-    const findings = await this.compare(this.setup as ScanSetup, sources);
+    const { places: _noted, ...setup } = this.setup as ScanSetup;
+    const findings = await this.compare(setup, sources);
     this.outcome.totals = this.totals(findings, target);
     this.guard(findings, sources, target);
     this.listener.plan?.(this.outcome.totals);

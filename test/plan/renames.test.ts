@@ -83,7 +83,7 @@ function ancestors(at: RelPath): RelPath[] {
 }
 
 function relocate(tree: Model, from: RelPath, to: RelPath): void {
-  for (const [at, what] of [...tree]) {
+  for (const [at, what] of new Map(tree)) {
     if (at !== from && !at.startsWith(`${from}/`)) continue;
     tree.delete(at);
     tree.set((to + at.slice(from.length)) as RelPath, what);

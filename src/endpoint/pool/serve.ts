@@ -147,8 +147,8 @@ export function serve(): void {
   }
 
   /** The target's folders, where comparing them with digests serves. */
-  function targetFolders({ target, options, renames }: ScanSetup): TargetFolders | undefined {
-    if (!comparable || remote === undefined || target < 0 || !digestsServe(options)) return undefined;
+  function targetFolders({ target, options, renames, places }: ScanSetup): TargetFolders | undefined {
+    if (!comparable || remote === undefined || target < 0 || places?.empty === true || !digestsServe(options)) return undefined;
     const names: NameList = { names: [], types: [] };
     if (posix.list(target, names) < 0 || names.names.length === 0) return undefined; // nothing there can be the same
     return new TargetFolders(posix, target, remote.seed, renames === undefined ? undefined : new Renames(renames));

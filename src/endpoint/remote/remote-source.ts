@@ -215,7 +215,12 @@ export class RemoteSource implements SourceFs, RemoteContent {
       return this.ask(handle.place, handle.kind === 'memory' || handle.follow, table, i);
     }
     if (this.walking) {
-      if (handle.parent !== undefined) return handle.parent.record(handle.index, table, i);
+      if (handle.parent !== undefined) {
+        const error = handle.parent.record(handle.index, table, i);
+        // What a digest said of the folder's parent lacks its inode; the folder itself may have been told.
+        const self = error === 0 && table.inoLow(i) === 0 && table.inoHigh(i) === 0 ? this.known(handle)?.self : undefined;
+        return self === undefined ? error : put(self, table, i);
+      }
       const record = handle.record ?? this.known(handle)?.self;
       if (record !== undefined) return put(record, table, i);
     }

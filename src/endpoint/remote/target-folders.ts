@@ -12,6 +12,8 @@ import { RECORD, StoredFolder } from './folder-store.js';
 
 /** Names that a folder may have to be compared so: a supplier tells larger ones whole. */
 const DIGEST_NAMES = 1024;
+/** Where a record holds its inode (stx_ino). */
+const INODE_AT = 32;
 /** Mode of an incomplete file: what carries it is never the same. */
 const INCOMPLETE = 0o1200;
 
@@ -24,6 +26,13 @@ export function digestsServe(options: SessionOptions): boolean {
   return compare.mode === 'quick' && !a.hardLinks && !a.acls && !a.xattrs && !a.atimes && !a.fakeSuper.source && !a.fakeSuper.target && !a.copyDevices && !a.writeDevices &&
     !s.copyLinks && !s.copyUnsafeLinks && !s.copyDirlinks && !s.keepDirlinks && walk.oneFileSystem === 0 && options.filesFrom === undefined && options.contentOnly !== true &&
     replace.altDest === undefined && !replace.removeSourceFiles;
+}
+
+/** Records of the target as what the source's are known to be: their inodes are no one's. */
+function withoutInodes(records: Buffer, count: number): Buffer {
+  const out = Buffer.from(records.subarray(0, count * RECORD));
+  for (let k = 0; k < count; k++) out.fill(0, k * RECORD + INODE_AT, k * RECORD + INODE_AT + 8);
+  return out;
 }
 
 /** Reads folders below a root whose handle stays the caller's. */
@@ -70,7 +79,7 @@ export class TargetFolders {
     }
     if (!this.digest.end().equals(digest)) return undefined;
     return new StoredFolder({
-      kind: 'folder', mount, path, more: false, openErrno: 0, listErrno: 0, self: Buffer.from(own.bytes), names, stats: Buffer.from(table.bytes.subarray(0, names.length * RECORD)),
+      kind: 'folder', mount, path, more: false, openErrno: 0, listErrno: 0, self: withoutInodes(own.bytes, 1), names, stats: withoutInodes(table.bytes, names.length),
       errors: undefined, links, followed: undefined, xattrs: undefined, hashes: undefined, ruleFiles: new Map(), users: [], groups: [],
     }, false);
   }

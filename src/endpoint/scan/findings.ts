@@ -1,5 +1,6 @@
 /** What walkers count, as one sum. */
 import { addCounts, typeCounts } from '../../tree/index.js';
+import { addChanges, noChanges } from '../place-notes.js';
 import type { ScanFindings } from './types.js';
 
 /** Findings of a walk that has not begun. */
@@ -30,6 +31,10 @@ export function addFindings(into: ScanFindings, more: ScanFindings): void {
   into.transferBytes += more.transferBytes;
   into.attributeChanges += more.attributeChanges;
   into.operations += more.operations;
+  if (more.places !== undefined) {
+    into.places ??= noChanges();
+    addChanges(into.places, more.places);
+  }
   for (const lost of more.lost) {
     const known = into.lost.find((l) => l.kind === lost.kind);
     if (known === undefined) into.lost.push({ ...lost });

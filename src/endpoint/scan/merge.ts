@@ -47,6 +47,8 @@ function mergeEntries(w: WalkContext, folder: Folder): void {
   if (w.target !== undefined) listRenamed(targetListing, folder.path, w.renames, w.target);
   const targetLength = targetListing.length;
   w.twins?.begin(listing.names);
+  const [layer] = folder.layers;
+  if (w.places !== undefined && layer !== undefined && w.source.fstat(layer.fd, w.outside, 0) === 0) w.places.enter(folder.path, w.outside, 0, error >= 0 && folder.open !== Open.No && layer.listed);
   w.planner.parentSetgid = (folder.targetPerms & 0o2000) !== 0;
   w.planner.dirDefault = folder.target >= 0 ? defaultPerms(w, folder.target) : inheritedPerms(w, folder.path);
   const names = listing.names;
@@ -64,6 +66,7 @@ function mergeEntries(w: WalkContext, folder: Folder): void {
       sourceEntry(w, folder, i++, j++, removes);
     }
   }
+  w.places?.leave();
   w.signals.scanned(names.length + targetLength);
   if (!w.cutOffs.empty) writeCutOffs(w, folder);
   if (!w.removals.empty) writeRemovals(w, folder);
@@ -96,6 +99,7 @@ function sourceEntry(w: WalkContext, folder: Folder, i: number, j: number, remov
     w.problem({ code: 'changed', phase: 'scan', side: 'source', path: joinPath(folder.path, name), severity: 'warning', message: 'another session has not finished it; left for the next run' });
     return;
   }
+  w.places?.entry(name, s, r);
   if (isDir) childFolder(w, folder, i, r, j, name, child, removes);
   else leaf(w, folder, i, r, j, name, type);
 }
@@ -147,6 +151,7 @@ function childFolder(w: WalkContext, folder: Folder, i: number, r: number, j: nu
 function missingEntry(w: WalkContext, folder: Folder, name: ByteString, errno: number, j: number): void {
   const path = joinPath(folder.path, name);
   const chosen = folder.node?.children?.get(name);
+  w.places?.missing(name);
   if (chosen?.missing === true) {
     if (j >= 0) requestedRemoval(w, folder, j, name, path);
     return;

@@ -2,6 +2,7 @@
 import type { Rename, SessionOptions } from '../../plan/index.js';
 import type { ByteString, Problem, RelPath, TypeCounts } from '../../tree/index.js';
 import type { HashStore } from '../content-hashes.js';
+import type { PlaceChanges, PlaceStore } from '../place-notes.js';
 import type { FilterPlace } from './filters.js';
 import type { SelectionNode } from './selection.js';
 
@@ -45,6 +46,8 @@ export interface ScanSetup {
   alias: { name: ByteString; source: ByteString } | undefined;
   /** Hashes that earlier runs kept; with --state. */
   hashes?: HashStore;
+  /** Where the source's inodes were last seen; noted anew by the walk. */
+  places?: PlaceStore;
 }
 
 /** Largest file that a file system may keep without allocating anything for it. */
@@ -92,6 +95,8 @@ export interface ScanFindings {
   deletes: TypeCounts;
   attributeChanges: number;
   operations: number;
+  /** What of the source's places is other than it was; with `places`. */
+  places?: PlaceChanges;
   /** Classes of attributes that the source uses and the target cannot hold, with how many and one example. */
   lost: { kind: string; count: number; example: ByteString }[];
 }

@@ -6,6 +6,7 @@ import { errnoText, Errno, FolderCache, type Posix } from '../../fs/index.js';
 import { mungeLink, OperationWriter, Planner, Renames, unmungeLink, type IdMapper, type SessionOptions } from '../../plan/index.js';
 import { EMPTY, StatTable, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
 import { ContentHashes } from '../content-hashes.js';
+import { PlaceNotes } from '../place-notes.js';
 import type { SourceFs } from '../source/index.js';
 import { AltDests } from './alt-dest.js';
 import { WalkFilters, type Scopes } from './filters.js';
@@ -60,6 +61,8 @@ export class WalkContext {
   readonly probe: EntryProbe;
   /** What earlier runs know of contents; with --state. */
   readonly hashes: ContentHashes | undefined;
+  /** Where the source's inodes are. */
+  readonly places: PlaceNotes | undefined;
   readonly alts: AltDests;
   readonly listing: Listing;
   readonly targetListing: Listing;
@@ -108,6 +111,9 @@ export class WalkContext {
       this.findings.incomplete = true;
     });
     this.hashes = setup.hashes === undefined ? undefined : new ContentHashes(setup.hashes, (message) => {
+      this.problem({ code: 'write-failed', phase: 'record', side: 'target', path: EMPTY, severity: 'warning', message: `the state cannot be used: ${message}` });
+    });
+    this.places = setup.places === undefined ? undefined : new PlaceNotes(setup.places, (message) => {
       this.problem({ code: 'write-failed', phase: 'record', side: 'target', path: EMPTY, severity: 'warning', message: `the state cannot be used: ${message}` });
     });
     this.probe = new EntryProbe(posix, source, options, () => signals.aborted(), ids, this.hashes);

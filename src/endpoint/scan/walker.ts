@@ -103,6 +103,10 @@ export class Walker {
     context.target?.closeAll();
     context.alts.close();
     context.hashes?.close();
+    if (context.places !== undefined) {
+      context.places.close();
+      this.findings.places = context.places.changes;
+    }
     this.findings.lost = [...context.lost].map(([kind, { count, example }]) => ({ kind, count, example }));
   }
 
