@@ -9,8 +9,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { kernelPart, kernelSources, largeFile, largeFileEdited, largeFileInserted, largeFileSame, largeFileTouched, largeFileUnlike, smallFiles, smallFilesChanged } from './data.js';
-import { Missing, run } from './measure.js';
+import { folderToMove, kernelPart, kernelSources, largeFile, largeFileEdited, largeFileInserted, largeFileSame, largeFileTouched, largeFileUnlike, smallFiles, smallFilesChanged } from './data.js';
+import { measure, Missing, run } from './measure.js';
 
 const RELAY = fileURLToPath(new URL('./relay.py', import.meta.url));
 
@@ -101,6 +101,27 @@ function next(context, sources, args, peerArgs, link) {
   return push(context, { source: sources.fresh, args, peerArgs, link, prepare: from(sources.old) });
 }
 
+/** A folder is renamed at the source after a run that has kept its state. Before each run both ends have the old name, and the state says so. */
+function movedFolder(context) {
+  const source = folderToMove(context.folder);
+  const [first, second] = ['first-name', 'second-name'].map((name) => join(source, name));
+  const back = (root) => {
+    if (existsSync(join(root, 'second-name'))) renameSync(join(root, 'second-name'), join(root, 'first-name'));
+  };
+  back(source);
+  const job = push(context, {
+    source, args: ['-a', '--delete', '--state'], peerArgs: ['-a', '--delete'],
+    prepare: (dst) => {
+      mkdirSync(dst, { recursive: true });
+      back(dst);
+      back(source);
+      measure(context.remote(['-a', '--delete', '--state', '-e', pipe(context).words.join(' ')], `${source}/`, `host:${dst}/`), context.folder);
+      renameSync(first, second);
+    },
+  });
+  return { ...job, finish: () => back(source) };
+}
+
 /** The workloads between hosts by name, as in workloads.js; `cpu` and `bytes` have goals and floors like `wall` has. */
 export const REMOTE_WORKLOADS = {
   'remote-edited': {
@@ -162,6 +183,10 @@ export const REMOTE_WORKLOADS = {
   'remote-noop': {
     title: '100,000 files over a pipe, nothing to do', peer: 'rsync', bytes: { goal: 0.02, floor: 0.1 },
     prepare: (c) => nothing(c, smallFiles(c.folder)),
+  },
+  'remote-moved': {
+    title: 'a folder of 10,000 files (1 GiB) renamed, over a pipe, with --state', peer: 'rsync', goal: 0.2, floor: 0.5, bytes: { goal: 0.01, floor: 0.05 }, mostRuns: 3,
+    prepare: movedFolder,
   },
   'remote-small': {
     title: '100,000 small files over ssh, first copy', peer: 'rsync', goal: 0.6, floor: 1,
