@@ -4,7 +4,7 @@
  * and says so.
  */
 import { posix as path } from 'node:path';
-import { commitPlaces, type HashStore, type Mount, type PlaceChanges, type PlaceStore, type SourceFs } from '../endpoint/index.js';
+import type { HashStore, Mount, PlaceStore, SourceFs } from '../endpoint/index.js';
 import { loadOwnPosix, probeTarget, type Posix } from '../fs/index.js';
 import { inodeKey, PairState, stateFolder, storeIsMissing, type RunRecord } from '../state/index.js';
 import { StatTable, TwintreeError, type ByteString } from '../tree/index.js';
@@ -26,7 +26,7 @@ export interface KeptStateRequest {
 }
 
 export class KeptState {
-  private constructor(private readonly state: PairState, readonly hashes: HashStore) {}
+  private constructor(readonly pair: PairState, readonly hashes: HashStore) {}
 
   /** Undefined where the session goes on without. @throws TwintreeError LOCKED, STATE, IO. */
   static open(request: KeptStateRequest, listener: SessionListener): KeptState | undefined {
@@ -52,16 +52,6 @@ export class KeptState {
     }
   }
 
-  /** Where the source's inodes were last seen, for a source of one folder; undefined for others. */
-  places(source: SourceFs, mounts: readonly Mount[]): PlaceStore | undefined {
-    return placeStore(this.state, source, mounts);
-  }
-
-  /** The target has followed: what was seen of the source's places counts from now on. */
-  followed(changes: PlaceChanges, full: boolean): void {
-    this.state.write(() => { commitPlaces(this.state.places, changes, full); });
-  }
-
   /** Adds the run to the history. */
   record(outcome: Outcome, start: number): void {
     const { totals } = outcome;
@@ -70,15 +60,15 @@ export class KeptState {
       transferredFiles: outcome.transferredFiles, transferredBytes: outcome.transferredBytes, literalBytes: outcome.literalBytes, matchedBytes: outcome.matchedBytes,
       problems: outcome.problemCount, warnings: outcome.warningCount,
     };
-    this.state.write(() => { this.state.runs.add(run); });
+    this.pair.write(() => { this.pair.runs.add(run); });
   }
 
   close(): Promise<void> {
-    return this.state.close();
+    return this.pair.close();
   }
 }
 
-/** What walkers need to use the table of a pair's state. */
+/** What walkers need to use a pair's table of places, for a source of one folder; undefined for others. */
 export function placeStore(state: PairState, source: SourceFs, mounts: readonly Mount[]): PlaceStore | undefined {
   const [mount] = mounts;
   const table = new StatTable(1);

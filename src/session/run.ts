@@ -6,14 +6,14 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { loadOwnPosix, loadPosix, portableReason, probeTarget, type Posix, type TargetTraits } from '../fs/index.js';
-import { ApplyRunner, carryOutRenames, renamesServe, type PlaceChanges, type PlaceStore, forEachNode, idMapper, localSource, RemoteSource, SharedState, verifyRenames, WorkerPool, type ApplyCounters, type ApplySetup, type Link, type LostClass, type RemoteSetup, type RenamesDone, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
+import { ApplyRunner, carryOutRenames, commitPlaces, renamesServe, type PlaceChanges, type PlaceStore, forEachNode, idMapper, localSource, RemoteSource, SharedState, verifyRenames, WorkerPool, type ApplyCounters, type ApplySetup, type Link, type LostClass, type RemoteSetup, type RenamesDone, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
 import type { IdMapper, Rename, SessionOptions } from '../plan/index.js';
-import { pairName, RootGuard, stateFolder, type GuardedRoot } from '../state/index.js';
+import { pairName, RootGuard, stateFolder, type GuardedRoot, type PairState } from '../state/index.js';
 import { addCounts, displayName, fromText, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
 import type { OperationResult, Outcome, PlanTotals, Progress, SessionListener } from './events.js';
 import type { DirtyPath } from './dirty.js';
 import { Executor } from './execute.js';
-import { KeptState } from './kept-state.js';
+import { KeptState, placeStore } from './kept-state.js';
 import { guardDeletions, guardInodes, guardSpace, lostNotices } from './guards.js';
 import { proveMoves } from './moves.js';
 import { newOutcome } from './outcome.js';
@@ -40,6 +40,8 @@ export interface SyncRequest {
   dirty?: readonly DirtyPath[];
   /** What was moved at the source, as far as somebody has seen it (with `dirty`: among these paths). It is checked, not believed. */
   moved?: readonly Rename[];
+  /** State that the caller holds: its table of places is used and kept, nothing else of it. Not beside `options.state`. */
+  places?: PairState;
   /** The sources are at the other end of a connection, which has opened them already. */
   from?: RemoteSide;
   /** The system calls for roots: confined to one folder where this is a serving side bound to it. */
@@ -227,9 +229,15 @@ class Session {
     if (this.already > 0) this.listener.notice?.('already-done', `${this.already} operations of the plan had been done before`);
     guard?.remember();
     const finished = this.finish();
-    if (finished.exitCode === 0 && this.placed !== undefined) this.state?.followed(this.placed, this.setup?.dirty !== true);
+    const { pair, placed } = this;
+    if (finished.exitCode === 0 && pair !== undefined && placed !== undefined) pair.write(() => { commitPlaces(pair.places, placed, this.setup?.dirty !== true); });
     this.state?.record(finished, this.startedAt);
     return finished;
+  }
+
+  /** Whose table of places is used. */
+  private get pair(): PairState | undefined {
+    return this.state?.pair ?? this.request.places;
   }
 
   /** --state. A kept plan and a batch bring what they need. */
@@ -381,7 +389,8 @@ class Session {
 
   /** With --state: where the source's inodes were, where names are the same on both sides. */
   private placesOf(sources: Sources, sameNames: boolean): { places?: PlaceStore } {
-    const places = this.state === undefined || !sameNames ? undefined : this.state.places(this.remote ?? localSource(this.posix), sources.mounts);
+    const { pair } = this;
+    const places = pair === undefined || !sameNames ? undefined : placeStore(pair, this.remote ?? localSource(this.posix), sources.mounts);
     return places === undefined ? {} : { places };
   }
 

@@ -12,6 +12,7 @@ import { Agenda, covers, type Job } from './agenda.js';
 import { beginAgain, forget, openState } from './backlog.js';
 import { steadyNow } from './clock.js';
 import { optionsFor, withLinks } from './look.js';
+import { movedIn } from './moved.js';
 import { outOfPatience } from './patience.js';
 import { ReadTimes } from './read-times.js';
 import type { FollowerListener, MirrorRequest, TargetRequest } from './request.js';
@@ -209,7 +210,7 @@ export class Follower implements SourceFollower {
     try {
       if (!this.source.stands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source is gone, or another folder stands in its place');
       const from = Date.now();
-      const session = run({ sources: [this.mirror.source], target, options: this.optionsFor(job), ...(job.kind === 'full' ? {} : { dirty: dirtyPaths(job.hints) }) }, listener, signal);
+      const session = run({ sources: [this.mirror.source], target, options: this.optionsFor(job), ...(job.kind === 'full' ? {} : { dirty: dirtyPaths(job.hints), moved: movedIn(job.hints) }), ...this.places() }, listener, signal);
       const outcome = await Promise.race([session, outOfPatience(session, signal, this.mirror.abortPatienceMs ?? ABORT_PATIENCE, () => { this.leftSession = true; })]);
       this.readTimes.add(from, Date.now());
       if (signal.aborted) return this.agenda.putBack(job, steadyNow());
@@ -221,6 +222,11 @@ export class Follower implements SourceFollower {
     } finally {
       this.job = undefined;
     }
+  }
+
+  /** Where the source's inodes were: a session on this host uses it, and keeps it. */
+  private places(): { places?: PairState } {
+    return this.state === undefined || this.request.localTarget === undefined ? {} : { places: this.state };
   }
 
   private optionsFor(job: Job): SessionOptions {

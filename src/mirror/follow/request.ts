@@ -1,6 +1,7 @@
 /** What a mirror is asked for, and what it tells: the shapes that its parts and its callers share. */
-import type { SessionOptions } from '../../plan/index.js';
+import type { Rename, SessionOptions } from '../../plan/index.js';
 import type { DirtyPath, Outcome, SessionListener } from '../../session/index.js';
+import type { PairState } from '../../state/index.js';
 import type { ByteString } from '../../tree/index.js';
 import type { BackendChoice, Capture, CaptureStatus, Condition } from '../capture/index.js';
 import type { Job, JobKind } from './agenda.js';
@@ -36,7 +37,7 @@ export interface TargetRequest {
   pair: { source: ByteString; target: ByteString };
   options: SessionOptions;
   /** Runs one session. */
-  run: (what: { sources: readonly ByteString[]; target: ByteString; options: SessionOptions; dirty?: readonly DirtyPath[] }, listener: SessionListener, signal: AbortSignal) => Promise<Outcome>;
+  run: (what: { sources: readonly ByteString[]; target: ByteString; options: SessionOptions; dirty?: readonly DirtyPath[]; moved?: readonly Rename[]; places?: PairState }, listener: SessionListener, signal: AbortSignal) => Promise<Outcome>;
   limits?: FollowerLimits;
 }
 
