@@ -50,8 +50,18 @@ export function addChanges(into: PlaceChanges, more: PlaceChanges): void {
 
 /** Changes that are held for the end of the session, at most. */
 const MOST_HELD = 500_000;
+/** Numbers that are noted of an entry, and their flags. */
+const WORDS = 8;
+const FOLDER = 1;
+const LINKED = 2;
 /** Records that wait to be written, at most. */
 const BATCH = 2000;
+
+function grown(facts: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
+  const more = new Float64Array(2 * facts.length);
+  more.set(facts);
+  return more;
+}
 
 function held({ put, gone, digests }: PlaceChanges): number {
   return put.length + gone.length + digests.length;
@@ -63,7 +73,9 @@ export class PlaceNotes {
   private broken = false;
   /** The folder at hand. */
   private at: { path: RelPath; inode: InodeKey; whole: boolean } | undefined;
-  private entries: (Placed & { size: number })[] = [];
+  private names: ByteString[] = [];
+  /** Per name: device, inode, flags, birth time, size (`WORDS` numbers). */
+  private facts = new Float64Array(WORDS * 64);
   private low = 0;
   private high = 0;
   private readonly waiting: Placed[] = [];
@@ -76,7 +88,7 @@ export class PlaceNotes {
   enter(path: RelPath, table: StatTable, i: number, whole: boolean): void {
     const inode = this.keyOf(table, i);
     this.at = inode === undefined || this.broken ? undefined : { path, inode, whole };
-    this.entries = [];
+    this.names = [];
     this.low = 0x811c9dc5;
     this.high = 0x01000193;
   }
@@ -88,18 +100,45 @@ export class PlaceNotes {
     const folder = table.isDir(i);
     const size = table.size(i);
     if (!folder && (!table.isFile(i) || size === 0)) return;
-    const inode = this.keyOf(table, i);
-    if (inode === undefined) {
+    const inoLow = table.inoLow(i);
+    const inoHigh = table.inoHigh(i);
+    if (inoLow === 0 && inoHigh === 0) {
       this.at = undefined; // told by a digest only: nothing of it is known
       return;
     }
-    const linked = !folder && table.nlink(i) > 1;
+    const flags = folder ? FOLDER : table.nlink(i) > 1 ? LINKED : 0;
+    const from = this.names.length * WORDS;
+    if (from === this.facts.length) this.facts = grown(this.facts);
+    const { facts } = this;
+    facts[from] = table.devMajor(i);
+    facts[from + 1] = table.devMinor(i);
+    facts[from + 2] = inoHigh;
+    facts[from + 3] = inoLow;
+    facts[from + 4] = flags;
     const born = table.hasBtime(i);
-    this.entries.push({ parent: at.inode, name, inode, folder, linked, bornSec: born ? table.btimeSec(i) : 0, bornNsec: born ? table.btimeNsec(i) : 0, size });
-    this.mix(name.length + (linked ? 1024 : 0) + (folder ? 2048 : 0));
-    for (let k = 0; k < name.length; k++) this.mix(name.charCodeAt(k));
-    this.mix(table.inoLow(i));
-    this.mix(table.inoHigh(i));
+    facts[from + 5] = born ? table.btimeSec(i) : 0;
+    facts[from + 6] = born ? table.btimeNsec(i) : 0;
+    facts[from + 7] = size;
+    this.names.push(name);
+    // FNV-1a, twice: a folder that looks the same by chance costs a move.
+    let { low, high } = this;
+    const mix = (n: number): void => {
+      low = Math.imul(low ^ n, 0x01000193);
+      high = Math.imul(high ^ n, 0x85ebca6b);
+    };
+    mix(name.length | (flags << 10));
+    for (let k = 0; k < name.length; k++) mix(name.charCodeAt(k));
+    mix(inoLow);
+    mix(inoHigh);
+    this.low = low;
+    this.high = high;
+  }
+
+  /** What was noted of entry k of the folder at hand. */
+  private noted(parent: InodeKey, k: number): Placed & { size: number } {
+    const [devMajor = 0, devMinor = 0, inoHigh = 0, inoLow = 0, flags = 0, bornSec = 0, bornNsec = 0, size = 0] = this.facts.subarray(k * WORDS, (k + 1) * WORDS);
+    const inode = inodeKey(devMajor, devMinor, inoHigh, inoLow, this.store.home);
+    return { parent, name: this.names[k] as ByteString, inode, folder: flags === FOLDER, linked: flags === LINKED, bornSec, bornNsec, size };
   }
 
   /** A name that was asked for and is not there. */
@@ -111,7 +150,7 @@ export class PlaceNotes {
 
   /** The folder's entries have all been told. */
   leave(): void {
-    const { at, entries } = this;
+    const { at } = this;
     this.at = undefined;
     const tables = at === undefined ? undefined : this.open();
     if (at === undefined || tables === undefined) return;
@@ -119,9 +158,10 @@ export class PlaceNotes {
     const digest = Buffer.alloc(PLACES_DIGEST_BYTES);
     digest.writeInt32LE(this.low | 0, 0);
     digest.writeInt32LE(this.high | 0, 4);
-    this.changes.seen += entries.length;
+    this.changes.seen += this.names.length;
     const before = places.digest(at.inode);
     if (at.whole && before?.equals(digest) === true) return;
+    const entries = this.names.map((_, k) => this.noted(at.inode, k));
     let later = false; // something is written at the end only
     let now = 0;
     for (const { size, ...entry } of entries) {
@@ -199,12 +239,6 @@ export class PlaceNotes {
     const high = table.inoHigh(i);
     if (low === 0 && high === 0) return undefined;
     return inodeKey(table.devMajor(i), table.devMinor(i), high, low, this.store.home);
-  }
-
-  /** A step of FNV-1a, twice: a folder that looks the same by chance costs a move. */
-  private mix(n: number): void {
-    this.low = Math.imul(this.low ^ n, 0x01000193);
-    this.high = Math.imul(this.high ^ n, 0x85ebca6b);
   }
 
   private open(): ReturnType<typeof openTables> | undefined {
