@@ -20,7 +20,7 @@ export interface PlaceStore {
 }
 
 /** One inode under one name. */
-export interface Placed extends Place { inode: InodeKey; folder: boolean; linked: boolean; bornSec: number; bornNsec: number }
+export interface Placed extends Place { inode: InodeKey; folder: boolean; links: number; bornSec: number; bornNsec: number }
 
 /** An entry that was at `from` when it was last seen. */
 export interface MovedEntry { from: RelPath; to: RelPath; folder: boolean; size: number }
@@ -50,10 +50,8 @@ export function addChanges(into: PlaceChanges, more: PlaceChanges): void {
 
 /** Changes that are held for the end of the session, at most. */
 const MOST_HELD = 500_000;
-/** Numbers that are noted of an entry, and their flags. */
+/** Numbers that are noted of an entry. */
 const WORDS = 8;
-const FOLDER = 1;
-const LINKED = 2;
 /** Records that wait to be written, at most. */
 const BATCH = 2000;
 
@@ -74,7 +72,7 @@ export class PlaceNotes {
   /** The folder at hand. */
   private at: { path: RelPath; inode: InodeKey; whole: boolean } | undefined;
   private names: ByteString[] = [];
-  /** Per name: device, inode, flags, birth time, size (`WORDS` numbers). */
+  /** Per name: device, inode, links (0: a folder), birth time, size (`WORDS` numbers). */
   private facts = new Float64Array(WORDS * 64);
   private low = 0;
   private high = 0;
@@ -99,14 +97,14 @@ export class PlaceNotes {
     if (at === undefined) return;
     const folder = table.isDir(i);
     const size = table.size(i);
-    if (!folder && (!table.isFile(i) || size === 0)) return;
+    if (!folder && (!table.isFile(i) || (size === 0 && table.nlink(i) < 2))) return;
     const inoLow = table.inoLow(i);
     const inoHigh = table.inoHigh(i);
     if (inoLow === 0 && inoHigh === 0) {
       this.at = undefined; // told by a digest only: nothing of it is known
       return;
     }
-    const flags = folder ? FOLDER : table.nlink(i) > 1 ? LINKED : 0;
+    const links = folder ? 0 : Math.max(1, table.nlink(i));
     const from = this.names.length * WORDS;
     if (from === this.facts.length) this.facts = grown(this.facts);
     const { facts } = this;
@@ -114,7 +112,7 @@ export class PlaceNotes {
     facts[from + 1] = table.devMinor(i);
     facts[from + 2] = inoHigh;
     facts[from + 3] = inoLow;
-    facts[from + 4] = flags;
+    facts[from + 4] = links;
     const born = table.hasBtime(i);
     facts[from + 5] = born ? table.btimeSec(i) : 0;
     facts[from + 6] = born ? table.btimeNsec(i) : 0;
@@ -126,7 +124,7 @@ export class PlaceNotes {
       low = Math.imul(low ^ n, 0x01000193);
       high = Math.imul(high ^ n, 0x85ebca6b);
     };
-    mix(name.length | (flags << 10));
+    mix(name.length + 256 * links);
     for (let k = 0; k < name.length; k++) mix(name.charCodeAt(k));
     mix(inoLow);
     mix(inoHigh);
@@ -136,9 +134,9 @@ export class PlaceNotes {
 
   /** What was noted of entry k of the folder at hand. */
   private noted(parent: InodeKey, k: number): Placed & { size: number } {
-    const [devMajor = 0, devMinor = 0, inoHigh = 0, inoLow = 0, flags = 0, bornSec = 0, bornNsec = 0, size = 0] = this.facts.subarray(k * WORDS, (k + 1) * WORDS);
+    const [devMajor = 0, devMinor = 0, inoHigh = 0, inoLow = 0, links = 0, bornSec = 0, bornNsec = 0, size = 0] = this.facts.subarray(k * WORDS, (k + 1) * WORDS);
     const inode = inodeKey(devMajor, devMinor, inoHigh, inoLow, this.store.home);
-    return { parent, name: this.names[k] as ByteString, inode, folder: flags === FOLDER, linked: flags === LINKED, bornSec, bornNsec, size };
+    return { parent, name: this.names[k] as ByteString, inode, folder: links === 0, links, bornSec, bornNsec, size };
   }
 
   /** A name that was asked for and is not there. */
@@ -166,18 +164,19 @@ export class PlaceNotes {
     let now = 0;
     for (const { size, ...entry } of entries) {
       const known = places.get(entry.inode);
-      if (known !== undefined && known.folder === entry.folder && !isReused(known, entry) && !known.places.some((place) => samePlace(place, entry))) {
-        if (entry.linked) this.put(entry);
-        else {
-          later = true;
-          this.hold(this.changes.put, entry);
-          const [place] = known.places;
-          const from = place === undefined ? undefined : places.pathOf(place, this.store.root);
-          if (from !== undefined) this.hold(this.changes.moved, { from, to: joinPath(at.path, entry.name), folder: entry.folder, size });
-          continue;
-        }
-      } else if (known === undefined || known.folder !== entry.folder || isReused(known, entry) || known.places.length > (entry.linked ? known.places.length : 1) || (entry.linked && places.inodeAt(at.inode, entry.name) === undefined)) this.put(entry);
-      else continue;
+      const linked = entry.links > 1;
+      const same = known !== undefined && known.folder === entry.folder && !isReused(known, entry);
+      const there = same && known.places.some((place) => samePlace(place, entry));
+      if (same && !there && !linked) {
+        later = true;
+        this.hold(this.changes.put, entry);
+        const [place] = known.places;
+        const from = place === undefined ? undefined : places.pathOf(place, this.store.root);
+        if (from !== undefined) this.hold(this.changes.moved, { from, to: joinPath(at.path, entry.name), folder: entry.folder, size });
+        continue;
+      }
+      if (there && known.links === entry.links && (linked ? places.inodeAt(at.inode, entry.name)?.inode === entry.inode : known.places.length === 1)) continue;
+      this.put(entry);
       now++;
     }
     if (at.whole && before !== undefined) later = this.findGone(at.inode, entries) || later;

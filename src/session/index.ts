@@ -1,5 +1,6 @@
 /** One session from scan to recorded. */
 export * from './events.js';
+export { placeStore } from './kept-state.js';
 export type { DirtyPath } from './dirty.js';
 export { runSync, type SyncRequest } from './run.js';
 export { newOutcome, newTotals } from './outcome.js';

@@ -69,7 +69,7 @@ export class KeptState {
 }
 
 /** What walkers need to use a pair's table of places, for a source of one folder; undefined for others. */
-export function placeStore(state: PairState, source: SourceFs, mounts: readonly Mount[]): PlaceStore | undefined {
+export function placeStore(state: PairState, source: Pick<SourceFs, 'fstat'>, mounts: readonly Pick<Mount, 'fd'>[]): PlaceStore | undefined {
   const [mount] = mounts;
   const table = new StatTable(1);
   if (mount === undefined || mounts.length > 1 || source.fstat(mount.fd, table, 0) < 0) return undefined;

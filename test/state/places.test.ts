@@ -9,7 +9,7 @@ const home = { major: 8, minor: 1 };
 const inode = (n: number): InodeKey => inodeKey(8, 1, 0, n, home);
 const ROOT = inode(1);
 const NAMES = ['a', 'b', '\xff\xff', '\x01', 'n'.repeat(255)] as ByteString[];
-const PLAIN = { linked: false, bornSec: 0, bornNsec: 0 };
+const PLAIN = { links: 1, bornSec: 0, bornNsec: 0 };
 
 describe('state: places of inodes', () => {
   const tmp = useTempFolder('places');
@@ -38,7 +38,7 @@ describe('state: places of inodes', () => {
   it('knows an inode that was used again by its birth, as far as that is known', async () => {
     await withStore(tmp.at('births'), (store) => {
       const places = new PlaceTable(store.table('places'));
-      const born = (sec: number) => ({ folder: false, linked: true, bornSec: sec, bornNsec: 5 });
+      const born = (sec: number) => ({ folder: false, links: 2, bornSec: sec, bornNsec: 5 });
       const names = (): string[] => places.get(inode(2))?.places.map(({ name }) => name) ?? [];
       store.write(() => {
         places.put(inode(2), at(ROOT, 'a'), born(7));
@@ -54,7 +54,7 @@ describe('state: places of inodes', () => {
   it('keeps to a bound for an inode of very many names, and says so', async () => {
     await withStore(tmp.at('many'), (store) => {
       const places = new PlaceTable(store.table('places'));
-      store.write(() => { for (let n = 0; n < 100; n++) places.put(inode(2), at(ROOT, `n${n}`), { ...file, linked: true }); });
+      store.write(() => { for (let n = 0; n < 100; n++) places.put(inode(2), at(ROOT, `n${n}`), { ...file, links: 100 }); });
       assert.deepEqual([places.get(inode(2))?.places.length, places.get(inode(2))?.more, [...places.namesIn(ROOT)].length], [64, true, 100]);
     });
   });
@@ -96,9 +96,9 @@ describe('state: places of inodes', () => {
               else model.delete(one);
               continue;
             }
-            const what = { ...PLAIN, folder: number < 5, linked: number >= 7 };
+            const what = { ...PLAIN, folder: number < 5, links: number >= 7 ? 9 : 1 };
             places.put(one, place, what);
-            model.set(one, { folder: what.folder, places: [place, ...(what.linked ? (known?.places.filter((each) => !samePlace(each, place)) ?? []) : [])] });
+            model.set(one, { folder: what.folder, places: [place, ...(what.links > 1 ? (known?.places.filter((each) => !samePlace(each, place)) ?? []) : [])] });
           }
         });
         for (let number = 2; number < 10; number++) {

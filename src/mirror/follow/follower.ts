@@ -4,9 +4,9 @@
  * state, pace, outages and limits, and knows of no other.
  */
 import type { SessionOptions } from '../../plan/index.js';
-import type { Outcome, SessionListener } from '../../session/index.js';
+import type { DirtyPath, Outcome, SessionListener } from '../../session/index.js';
 import type { PairState } from '../../state/index.js';
-import { displayName, TwintreeError, type Problem } from '../../tree/index.js';
+import { displayName, TwintreeError, type Problem, type RelPath } from '../../tree/index.js';
 import type { Hint } from '../hint.js';
 import { Agenda, covers, type Job } from './agenda.js';
 import { beginAgain, forget, openState } from './backlog.js';
@@ -80,7 +80,7 @@ export class Follower implements SourceFollower {
         if (this.fault !== undefined) throw this.fault;
         const job = this.stopped() ? undefined : this.agenda.next(steadyNow());
         if (job === undefined) await this.sleep(signal);
-        else await this.perform(withLinks(job, this.source.root, this.request.options), signal);
+        else await this.begin(job, signal);
       }
     } catch (error) {
       this.tally.failed(error instanceof TwintreeError ? error.code : 'INTERNAL', error instanceof Error ? error.message : String(error), null);
@@ -192,7 +192,14 @@ export class Follower implements SourceFollower {
     clearTimeout(timer);
   }
 
-  private async perform(job: Job, signal: AbortSignal): Promise<void> {
+  private async begin(job: Job, signal: AbortSignal): Promise<void> {
+    const { localTarget } = this.request;
+    const linked = withLinks(job, this.source.root, this.mirror.options, localTarget === undefined ? undefined : this.state);
+    await this.perform(linked.job, linked.others, signal);
+  }
+
+  /** @param others names that are looked at beside those of the job: further ones of its files */
+  private async perform(job: Job, others: readonly RelPath[], signal: AbortSignal): Promise<void> {
     const { target, run } = this.request;
     const upTo = (this.state as PairState).dirty.sequence;
     let heldDeletions = false;
@@ -210,7 +217,7 @@ export class Follower implements SourceFollower {
     try {
       if (!this.source.stands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source is gone, or another folder stands in its place');
       const from = Date.now();
-      const session = run({ sources: [this.mirror.source], target, options: this.optionsFor(job), ...(job.kind === 'full' ? {} : { dirty: dirtyPaths(job.hints), moved: movedIn(job.hints) }), ...this.places() }, listener, signal);
+      const session = run({ sources: [this.mirror.source], target, options: this.optionsFor(job), ...(job.kind === 'full' ? {} : { dirty: [...dirtyPaths(job.hints), ...others.map((path): DirtyPath => ({ path, depth: 'entry' }))], moved: movedIn(job.hints) }), ...this.places() }, listener, signal);
       const outcome = await Promise.race([session, outOfPatience(session, signal, this.mirror.abortPatienceMs ?? ABORT_PATIENCE, () => { this.leftSession = true; })]);
       this.readTimes.add(from, Date.now());
       if (signal.aborted) return this.agenda.putBack(job, steadyNow());

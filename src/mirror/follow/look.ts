@@ -1,22 +1,27 @@
 /** Looks at the source before a session begins: what kind of session its paths need. What cannot be looked at is left to the session to find. */
 import { FolderCache, loadPosix } from '../../fs/index.js';
 import type { SessionOptions } from '../../plan/index.js';
-import { baseOf, EMPTY, parentOf, StatTable, type ByteString } from '../../tree/index.js';
+import { placeStore } from '../../session/index.js';
+import type { PairState } from '../../state/index.js';
+import { baseOf, EMPTY, parentOf, StatTable, type ByteString, type RelPath } from '../../tree/index.js';
 import type { Job } from './agenda.js';
-import { touchesLinks } from './hard-links.js';
+import { otherNames } from './hard-links.js';
 import type { ReadTimes } from './read-times.js';
 
 /** Batches of at most so many paths are worked on by one thread, where the user does not say: starting others takes longer. */
 const FEW_PATHS = 64;
 
-/** -H: where a file with other names is touched, only a full session keeps them together. */
-export function withLinks(job: Job, root: ByteString, options: SessionOptions): Job {
-  if (job.kind === 'full' || !options.attributes.hardLinks) return job;
+/** -H: the job with the other names of the files that it touches; a full session where they are not all known. */
+export function withLinks(job: Job, root: ByteString, options: SessionOptions, state: PairState | undefined): { job: Job; others: readonly RelPath[] } {
+  const plain = { job, others: [] };
+  if (job.kind === 'full' || !options.attributes.hardLinks) return plain;
   const posix = loadPosix();
   const fd = posix.openRoot(root);
-  if (fd < 0) return job;
+  if (fd < 0) return plain;
   try {
-    return touchesLinks(posix, fd, job.hints) ? { kind: 'full', hints: [], first: job.first, reason: 'hard links' } : job;
+    const store = state === undefined ? undefined : placeStore(state, posix, [{ fd }]);
+    const others = otherNames(posix, fd, job.hints, store === undefined || state === undefined ? undefined : { ...store, table: state.places });
+    return others === undefined ? { job: { kind: 'full', hints: [], first: job.first, reason: 'hard links' }, others: [] } : { job, others };
   } finally {
     posix.close(fd);
   }

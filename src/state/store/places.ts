@@ -22,8 +22,10 @@ export interface PlacedInode {
   folder: boolean;
   /** Birth time, nanoseconds within its second and seconds; 0 and 0 where it is not known. */
   bornSec: number; bornNsec: number;
+  /** How many names it had in all when it was last seen, also outside of the tree. */
+  links: number;
   places: Place[];
-  /** It has more names than are kept. */
+  /** It has more names in the tree than are kept. */
   more: boolean;
 }
 
@@ -99,15 +101,16 @@ export class PlaceTable {
     else this.table.put(key, digest);
   }
 
-  /** The only place of an inode, or (`linked`) one more. */
-  put(inode: InodeKey, place: Place, what: { folder: boolean; linked: boolean; bornSec: number; bornNsec: number }): void {
+  /** The only place of an inode, or, where it has several `links`, one more. */
+  put(inode: InodeKey, place: Place, what: { folder: boolean; links: number; bornSec: number; bornNsec: number }): void {
+    const linked = !what.folder && what.links > 1;
     const known = this.get(inode);
     const same = known !== undefined && known.folder === what.folder && !isReused(known, what);
-    const others = same && what.linked ? known.places.filter((each) => !samePlace(each, place)) : [];
-    if (same && !what.linked) for (const each of known.places) if (!samePlace(each, place)) this.dropName(inode, each);
+    const others = same && linked ? known.places.filter((each) => !samePlace(each, place)) : [];
+    if (same && !linked) for (const each of known.places) if (!samePlace(each, place)) this.dropName(inode, each);
     const places = [place, ...others];
-    this.write(inode, { folder: what.folder, bornSec: what.bornSec, bornNsec: what.bornNsec, places: places.slice(0, MOST_PLACES), more: (same && known.more && what.linked) || places.length > MOST_PLACES });
-    if (what.folder || what.linked) this.table.put(keyOf(BY_NAME, place.parent, place.name), Buffer.from(`${what.folder ? '\x01' : '\0'}${inode}`, 'latin1'));
+    this.write(inode, { ...what, places: places.slice(0, MOST_PLACES), more: (same && known.more && linked) || places.length > MOST_PLACES });
+    if (what.folder || linked) this.table.put(keyOf(BY_NAME, place.parent, place.name), Buffer.from(`${what.folder ? '\x01' : '\0'}${inode}`, 'latin1'));
   }
 
   /** A name is gone. */
@@ -152,12 +155,13 @@ export class PlaceTable {
     if (this.inodeAt(parent, name)?.inode === inode) this.table.remove(keyOf(BY_NAME, parent, name));
   }
 
-  private write(inode: InodeKey, { folder, bornSec, bornNsec, places, more }: PlacedInode): void {
+  private write(inode: InodeKey, { folder, bornSec, bornNsec, links, places, more }: PlacedInode): void {
     const w = this.writer;
     w.at = 0;
     w.u8((folder ? 1 : 0) | (more ? 2 : 0));
     w.varint(zigzag(bornSec));
     w.varint(bornNsec);
+    w.varint(links);
     w.varint(places.length);
     for (const { parent, name } of places) {
       w.raw(Buffer.from(parent, 'latin1'));
@@ -199,6 +203,7 @@ function decode(value: Buffer): PlacedInode | undefined {
     const flags = r.flags(3, 'an inode record');
     const bornSec = unzigzag(r.varint(MAX_SECONDS, 'a time'));
     const bornNsec = r.varint(999_999_999, 'a time');
+    const links = r.varint(2 ** 32 - 1, 'a number of links');
     const places: Place[] = [];
     for (let n = r.count(MOST_PLACES, INODE_KEY_BYTES + 1, 'places'); n > 0; n--) {
       const parent = Buffer.from(r.raw(INODE_KEY_BYTES)).latin1Slice() as InodeKey;
@@ -207,7 +212,7 @@ function decode(value: Buffer): PlacedInode | undefined {
       places.push({ parent, name });
     }
     if (r.left > 0) throw new WireError('range', 'bytes are left over');
-    return { folder: (flags & 1) !== 0, more: (flags & 2) !== 0, bornSec, bornNsec, places };
+    return { folder: (flags & 1) !== 0, more: (flags & 2) !== 0, bornSec, bornNsec, links, places };
   });
 }
 
