@@ -7,5 +7,5 @@ export * from './remote/index.js';
 export * from './supply/index.js';
 export * from './recorded/index.js';
 export type { HashStore } from './content-hashes.js';
-export { addChanges, commitPlaces, noChanges, type MovedEntry, type PlaceChanges, type PlaceStore } from './place-notes.js';
+export { addChanges, commitPlaces, noChanges, PlaceNotes, type MovedEntry, type PlaceChanges, type PlaceStore } from './place-notes.js';
 export { idMapper, type SourceNames } from './ids.js';

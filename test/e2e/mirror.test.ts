@@ -106,6 +106,22 @@ describe('a live mirror', () => {
     assert.equal(mirror.sessions('full').length, 1, 'all by batches');
   });
 
+  it('keeps hard links with -H on another host', async () => {
+    const mirror = (running = new RunningMirror(['--delete', '-H', ...wayArgs('push', remoteShell(temp)), `${s()}/`, `host:${t()}`]));
+    linkSync(s('file'), s('one/before'));
+    await mirror.copied();
+    appendFileSync(s('one/before'), ' and more');
+    await mirror.mirror.caughtUp();
+    linkSync(s('one/file'), s('one/two/second'));
+    renameSync(s('one/before'), s('one/two/after'));
+    await mirror.mirror.caughtUp();
+    appendFileSync(s('one/two/second'), ' through it, and gone');
+    unlinkSync(s('one/two/second'));
+    await mirror.mirror.caughtUp();
+    assertSameTree(s(), t());
+    assert.equal(mirror.sessions('full').length, 1, 'all by batches');
+  });
+
   it('keeps hard links with -H through a storm', async () => {
     const mirror = start('--delete', '-H');
     await mirror.copied();

@@ -27,7 +27,7 @@ describe('session: sources described to the other end', () => {
         const sources: Sources = {
           mounts: [{ fd: 7, path: '/a' as ByteString }, { fd: 9, path: 'b\xff' as ByteString, followed: new Set(['x/y' as RelPath]) }, { fd: 3, path: '.' as ByteString }],
           selection, problems: [{ code: 'unreadable', phase: 'scan', side: 'source', path: 'p\xfe' as ByteString, message: 'no', errno: 13, severity: 'error' }], missing: 1,
-          skipped: ['d' as ByteString], single: { mount: 2, name: 'one' as ByteString },
+          skipped: ['d' as ByteString], single: { mount: 2, name: 'one' as ByteString }, moved: [{ from: 'a' as ByteString, to: 'b/\xff' as ByteString }],
         };
         const { selection: parts, rest } = describeSources(sources);
         const reader = new SelectionReader();
@@ -57,6 +57,7 @@ describe('session: sources described to the other end', () => {
     ['a character that is no byte', [node(0, ''), node(1, '\u0100')], rest], ['a name twice', [node(0, ''), node(1, 'a'), node(1, 'a')], rest], ['a depth without a parent', [node(0, ''), node(2, 'a')], rest],
     ['two roots', [node(0, ''), node(0, '')], rest], ['no root', [node(1, 'a')], rest], ['nothing at all', [], rest], ['a mount that is not there', [node(0, '', [1])], rest],
     ['a mount below zero', [node(0, '', [-1])], rest], ['no list of mounts', [node(0, '')], { ...rest, mounts: {} }], ['a followed path that leaves', [node(0, '')], { ...rest, mounts: [{ path: '/', followed: ['../x'] }] }],
+    ['a move out of the root', [node(0, '')], { ...rest, moved: [['a', '../b']] }], ['half a move', [node(0, '')], { ...rest, moved: [['a']] }], ['more moves than there may be', [node(0, '')], { ...rest, moved: Array.from({ length: 4001 }, () => ['a', 'b']) }],
     ['a single name of a mount that is not there', [node(0, '')], { ...rest, single: { mount: 4, name: 'a' } }], ['a problem of no known code', [node(0, '')], { ...rest, problems: [{ code: 'x' }] }],
   ] as const) {
     it(`are refused with ${what}`, () => {

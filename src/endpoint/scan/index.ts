@@ -5,5 +5,6 @@ export { addFindings, emptyFindings } from './findings.js';
 export type { WalkSignals } from './walk-context.js';
 export { rootRun, Walker } from './walker.js';
 export { MOST_CLAIMS, renamesServe, verifyRenames } from './verify-renames.js';
+export { Listing } from './listing.js';
 export { leadsBack } from './loops.js';
 export { MOST_ABOVE, MOST_ABOVE_BYTES, rulesAbove } from './filters.js';

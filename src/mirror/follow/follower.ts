@@ -13,6 +13,7 @@ import { beginAgain, forget, openState } from './backlog.js';
 import { steadyNow } from './clock.js';
 import { optionsFor, withLinks } from './look.js';
 import { movedIn } from './moved.js';
+import { notePlaces } from './note-places.js';
 import { outOfPatience } from './patience.js';
 import { ReadTimes } from './read-times.js';
 import type { FollowerListener, MirrorRequest, TargetRequest } from './request.js';
@@ -193,8 +194,7 @@ export class Follower implements SourceFollower {
   }
 
   private async begin(job: Job, signal: AbortSignal): Promise<void> {
-    const { localTarget } = this.request;
-    const linked = withLinks(job, this.source.root, this.mirror.options, localTarget === undefined ? undefined : this.state);
+    const linked = withLinks(job, this.source.root, this.mirror.options, this.state);
     await this.perform(linked.job, linked.others, signal);
   }
 
@@ -222,6 +222,7 @@ export class Follower implements SourceFollower {
       this.readTimes.add(from, Date.now());
       if (signal.aborted) return this.agenda.putBack(job, steadyNow());
       if (!this.source.stands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source went away, or another folder came in its place');
+      if (outcome.exitCode === 0) await this.notePlaces(job, others, signal);
       this.conclude(job, outcome, heldDeletions, upTo);
     } catch (error) {
       if (signal.aborted) return this.agenda.putBack(job, steadyNow());
@@ -234,6 +235,13 @@ export class Follower implements SourceFollower {
   /** Where the source's inodes were: a session on this host uses it, and keeps it. */
   private places(): { places?: PairState } {
     return this.state === undefined || this.request.localTarget === undefined ? {} : { places: this.state };
+  }
+
+  /** -H and a target on another host: the session has noted nothing here. */
+  private async notePlaces({ kind, hints }: Job, others: readonly RelPath[], signal: AbortSignal): Promise<void> {
+    const { state } = this;
+    if (state === undefined || this.request.localTarget !== undefined || !this.mirror.options.attributes.hardLinks) return;
+    await notePlaces(this.source.root, state, kind === 'full' ? undefined : [...hints, ...others.map((path) => ({ path, scope: 'entry' as const }))], signal);
   }
 
   private optionsFor(job: Job): SessionOptions {

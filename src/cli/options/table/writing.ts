@@ -59,7 +59,7 @@ export const DELETING: readonly OptionSpec[] = [
   },
   {
     name: 'detect-moves', negatable: true, shownNegated: true, ours: true, section: deleting, standing: works, commands: SYNC,
-    help: 'with --delete, copy a renamed file again instead of renaming it on the target',
+    help: 'with --delete, copy a renamed file or folder again instead of renaming it on the target',
     set: (d) => { d.session.delete.detectMoves = true; }, clear: (d) => { d.session.delete.detectMoves = false; },
   },
 ];
@@ -95,7 +95,7 @@ function addAltDest(draft: Draft, kind: 'link' | 'copy' | 'compare', dir: ByteSt
 export const REPLACING: readonly OptionSpec[] = [
   replace('inplace', {
     name: 'inplace', help: 'write into the file itself instead of replacing it by a new one',
-    note: 'Hard links stay, but a reader sees the file half written. With --no-whole-file, and between hosts, a journal lets the next run undo what a killed one left; else the next run finishes it.',
+    note: 'Hard links stay (with -H a file that has more names than the source\'s gets a new one), but a reader sees the file half written. With --no-whole-file, and between hosts, a journal lets the next run undo what a killed one left; else the next run finishes it.',
   }),
   {
     name: 'append', negatable: true, section: replacing, standing: works, commands: SYNC,
@@ -166,7 +166,7 @@ export const SAFETY: readonly OptionSpec[] = [
   {
     name: 'state', ours: true, negatable: true, section: safety, standing: works, commands: SYNC_VERIFY,
     help: 'keep between runs what was learnt, and do not read again what was not touched since',
-    note: 'With --checksum and verify: a file whose fingerprint, ctime included, is as it was is not read again. Kept on the host of the target (and of both, where both are here); see state.md.',
+    note: 'With --checksum and verify: a file whose fingerprint, ctime included, is as it was is not read again. With --delete: folders and files that were moved at the source are moved on the target, edited ones too. Kept on the host of the target (and of both, where both are here); see state.md.',
     set: (d) => { d.session.state = true; }, clear: (d) => { delete d.session.state; },
   },
   {
