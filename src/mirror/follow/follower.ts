@@ -194,7 +194,7 @@ export class Follower implements SourceFollower {
   }
 
   private async begin(job: Job, signal: AbortSignal): Promise<void> {
-    const linked = withLinks(job, this.source.root, this.mirror.options, this.state);
+    const linked = withLinks(job, this.source.root, this.request.options, this.state);
     await this.perform(linked.job, linked.others, signal);
   }
 
@@ -240,7 +240,7 @@ export class Follower implements SourceFollower {
   /** -H and a target on another host: the session has noted nothing here. */
   private async notePlaces({ kind, hints }: Job, others: readonly RelPath[], signal: AbortSignal): Promise<void> {
     const { state } = this;
-    if (state === undefined || this.request.localTarget !== undefined || !this.mirror.options.attributes.hardLinks) return;
+    if (state === undefined || this.request.localTarget !== undefined || !this.request.options.attributes.hardLinks) return;
     await notePlaces(this.source.root, state, kind === 'full' ? undefined : [...hints, ...others.map((path) => ({ path, scope: 'entry' as const }))], signal);
   }
 
