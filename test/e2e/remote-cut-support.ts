@@ -90,7 +90,7 @@ export function left(root: string): string[] {
 }
 
 /** Waits until the processes are gone: an old session ends by itself when it finds its connection broken. */
-export async function gone(pids: readonly number[], ms = 20_000): Promise<void> {
+export async function gone(pids: readonly number[], ms = 120_000): Promise<void> {
   const until = performance.now() + ms;
   for (const pid of pids) {
     while (existsSync(`/proc/${pid}`)) {

@@ -16,7 +16,7 @@ const MODES = [['-aHAX', '--delete'], ['-aHAX', '--delete', '--inplace'], ['-aHA
 
 describe('a connection that is cut at random points', function () {
   const tmp = useTempFolder('remote-cut');
-  this.timeout(Math.max(60_000, CUTS * 15_000));
+  this.timeout(Math.max(300_000, CUTS * 60_000));
 
   function trees(seed: number): { from: Tree; to: Tree } {
     const old = randomTree(seed, { entries: 40 });
