@@ -7,8 +7,10 @@
  * const outcome = await sync({ source: 'data/', target: '/backup/data', args: ['-aHAX', '--delete'] });
  * if (outcome.exitCode !== 0) for (const p of outcome.problems) console.error(p.path, p.message);
  */
-import { parseExplain, parseSync, parseVerify, processContext, sessionRun, type SessionRun } from './cli/index.js';
-import { explainPaths, verifyTrees, type Explanation, type Outcome, type SessionListener } from './session/index.js';
+import {
+  applyHow, applyRun, parseApply, parseExplain, parsePlan, parseSync, parseVerify, planRun, processContext, sessionRun, type Informative, type ParseContext, type ParsedRun, type SessionRun,
+} from './cli/index.js';
+import { explainPaths, openPlan, optionsOf, verifyTrees, type Explanation, type Outcome, type SessionListener } from './session/index.js';
 import type { SessionOptions } from './plan/index.js';
 import { fromBytes, fromText, TwintreeError, type ByteString } from './tree/index.js';
 
@@ -58,6 +60,48 @@ export async function verify(what: SyncOptions): Promise<Outcome> {
   return verifyTrees({ sources, target, options }, what.listener, what.signal, run);
 }
 
+/** A plan to be made. */
+export interface PlanOptions extends SyncOptions {
+  /** The file that the plan is kept in. */
+  output: PathLike;
+}
+
+/**
+ * Finds what a sync would do and keeps it, sealed, in a file; nothing is changed. Operations are told as planned.
+ * @throws TwintreeError as `sync`; IO where the file cannot be written.
+ */
+export async function plan(what: PlanOptions): Promise<Outcome> {
+  const { sources, target, options, parsed } = prepared(what, (args, context) => parsePlan(['-o' as ByteString, bytes(what.output), ...args], context));
+  return planRun(parsed)({ sources, target, options }, what.listener ?? {}, what.signal);
+}
+
+/** A plan to be carried out. */
+export interface ApplyOptions {
+  /** The file that `plan` made. */
+  plan: PathLike;
+  /** Options as on the command line of `twintree apply`, such as `['--bwlimit=1m']`. */
+  args?: readonly string[];
+  listener?: SessionListener;
+  signal?: AbortSignal;
+}
+
+/**
+ * Does exactly what a plan says, each path checked again; what has drifted since is left and told.
+ * @throws TwintreeError as `sync`; PLAN_FILE where the file is no sealed plan that this version can read, or the trees are others than it was made of.
+ */
+export async function apply(what: ApplyOptions): Promise<Outcome> {
+  const parsed = parseApply([...words(what.args ?? []), '--' as ByteString, bytes(what.plan)], processContext());
+  if (parsed.kind !== 'run') throw askedForHelp();
+  const how = applyHow(parsed);
+  const sealed = await openPlan(parsed.file);
+  try {
+    const { given } = sealed.head;
+    return await applyRun(sealed, how, parsed.connection)({ sources: given.sources, target: given.target, options: optionsOf(sealed, how) }, what.listener ?? {}, what.signal);
+  } finally {
+    sealed.close();
+  }
+}
+
 /** What `explain` is asked. */
 export interface ExplainOptions {
   source: PathLike;
@@ -70,17 +114,26 @@ export interface ExplainOptions {
 /** Which filter rule decides for each path, on either side, and where that rule stands. @throws TwintreeError. */
 export function explain(what: ExplainOptions): Explanation[] {
   const parsed = parseExplain([...words(what.args ?? []), '--' as ByteString, bytes(what.source), ...what.paths.map(bytes)], processContext());
-  if (parsed.kind !== 'run') throw new TwintreeError('USAGE', 'these options ask for help, not for an explanation');
+  if (parsed.kind !== 'run') throw askedForHelp();
   return explainPaths(bytes(what.source), what.paths.map(bytes), parsed.options, () => undefined);
 }
 
 function prepare(what: SyncOptions, parse: typeof parseSync): { sources: ByteString[]; target: ByteString | undefined; options: SessionOptions; run: SessionRun } {
+  const { parsed, ...rest } = prepared(what, parse);
+  return { ...rest, run: sessionRun(parsed) };
+}
+
+function prepared<P extends ParsedRun>(what: SyncOptions, parse: (args: readonly ByteString[], context: ParseContext) => P | Informative): { sources: ByteString[]; target: ByteString | undefined; options: SessionOptions; parsed: P } {
   const list: readonly PathLike[] = typeof what.source === 'string' || what.source instanceof Uint8Array ? [what.source] : what.source;
   const args = what.args ?? (what.options === undefined ? ['-a'] : []);
   const parsed = parse([...words(args), '--' as ByteString, ...list.map(bytes), bytes(what.target)], processContext());
-  if (parsed.kind !== 'run') throw new TwintreeError('USAGE', 'these options ask for help, not for a run');
+  if (parsed.kind !== 'run') throw askedForHelp();
   const { sources, target } = parsed; // on their hosts
-  return { sources, target, options: merge(parsed.options, what.options ?? {}), run: sessionRun(parsed) };
+  return { sources, target, options: merge(parsed.options, what.options ?? {}), parsed };
+}
+
+function askedForHelp(): TwintreeError {
+  return new TwintreeError('USAGE', 'these options ask for help, not for a run');
 }
 
 function merge(base: SessionOptions, over: PartialOptions): SessionOptions {

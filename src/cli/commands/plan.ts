@@ -13,7 +13,8 @@ export async function run(args: readonly ByteString[]): Promise<number> {
   return runReported(parsed, planRun(parsed));
 }
 
-function planRun({ file, host, direction, connection }: ParsedPlan): SessionRun {
+/** Makes the plan and keeps it. */
+export function planRun({ file, host, direction, connection }: ParsedPlan): SessionRun {
   if (host === undefined || direction === 'local') return (request, listener, signal) => runPlan(request, new OutputFile(file), listener, signal);
   const there = toHost(host, direction, connection);
   const remote = { side: direction === 'push' ? 'target' : 'source', host: hostAddress(host) } as const;
