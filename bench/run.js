@@ -5,7 +5,7 @@
  * the disk; prints medians and ratios and keeps every sample in bench/results/. Exit code 1 where a floor is missed.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,14 +49,35 @@ function main() {
   }
   mkdirSync(join(folder, 'data'), { recursive: true });
   mkdirSync(join(folder, 'home'), { recursive: true });
+  const unlock = lock(join(folder, 'lock'));
+  if (unlock === undefined) {
+    process.stderr.write(`another benchmark is at work in ${folder}\n`);
+    return 2;
+  }
   const results = [];
   for (const name of names) {
     const result = workload(name, runs);
     if (result !== undefined) results.push(result);
   }
+  unlock();
   printTable(results);
   if (results.length > 0) keep(results);
   return results.some((result) => result.missed) ? 1 : 0;
+}
+
+/** Two at once would work on the same target. Undefined where another process that is alive holds the lock; one that was killed leaves it, and that counts for nothing. */
+function lock(path) {
+  for (;;) {
+    try {
+      writeFileSync(path, String(process.pid), { flag: 'wx' });
+      return () => rmSync(path, { force: true });
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    const holder = Number(readFileSync(path, 'utf8'));
+    if (existsSync(`/proc/${holder}`)) return undefined;
+    rmSync(path, { force: true });
+  }
 }
 
 /** The command under test: a template in which {args}, {src} and {dst} are replaced, or twintree itself. */
