@@ -1,6 +1,6 @@
 /**
  * What a further target of a mirror costs: `node bench/mirror-targets.js [local|shell…]`. One source (3,000 files of 20 KB, one of 64 MB) is mirrored to one, two and
- * four targets on this machine, as folders or over a remote shell that stands in for ssh. For the first copy, for ten batches of 100 rewritten files, and for ten
+ * four targets on this machine, as folders or over a remote shell that stands in for ssh. For the first copy, for five batches of 100 rewritten files, and for five
  * small changes of the large one: CPU seconds of all processes, bytes read by the mirror's own, and the time until the last target has it. `npm run build` first.
  */
 import { spawn } from 'node:child_process';
@@ -12,9 +12,9 @@ import { fileURLToPath } from 'node:url';
 const PROGRAM = fileURLToPath(new URL('../bin/twintree.js', import.meta.url));
 const FILES = 3000;
 const LARGE = 64 << 20;
-const BATCHES = 10;
+const BATCHES = 5;
 const BATCH = 100;
-const CHANGES = 10;
+const CHANGES = 5;
 const TICKS = 100; // of /proc/PID/stat in a second
 
 const ways = process.argv.length > 2 ? process.argv.slice(2) : ['local', 'shell'];
@@ -50,7 +50,7 @@ async function measure(way, count, shell) {
   const changes = [];
   for (let k = 0; k < CHANGES; k++) {
     const goal = mirror.files.map((n) => n + 1);
-    writeSync(large, content(4096), 0, 4096, k * 6_000_000);
+    writeSync(large, content(4096), 0, 4096, k * 12_000_000);
     changes.push(await mirror.until(() => mirror.files.every((n, i) => n >= goal[i])));
   }
   parts.push(sum(changes));
@@ -131,6 +131,10 @@ class Watched {
   }
 }
 
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => { // the mirror ends with its pipe
+  rmSync(root, { recursive: true, force: true });
+  process.exit(1);
+});
 try {
   await main();
 } finally {
