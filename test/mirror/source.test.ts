@@ -74,9 +74,9 @@ describe('a source whose capture ends by itself', () => {
 
   it('takes no other folder for the source, however long it waits, unless it is told to', async () => {
     const { source, die, told, release } = await setUp(async (start) => start());
+    await die(); // before it can see what comes
     renameSync(temp.at('s'), temp.at('away'));
     mkdirSync(temp.at('s'));
-    await die();
     const back = source.flush();
     while (told.filter((each) => Number(each) > 0).length < 9) {
       release();
