@@ -228,6 +228,7 @@ describe('a live mirror', () => {
     await mirror.until((told) => told.kind === 'condition' && told.condition === 'root-back');
     await mirror.mirror.caughtUp();
     assertSameTree(s(), t());
+    assert.deepEqual(mirror.sessions('full').map(({ about }) => about.reason), ['start', 'the source is back'], 'once');
     writeFileSync(s('restored/new'), 'followed');
     await mirror.mirror.caughtUp();
     assertSameTree(s(), t());

@@ -51,7 +51,7 @@ export class Agenda {
 
   /** Something may differ. */
   add(hint: Hint, now: number): void {
-    if (isWhole(hint)) this.wantFull(hint.reason, now, hint.at);
+    if (isWhole(hint)) this.wantFull(hint.reason === 'root' ? 'the source is back' : hint.reason, now, hint.at);
     else this.settler.add(hint, now);
   }
 

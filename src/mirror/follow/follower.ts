@@ -133,8 +133,8 @@ export class Follower implements SourceFollower {
     this.wake();
   }
 
+  /** That all is in doubt comes as a hint. */
   sourceBack(): void {
-    this.agenda.wantFull('the source is back', steadyNow());
     if (!this.held) this.agenda.go();
     this.wake();
   }
