@@ -1,4 +1,4 @@
-/** A target whose kernel refuses to rename one name. */
+/** Targets whose kernel refuses to rename a name, or whose session ends among its renames. */
 import { loadPosix, type Posix } from '../../src/fs/index.js';
 import { tampered } from '../endpoint/apply-bench.js';
 
@@ -8,4 +8,19 @@ export function posixRefusing(name: string): Posix {
     renameNoReplace: (at, from, toAt, to) => (from === name ? -16 : real.renameNoReplace(at, from, toAt, to)),
     rename: (at, from, toAt, to) => (from === name ? -16 : real.rename(at, from, toAt, to)),
   }, real);
+}
+
+/** After so many renames the session is told to end: what comes behind them is not done. */
+export function posixEndingAfter(renames: number): { posix: Posix; signal: AbortSignal } {
+  const real = loadPosix();
+  const controller = new AbortController();
+  let left = renames;
+  const posix = tampered({
+    renameNoReplace: (at, from, toAt, to) => {
+      const result = real.renameNoReplace(at, from, toAt, to);
+      if (--left === 0) controller.abort();
+      return result;
+    },
+  }, real);
+  return { posix, signal: controller.signal };
 }

@@ -13,6 +13,7 @@ import { renameWidened } from './move.js';
 import { renameToFree } from './place.js';
 import { report } from './report.js';
 import { OTHER, scratchOf } from './scratch.js';
+import { waitingName } from './temp-name.js';
 
 /** What was done. */
 export interface RenamesDone {
@@ -27,7 +28,7 @@ export interface RenamesDone {
 /** @param folderOp the plan's own operation for a folder that is to be made */
 export function carryOutRenames(ctx: ApplyContext, renames: readonly Rename[], folderOp: (path: RelPath) => Operation | undefined): RenamesDone {
   const result: RenamesDone = { done: [], made: new Map(), refused: false };
-  const steps = renameSteps(renames, (n) => `.twintree-moving-${ctx.sessionTag}-${n.toString(36)}` as ByteString);
+  const steps = renameSteps(renames, (n) => waitingName(ctx.sessionTag, n));
   for (const { from, to, rename } of steps) {
     if (ctx.aborted()) {
       result.refused = true;
@@ -59,9 +60,21 @@ function one(ctx: ApplyContext, from: RelPath, to: RelPath, replaces: boolean): 
   const { table } = scratchOf(ctx);
   let result = renameToFree(ctx, at, name, toAt, newName);
   if (result === -Errno.EEXIST && replaces && posix.stat(toAt, newName, table, OTHER) === 0 && table.isFile(OTHER)) result = posix.rename(at, name, toAt, newName);
-  if (result === -Errno.EACCES && posix.euid !== 0) result = renameWidened(ctx, { fd: toAt }, { name: newName }, at, name);
+  if (result === -Errno.EACCES && posix.euid !== 0) result = intoWidened(ctx, at, name, toAt, newName);
   targetFolders.forget(from);
   targetFolders.forget(to);
+  return result;
+}
+
+/** A plain user's own folders, the old one, the new one or the moved one itself, may be read-only: made writable for the rename. */
+function intoWidened(ctx: ApplyContext, at: number, name: ByteString, toAt: number, to: ByteString): number {
+  const { table } = scratchOf(ctx);
+  if (ctx.posix.fstat(toAt, table, OTHER) < 0) return -Errno.EACCES;
+  const perms = table.perms(OTHER);
+  const widens = (perms & 0o700) !== 0o700;
+  if (widens) ctx.posix.fchmod(toAt, perms | 0o700);
+  const result = renameWidened(ctx, { fd: toAt }, { name: to }, at, name);
+  if (widens) ctx.posix.fchmod(toAt, perms);
   return result;
 }
 

@@ -15,6 +15,14 @@ export function tempName(tag: string, n: number): ByteString {
   return `${PREFIX}${tag}-${n.toString(36)}` as ByteString;
 }
 
+/**
+ * Name under which an entry of the target waits beside its place until its new name is free. It is no temporary one: what waits has no second
+ * copy, so where a run dies it is an ordinary name that the source does not have.
+ */
+export function waitingName(tag: string, n: number): ByteString {
+  return `${PREFIX}${tag}-moving-${n.toString(36)}` as ByteString;
+}
+
 /** Name of the folder below DELAY_FOLDER that holds what this session has ready. */
 export function stageName(tag: string): ByteString {
   return `${PREFIX}${tag}-stage` as ByteString;

@@ -7,10 +7,12 @@
  * another inode by now), and nothing at or below the old name on the target is protected. What stands under the new name on the target goes elsewhere too, or is a file
  * that the moved file replaces.
  */
-import type { Posix } from '../../fs/index.js';
+import type { NameList, Posix } from '../../fs/index.js';
 import { Reason, Renames, type IdMapper, type Rename } from '../../plan/index.js';
 import { baseOf, EMPTY, isRelPath, joinPath, parentOf, StatTable, type ByteString, type RelPath } from '../../tree/index.js';
 import { DELAY_FOLDER, isTempName } from '../apply/index.js';
+import { compareFiles } from '../pool/compare-files.js';
+import { SharedState } from '../pool/messages.js';
 import type { SourceFs } from '../source/index.js';
 import { NO_SCOPES, type Scopes } from './filters.js';
 import { emptyFindings } from './findings.js';
@@ -22,6 +24,10 @@ import { WalkContext } from './walk-context.js';
 
 /** Claims that are looked at, at most: what is beyond is copied, which is always right. */
 export const MOST_CLAIMS = 4000;
+/** Entries of a folder that are looked at to tell which of two it is. */
+const MOST_LOOKED_AT = 256;
+/** Bytes of a file that is read to tell which of two it is. */
+const MOST_READ = 16 << 20;
 
 /** Whether renames may stand for deletions and copies under these options: each that makes more of a name than its content rules them out. */
 export function renamesServe({ options: o, mounts, alias, target, foldsNames }: Pick<ScanSetup, 'options' | 'mounts' | 'alias' | 'target' | 'foldsNames'>): boolean {
@@ -99,6 +105,7 @@ class Verifier {
     if (w.posix.stat(at, name, stat, 1) < 0 || (folder ? !stat.isDir(1) : !stat.isFile(1)) || deviceOf(stat, 1) !== this.rootDevice || isSideFolder(setup.sideFolders, stat, 1)) return undefined;
     if (folder && w.posix.euid !== 0 && (stat.perms(1) & 0o500) !== 0o500) return undefined;
     const inode = stat.identity(1);
+    if (this.isDone(from, to, folder)) return undefined;
     if (!this.isChosen(to, folder) || !this.isFree(from, folder)) return undefined;
     return { from, to, folder, inode };
   }
@@ -107,6 +114,43 @@ class Verifier {
     const { w } = this;
     const at = w.mounts[0]?.open(parentOf(path)) ?? -1;
     return at >= 0 && w.source.stat(at, baseOf(path), this.stat, i) === 0;
+  }
+
+  /**
+   * Whether the target has it under its new name already: a claim that comes twice would undo an exchange of names. Told by what looks equal there,
+   * beside what looks equal under the old name.
+   */
+  private isDone(from: RelPath, to: RelPath, folder: boolean): boolean {
+    const { w, stat } = this;
+    const at = w.target?.open(parentOf(to)) ?? -1;
+    if (at < 0 || w.posix.stat(at, baseOf(to), stat, 1) < 0 || stat.isDir(1) !== folder) return false;
+    if (!folder) { // record 0 is the source's
+      if (!looksEqual(stat)) return false;
+      const size = stat.size(0);
+      const old = w.target?.open(parentOf(from)) ?? -1;
+      if (old < 0 || w.posix.stat(old, baseOf(from), stat, 1) < 0 || !looksEqual(stat)) return true;
+      // Both look like it, as files do that were written in one tick of the clock: the content tells.
+      return size > MOST_READ || compareFiles(w.posix, w.source, w.setup.mounts.map(({ fd }) => fd), w.setup.target, [{ layer: 0, source: to, target: to, size }], new SharedState())[0] === true;
+    }
+    const source = w.mounts[0]?.open(to) ?? -1;
+    const list: NameList = { names: [], types: [] };
+    if (source < 0 || w.source.list(source, list) < 0) return false;
+    const names = list.names.slice(0, MOST_LOOKED_AT);
+    const table = new StatTable(names.length);
+    const errors = new Int32Array(names.length);
+    w.source.statMany(source, names, 0, names.length, table, errors);
+    const equal = (path: RelPath): number => {
+      const fd = w.target?.open(path) ?? -1;
+      let count = 0;
+      for (const [k, name] of names.entries()) {
+        if (fd < 0 || errors[k] !== 0 || w.posix.stat(fd, name, stat, 1) < 0) continue;
+        stat.copyFrom(0, table, k);
+        if (looksEqual(stat)) count++;
+      }
+      return count;
+    };
+    const now = equal(to);
+    return now > 0 && now >= equal(from);
   }
 
   /** Whether the filters take the new name along. */
@@ -157,6 +201,12 @@ class Verifier {
     if (w.posix.stat(at, baseOf(place), stat, 0) < 0) return true;
     return !one.folder && stat.isFile(0) && stat.identity(0) !== one.inode; // between two names of one inode a rename does nothing
   }
+}
+
+/** Whether records 0 and 1 are of one type, and of files have one size and time. */
+function looksEqual(stat: StatTable): boolean {
+  if (stat.type(0) !== stat.type(1)) return false;
+  return !stat.isFile(0) || (stat.size(0) === stat.size(1) && stat.mtimeSec(0) === stat.mtimeSec(1) && stat.mtimeNsec(0) === stat.mtimeNsec(1));
 }
 
 function deviceOf(stat: StatTable, i = 0): string {
