@@ -2,4 +2,5 @@
 export type { Hint, HintReason, HintScope } from './hint.js';
 export * from './settle/index.js';
 export * from './capture/index.js';
+export * from './control/index.js';
 export * from './follow/index.js';

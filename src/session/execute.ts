@@ -345,7 +345,7 @@ export class Executor {
 
   /** What would keep the main thread from hearing signals: much content, or content that is slowed down or comes over a connection. */
   private isHeavy(batch: Batch): boolean {
-    return batch.bytes >= HEAVY || (batch.bytes > 0 && (this.deps.options.bwlimit > 0 || this.deps.runner.context.source.remote !== undefined));
+    return batch.bytes >= HEAVY || (batch.bytes > 0 && (this.deps.shared.limited || this.deps.runner.context.source.remote !== undefined));
   }
 
   private receive(_worker: PoolWorker, message: FromWorker): void {

@@ -2,6 +2,7 @@
 export * from './events.js';
 export { placeStore } from './kept-state.js';
 export type { DirtyPath } from './dirty.js';
+export { SetPace, type Pace } from './pace.js';
 export { runSync, type SyncRequest } from './run.js';
 export { newOutcome, newTotals } from './outcome.js';
 export { Batch, batchOptions, openBatch, openPlan, optionsOf, PlanFileError, runApply, runBatch, runPlan, type ApplyRequest, type BatchRequest, type OtherHost, type PlanOutput, type SealedPlan } from './recorded/index.js';

@@ -12,6 +12,7 @@ import { pairName, RootGuard, stateFolder, type GuardedRoot, type PairState } fr
 import { addCounts, displayName, fromText, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
 import type { OperationResult, Outcome, PlanTotals, Progress, SessionListener } from './events.js';
 import type { DirtyPath } from './dirty.js';
+import type { Pace } from './pace.js';
 import { Executor } from './execute.js';
 import { KeptState, placeStore } from './kept-state.js';
 import { guardDeletions, guardInodes, guardSpace, lostNotices } from './guards.js';
@@ -42,6 +43,8 @@ export interface SyncRequest {
   moved?: readonly Rename[];
   /** State that the caller holds: its table of places is used and kept, nothing else of it. Not beside `options.state`. */
   places?: PairState;
+  /** A limit of bytes a second that may change while the session runs; `options.bwlimit` holds where there is none. */
+  pace?: Pace;
   /** The sources are at the other end of a connection, which has opened them already. */
   from?: RemoteSide;
   /** The system calls for roots: confined to one folder where this is a serving side bound to it. */
@@ -145,6 +148,7 @@ class Session {
   private fenced = false; // a newer session took the target over
   private abortTimer: NodeJS.Timeout | undefined;
   private stoppedByTime = false;
+  private readonly leavePace: () => void;
   private already = 0; // operations of a kept plan that an earlier run of it had done
   private readonly toldRules = new Set<string>();
   private sourceMoved = false; // something vanished or kept changing while it was read
@@ -162,6 +166,9 @@ class Session {
     this.resolver.keepsTimes = options.attributes.times;
     const { threads, stopAt } = options;
     this.threads = threads ?? Math.min(availableParallelism(), MAX_THREADS);
+    const { pace } = request;
+    this.shared.limit(pace?.bytesPerSecond ?? options.bwlimit);
+    this.leavePace = pace?.follow((bytesPerSecond) => { this.shared.limit(bytesPerSecond); }) ?? ((): void => undefined);
     if (stopAt !== undefined) {
       this.stopTimer = setTimeout(() => {
         this.stoppedByTime = true;
@@ -309,6 +316,7 @@ class Session {
   }
 
   async close(): Promise<void> {
+    this.leavePace();
     clearTimeout(this.stopTimer);
     clearTimeout(this.abortTimer);
     clearInterval(this.ticker);
@@ -527,7 +535,7 @@ class Session {
     }
     const setup: ApplySetup = {
       options, umask, targetRoot: target.fd, altRoots, backupRoot, tempRoot, mounts: sources.mounts, targetFollowed: this.targetFollowed(sources), alias: target.alias,
-      sessionTag, marksIncomplete: probeTarget(posix, target.fd).stickyFiles === true,
+      sessionTag, marksIncomplete: probeTarget(posix, target.fd).stickyFiles === true, paced: options.bwlimit > 0 || this.request.pace !== undefined,
       ...(this.request.kept === undefined ? {} : { exactSince: this.startedAt }),
       ...(this.state === undefined ? {} : { hashes: this.state.hashes }),
     };
@@ -594,7 +602,7 @@ class Session {
     const options = { ...this.options, replace: { ...this.options.replace, inplace: false } }; // a patch that was interrupted is not finished here
     const runner = new ApplyRunner(this.posix, {
       options, umask, targetRoot: target.fd, altRoots, backupRoot: -1, tempRoot: -1, mounts: sources.mounts, targetFollowed: this.targetFollowed(sources), alias: target.alias,
-      sessionTag: randomBytes(6).toString('hex'), marksIncomplete: false,
+      sessionTag: randomBytes(6).toString('hex'), marksIncomplete: false, paced: options.bwlimit > 0,
     }, this.shared, 0, this.remote);
     this.phase = 'apply';
     try {

@@ -70,6 +70,8 @@ export interface ApplyContext {
   problem(p: Problem): void;
   /** --bwlimit: told the bytes just copied, blocks as long as needed. */
   throttle?(n: number): void;
+  /** Whether there is a limit at the moment; without it there is, where `throttle` is set. */
+  throttles?(): boolean;
   /** Maps the ids in access control lists (--usermap …); they stay as they are without it. */
   ids?: IdMapper;
   /** Which extended attributes are copied; -X's rules for this user without it. */

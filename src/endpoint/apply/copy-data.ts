@@ -120,15 +120,19 @@ export function deviceKey(s: Scratch): string {
   return `${s.table.devMajor(BEFORE)}:${s.table.devMinor(BEFORE)}`;
 }
 
+/** How much is copied at once: asked for each piece, as a limit may come and go while a file is copied. */
+function sliceOf(ctx: ApplyContext, most: number): number {
+  return ctx.throttle === undefined || ctx.throttles?.() === false ? most : THROTTLED_SLICE;
+}
+
 /** Copies [from, to) in the kernel, or by reading where it cannot. Returns the place reached. */
 function copyRange(ctx: ApplyContext, s: Scratch, task: CopyTask, from: number, to: number): number {
   const device = deviceKey(s);
   if (s.rangeRefused.has(device)) return copyByReading(ctx, s, task, from, to, false);
-  const slice = ctx.throttle === undefined ? LONG_SLICE : THROTTLED_SLICE;
   let at = from;
   while (at < to) {
     if (ctx.aborted()) { s.reached = at; return ABORTED; }
-    const n = ctx.posix.copyRange(task.from, at, task.to, at, Math.min(slice, to - at));
+    const n = ctx.posix.copyRange(task.from, at, task.to, at, Math.min(sliceOf(ctx, LONG_SLICE), to - at));
     if (n <= 0) {
       // Refused (another file system, a special one), or an error whose side is not told: reading and writing tells.
       if (n === -Errno.EXDEV || n === -Errno.EINVAL || n === -Errno.EOPNOTSUPP || n === -Errno.ENOSYS) s.rangeRefused.add(device);
@@ -145,11 +149,10 @@ function copyRange(ctx: ApplyContext, s: Scratch, task: CopyTask, from: number, 
 /** Copies [from, to) through a buffer; with `zeros` runs of zeros are left as holes. Returns the place reached. */
 export function copyByReading(ctx: ApplyContext, s: Scratch, task: CopyTask, from: number, to: number, zeros: boolean): number {
   const buffer = s.large;
-  const slice = ctx.throttle === undefined ? SLICE : THROTTLED_SLICE;
   let at = from;
   while (at < to) {
     if (ctx.aborted()) { s.reached = at; return ABORTED; }
-    const n = task.reader.read(task.from, buffer, 0, Math.min(slice, to - at), at);
+    const n = task.reader.read(task.from, buffer, 0, Math.min(sliceOf(ctx, SLICE), to - at), at);
     if (n < 0) return sourceError(s, n);
     if (n === 0) return at;
     const error = zeros ? writeSkippingZeros(ctx, s, task, buffer, n, at) : writeAll(ctx, s, task.to, buffer, 0, n, at);

@@ -52,7 +52,7 @@ export class ApplyRunner {
       ...(this.hashes === undefined || options.replace.delayUpdates ? {} : { wrote: (folder, name, hash) => this.wrote(folder, name, hash) }),
       ...(alias === undefined ? {} : { sourceName: (_layer, _folder, name) => (name === alias.name ? alias.source : name) }),
       // Where the source is on another host the connection itself keeps to the limit.
-      ...(options.bwlimit > 0 && source.remote === undefined ? { throttle: throttle(options.bwlimit, shared) } : {}),
+      ...(setup.paced && source.remote === undefined ? { throttle: (n) => { shared.spend(n, performance.timeOrigin + performance.now()); }, throttles: () => shared.limited } : {}),
     };
   }
 
@@ -181,13 +181,4 @@ export class ApplyRunner {
     closeContext(this.context);
     this.hashes?.close();
   }
-}
-
-/** --bwlimit: all threads of a session share one budget; a thread that has used it up sleeps until it is due again. */
-function throttle(bytesPerSecond: number, shared: SharedState): (n: number) => void {
-  const cell = new Int32Array(new SharedArrayBuffer(4));
-  return (n) => {
-    const wait = shared.spend((n / bytesPerSecond) * 1000, performance.timeOrigin + performance.now());
-    if (wait > 5) Atomics.wait(cell, 0, 0, wait);
-  };
 }

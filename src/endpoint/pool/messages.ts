@@ -20,6 +20,8 @@ export interface ApplySetup {
   alias: ScanSetup['alias'];
   sessionTag: string;
   marksIncomplete: boolean;
+  /** There is a limit of bytes a second (SharedState), or there may come one while it runs. */
+  paced: boolean;
   /** A kept plan is carried out: each path is looked at again. When the run began, milliseconds since 1970. */
   exactSince?: number;
   /** Where hashes of what is written are kept; with --state. */
@@ -72,33 +74,61 @@ export type FromWorker =
   /** What stops the whole run, once: the connection to the source is lost. Other answers that are due do not come. */
   | { kind: 'failed'; code: ErrorCode; message: string; advice: string | undefined };
 
+/** Milliseconds: less is not waited for. */
+const LEAST_WAIT = 5;
+
 /** Memory that all threads of a session share. */
 export class SharedState {
   private readonly ints: Int32Array;
   private readonly bytes: Float64Array;
-  private readonly due: Float64Array;
+  private readonly due: Float64Array; // when the common budget is free again, ms; the limit, bytes a second
 
-  constructor(readonly memory: SharedArrayBuffer = new SharedArrayBuffer(64 + 65 * 8)) {
+  constructor(readonly memory: SharedArrayBuffer = new SharedArrayBuffer(64 + 66 * 8)) {
     this.ints = new Int32Array(memory, 0, 16);
     this.bytes = new Float64Array(memory, 64, 64);
-    this.due = new Float64Array(memory, 64 + 64 * 8, 1);
+    this.due = new Float64Array(memory, 64 + 64 * 8, 2);
   }
 
-  /**
-   * Spends `cost` milliseconds of the common budget at the time `now` (milliseconds, the same clock in all threads) and
-   * returns how long the caller has to wait.
-   */
-  spend(cost: number, now: number): number {
-    while (Atomics.compareExchange(this.ints, 3, 0, 1) !== 0); // held for the few instructions below only
-    const due = Math.max(this.due[0] as number, now) + cost;
-    this.due[0] = due;
+  /** --bwlimit: most bytes a second that all threads together copy from now on; 0: no limit. Whoever waits looks again. */
+  limit(bytesPerSecond: number): void {
+    this.locked(() => {
+      this.due[0] = 0; // what was spent at the old rate is forgotten: it may be long at a low one
+      this.due[1] = bytesPerSecond;
+    });
+    Atomics.add(this.ints, 4, 1);
+    Atomics.notify(this.ints, 4);
+  }
+
+  /** Whether there is a limit now. */
+  get limited(): boolean { return (this.due[1] as number) > 0; }
+
+  /** Spends `bytes` of the common budget at the time `now` (milliseconds, the same clock in all threads), and waits until it is due, or the limit changes. */
+  spend(bytes: number, now: number): void {
+    const seen = Atomics.load(this.ints, 4);
+    const wait = this.locked(() => {
+      const rate = this.due[1] as number;
+      if (rate <= 0) return 0;
+      const due = Math.max(this.due[0] as number, now) + (bytes / rate) * 1000;
+      this.due[0] = due;
+      return due - now;
+    });
+    if (wait > LEAST_WAIT) Atomics.wait(this.ints, 4, seen, wait);
+  }
+
+  private locked<T>(act: () => T): T {
+    while (Atomics.compareExchange(this.ints, 3, 0, 1) !== 0); // held for a few instructions only
+    const result = act();
     Atomics.store(this.ints, 3, 0);
-    return due - now;
+    return result;
   }
 
   get aborted(): boolean { return Atomics.load(this.ints, 0) !== 0; }
   /** Ends the work. `cutOff`: the client comes back, and what was begun is kept for it. The first call counts. */
-  abort(cutOff = false): void { Atomics.compareExchange(this.ints, 0, 0, cutOff ? 2 : 1); }
+  abort(cutOff = false): void {
+    Atomics.compareExchange(this.ints, 0, 0, cutOff ? 2 : 1);
+    Atomics.add(this.ints, 4, 1); // who waits for the common budget
+    Atomics.notify(this.ints, 4);
+  }
   get cutOff(): boolean { return Atomics.load(this.ints, 0) === 2; }
 
   /** How many walkers wait for work. */

@@ -11,6 +11,7 @@ import { TwintreeError, type ByteString } from '../../tree/index.js';
 import type { ControlMessage } from '../../wire/index.js';
 import type { Outcome, SessionListener } from '../events.js';
 import type { DirtyPath } from '../dirty.js';
+import type { Pace } from '../pace.js';
 import { runApply, runPlan } from '../recorded/run-kept.js';
 import { runSync, type RemoteSide, type SyncRequest } from '../run.js';
 import type { Sources } from '../sources.js';
@@ -37,6 +38,8 @@ export interface RemoteRequest {
   dirty?: readonly DirtyPath[];
   /** What was moved in them, as far as somebody has seen it. */
   moved?: readonly Rename[];
+  /** Of a push: a limit of bytes a second that may change while it runs; `options.bwlimit` holds where there is none. */
+  pace?: Pace;
   connect: ConnectSpec;
   /** Name of a daemon's root. */
   root: ByteString | undefined;
@@ -152,10 +155,12 @@ class Attempt {
     let link: Link | undefined;
     let stopTimer: NodeJS.Timeout | undefined;
     let stopped = false;
+    let leavePace: (() => void) | undefined;
     const abort = (): void => { link?.send({ type: 'abort' }); };
     try {
-      const open = await this.connect(request.options.bwlimit);
+      const open = await this.connect(request.pace?.bytesPerSecond ?? request.options.bwlimit);
       link = open;
+      leavePace = request.pace?.follow((bytesPerSecond) => { open.limit(bytesPerSecond); });
       await this.record(open, near.sources);
       const failed = (error: Error): void => { this.inbox.fail(asTwintreeError(error)); };
       answers = near.answer(open, failed);
@@ -185,6 +190,7 @@ class Attempt {
       open.send({ type: 'close' });
       return outcome;
     } finally {
+      leavePace?.();
       clearTimeout(stopTimer);
       this.signal?.removeEventListener('abort', abort);
       pushed?.close();
