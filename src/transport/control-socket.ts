@@ -97,8 +97,12 @@ function serve(socket: net.Socket, answer: (question: string) => Promise<string>
     if (line.text === undefined) return;
     asked = true;
     clearTimeout(timer);
-    void answer(line.text).then((text) => { socket.end(`${text}\n`); });
+    void reply(socket, answer(line.text));
   });
+}
+
+async function reply(socket: net.Socket, text: Promise<string>): Promise<void> {
+  socket.end(`${await text}\n`);
 }
 
 /** Bytes until the first end of line. */

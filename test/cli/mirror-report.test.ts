@@ -1,15 +1,11 @@
 /** What a mirror prints: lines, one line of status on a terminal, lines of JSON. */
 import assert from 'node:assert/strict';
 import { createMirrorReport, type MirrorReport } from '../../src/cli/report/mirror.js';
-import type { FollowerListener, MirrorStatus } from '../../src/mirror/index.js';
+import type { FollowerListener } from '../../src/mirror/index.js';
 import { newOutcome } from '../../src/session/index.js';
 import { fromBytes, fromText, TwintreeError } from '../../src/tree/index.js';
+import { someStatus as status } from '../mirror/some-status.js';
 import { sync } from './support.js';
-
-const status = (more: Partial<MirrorStatus>): MirrorStatus => ({
-  version: 1, pid: 1, source: 's', target: 't', phase: 'following', startedAt: 1, at: 2, backend: 'inotify', lagMs: 0, backlog: { paths: 0, failed: 0, whole: false }, events: 0, overflows: 0,
-  sessions: 1, fullSessions: 1, files: 0, bytes: 12345, deleted: 0, lastSuccess: 2, lastFull: 2, failure: null, failing: [], ...more,
-});
 
 function report(args: string[], isTTY = false, targets = ['t']): { report: MirrorReport; r: FollowerListener; others: FollowerListener[]; out(): string; err(): string } {
   const texts = { out: '', err: '' };
@@ -57,7 +53,7 @@ describe("a mirror's report", () => {
     r.session?.({ kind: 'batch', paths: 1, lagMs: 5 }, newOutcome());
     assert.equal(out(), 'twintree: it goes on\n');
     r.failed?.('REFUSED', 'too many', undefined);
-    assert.match(err(), /kill -USR2 77/);
+    assert.match(err(), /twintree approve \(or kill -USR2 77\)/);
     const quiet = report(['-q']);
     quiet.report.say('nothing');
     quiet.r.status?.(status({ lagMs: 9999 }));

@@ -1,6 +1,7 @@
 /** What a mirror does next and when, with the time handed in; what errors and outcomes mean to it; what hints mean to a session. */
 import assert from 'node:assert/strict';
-import { Agenda, Backoff, dirtyPaths, judgeError, judgeOutcome, parseStatus, ReadTimes, ruleFileNames, widened, type AgendaOptions, type Hint, type Job, type MirrorStatus } from '../../src/mirror/index.js';
+import { Agenda, Backoff, dirtyPaths, judgeError, judgeOutcome, parseStatus, ReadTimes, ruleFileNames, widened, type AgendaOptions, type Hint, type Job } from '../../src/mirror/index.js';
+import { someStatus } from './some-status.js';
 import { newOutcome } from '../../src/session/index.js';
 import { TwintreeError, type ErrorCode, type Problem } from '../../src/tree/index.js';
 import { b } from './support.js';
@@ -190,10 +191,8 @@ describe('what a mirror makes of things', () => {
   });
 
   it('reads a status only where every field is what it should be', () => {
-    const status: MirrorStatus = {
-      version: 1, pid: 1, source: 's', target: 't', phase: 'held', startedAt: 1, at: 2, backend: 'inotify', lagMs: 0, backlog: { paths: 0, failed: 0, whole: false }, events: 0, overflows: 0,
-      sessions: 0, fullSessions: 0, files: 0, bytes: 0, deleted: 0, lastSuccess: null, lastFull: 5, failure: { code: 'X', message: 'y', retryAt: null }, failing: [{ path: 'p', message: 'm' }],
-    };
+    const held = { id: 'a', message: 'm', at: 1, deletions: 2, names: ['x'] };
+    const status = someStatus({ phase: 'held', lastSuccess: null, rate: 5, pausedSince: 6, pauses: ['asked'], held, failure: { code: 'X', message: 'y', retryAt: null }, failing: [{ path: 'p', message: 'm' }] });
     const text = JSON.stringify(status);
     assert.deepEqual(parseStatus(text), status);
     assert.equal(parseStatus(text.slice(0, -1)), undefined);

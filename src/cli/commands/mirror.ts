@@ -8,7 +8,7 @@ import { stateFolder } from '../../state/index.js';
 import type { ByteString } from '../../tree/index.js';
 import { describeError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
-import { parseMirror, type ParsedMirror } from '../options/index.js';
+import { parseMirror, ratesOf, type ParsedMirror } from '../options/index.js';
 import { createMirrorReport, namedError } from '../report/mirror.js';
 import { localPath, mirrorPair } from './mirror-pair.js';
 import { sessionRun } from './remote.js';
@@ -20,6 +20,7 @@ export function mirrorRequest({ source, targets, following }: ParsedMirror): Mir
     source, root: localPath(source), stateFolder: localPath(stateFolder(process.env, loadPosix().euid)), ...following,
     targets: targets.map((each) => ({
       target: each.target, localTarget: each.host === undefined ? localPath(each.target) : undefined, pair: mirrorPair(source, each.target, each.host), options: each.options, run: sessionRun(each),
+      rates: ratesOf(each.options.bwlimit, following),
     })),
   };
 }
@@ -37,7 +38,7 @@ export async function run(args: readonly ByteString[]): Promise<number> {
   const release = abortBySignal(controller);
   const goOn = (): void => {
     if (mirror.adopt()) report.say('what stands at the source\'s place is taken for the source');
-    else report.say(mirror.approve() ? 'going on, once without the limit of deletions' : 'nothing is held');
+    else report.say(mirror.approve() ? 'going on, once, with the deletions that were shown' : 'nothing is held');
   };
   process.on('SIGUSR2', goOn); // SIGUSR1 is the debugger's of Node.js
   try {

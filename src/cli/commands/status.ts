@@ -7,7 +7,8 @@ import { usageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import type { HelpRow } from '../help.js';
 import { readOperands } from '../options/operands.js';
-import { statusLine } from '../report/mirror.js';
+import { humanNumber } from '../report/human.js';
+import { heldText, statusLine } from '../report/mirror.js';
 import { localPath, mirrorPair } from './mirror-pair.js';
 import { parseSmall } from './small-args.js';
 
@@ -50,8 +51,8 @@ function since(at: number | null): string {
 }
 
 /** What comes after a failure. */
-function afterwards({ phase, pid, failure }: MirrorStatus): string {
-  if (phase === 'held') return `; held until told to go on: kill -USR2 ${pid}`;
+function afterwards({ phase, failure }: MirrorStatus): string {
+  if (phase === 'held') return '; held until told to go on: twintree approve';
   return typeof failure?.retryAt === 'number' ? `; next attempt ${since(failure.retryAt)}` : '';
 }
 
@@ -60,6 +61,9 @@ function asText({ status, alive }: FoundStatus): string {
   if (!alive) lines.push(`  no mirror is at work (process ${status.pid} ${status.phase === 'stopped' ? 'ended it' : 'is gone'}, last heard of ${since(status.at)})`);
   lines.push(`  ${alive ? '' : 'then: '}${statusLine(status)}`);
   lines.push(`  last success ${since(status.lastSuccess)}, last full comparison ${since(status.lastFull)}; ${status.files} files, ${status.deleted} deletions, ${status.events} events, ${status.overflows} overflows`);
+  if (status.pausedSince !== null) lines.push(`  paused since ${status.pausedSince === 0 ? 'an unknown time' : since(status.pausedSince)}: twintree resume lets it go on`);
+  if (status.rate !== null && status.rate > 0) lines.push(`  at most ${humanNumber(status.rate, 1)} bytes a second`);
+  if (status.held !== null) lines.push(...heldText(status.held).trimEnd().split('\n').map((line) => `  ${line}`));
   if (status.failure !== null) lines.push(`  ${status.failure.message} (${status.failure.code})${afterwards(status)}`);
   if (alive && status.phase === 'source-lost') lines.push(`  nothing is done until the source is back; kill -USR2 ${status.pid} takes what stands there now for the source`);
   for (const { path, message } of status.failing) lines.push(`  ${path}: ${message}`);

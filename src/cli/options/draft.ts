@@ -19,6 +19,10 @@ export interface FollowingOptions {
   longestMs: number;
   reconcileMs: number; // Infinity: never
   backend: 'auto' | 'fanotify' | 'inotify' | 'chokidar';
+  /** --bwlimit as a timetable. */
+  timetable: string | undefined;
+  /** --time-zone: IANA name; undefined: the system's. */
+  timeZone: string | undefined;
 }
 
 /** Which of -r and -a asked for recursion: with --files-from, the one of -a does not count. */
@@ -105,7 +109,7 @@ export function emptyDraft(): Draft {
       info: silent(INFO_NAMES), debug: silent(DEBUG_NAMES),
     },
     connection: defaultConnection(),
-    following: { quietMs: 200, longestMs: 5000, reconcileMs: 86_400_000, backend: 'auto' },
+    following: { quietMs: 200, longestMs: 5000, reconcileMs: 86_400_000, backend: 'auto', timetable: undefined, timeZone: undefined },
     recurse: Recurse.Off, dirs: Dirs.Unsaid, relative: undefined,
     checksum: false, ignoreTimes: false, sizeOnly: false,
     deleting: false, deleteBefore: false, deleteDuring: false, deleteAfter: false,

@@ -13,6 +13,7 @@ import { levelsHelp } from './levels.js';
 import { checkLocal, readOperands, type HostSpec } from './operands.js';
 import type { ConnectionOptions } from './connection.js';
 import type { OutputOptions } from './output.js';
+import { readRates } from './rates.js';
 import { scanArguments } from './scan.js';
 import type { ParseContext, TableCommand } from './spec.js';
 
@@ -91,6 +92,7 @@ export function parseMirror(args: readonly ByteString[], given: ParseContext): P
   if (source === undefined || names.length === 0) throw noOperands('mirror', 'SRC/ DST...');
   const { following } = draft;
   if (following.longestMs < following.quietMs) throw usageError('--longest-delay is shorter than --quiet-time');
+  if (following.timetable !== undefined) readRates(following.timetable, following.timeZone);
   const targets = names.map((target) => {
     const run = finishRun(scanArguments('mirror', args, context).draft, [source, target], context); // read anew for each: a draft becomes one run
     if (run.direction === 'pull') throw new CommandError('UNSUPPORTED', 'a source on another host cannot be followed from here', { exitCode: EXIT.unsupported, advice: 'Run twintree mirror on the host of the source.' });

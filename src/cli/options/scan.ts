@@ -34,6 +34,7 @@ export function scanArguments(command: TableCommand, args: readonly ByteString[]
     } else operands.push(arg);
   }
   if (args.length === 1 && draft.human > 1) draft.help = true; // -h on its own
+  if (command !== 'mirror' && draft.following.timetable !== undefined) throw usageError('--bwlimit takes one rate here', 'A timetable is for twintree mirror, which runs on and on.');
   return { draft, operands };
 }
 

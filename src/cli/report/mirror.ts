@@ -3,7 +3,7 @@
  * the streams it is given and opens nothing.
  */
 import { OpKind, type Operation } from '../../plan/index.js';
-import type { CaptureStatus, Condition, FollowerListener, MirrorListener, MirrorStatus, SessionAbout, TargetRequest } from '../../mirror/index.js';
+import type { CaptureStatus, Condition, FollowerListener, HeldView, MirrorListener, MirrorStatus, SessionAbout, TargetRequest } from '../../mirror/index.js';
 import type { OperationResult, Outcome } from '../../session/index.js';
 import { displayName, TwintreeError, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
 import type { OutputOptions } from '../options/output.js';
@@ -148,13 +148,18 @@ class TargetText implements FollowerListener {
     if (told === this.failure) return;
     this.failure = told;
     this.say(told, true);
-    this.say(retryAt === undefined ? `held: nothing is done until it is told to go on: kill -USR2 ${this.report.run.pid}, for this once; changes are kept` : 'changes are kept; it tries again, ever more rarely', true);
+    this.say(retryAt === undefined ? `held: nothing is done until it is told to go on: twintree approve (or kill -USR2 ${this.report.run.pid}); changes are kept` : 'changes are kept; it tries again, ever more rarely', true);
   }
 
   ended(error: unknown): void {
     if (this.target === '') return; // the mirror ends with it
     const { code, message } = namedError(error);
     this.say(`${message} (${code}): nothing more is done for this target until the mirror is started again; the others go on`, true);
+  }
+
+  held(hold: HeldView): void {
+    for (const path of hold.names) this.say(`would delete ${path}`, true);
+    if (hold.deletions > hold.names.length) this.say(`would delete ${hold.deletions} in all`, true);
   }
 
   status(status: MirrorStatus): void {
@@ -238,6 +243,9 @@ class TargetJson implements FollowerListener {
   ended(error: unknown): void {
     this.put('ended', { ...namedError(error) });
   }
+  held(hold: HeldView): void {
+    this.put('held', { ...hold });
+  }
   status(status: MirrorStatus): void {
     if (!this.report.output.quiet) this.report.put({ type: 'status', ...status });
   }
@@ -252,12 +260,22 @@ export function namedError(error: unknown): { code: string; message: string } {
   return { code: error instanceof TwintreeError ? error.code : 'INTERNAL', message: error instanceof Error ? error.message : String(error) };
 }
 
+const PAUSES: Readonly<Record<string, string>> = { asked: 'by a person', timetable: 'by the timetable' };
+
+/** What is held, for people. */
+export function heldText({ message, at, deletions, names }: HeldView): string {
+  const lines = [`held since ${new Date(at).toISOString()}: ${message}`, ...names.map((path) => `  deleting ${path}`)];
+  if (deletions > names.length) lines.push(`  … ${deletions} deletions in all`);
+  return `${lines.join('\n')}\n`;
+}
+
 /** One line on how a mirror stands. */
 export function statusLine(status: MirrorStatus): string {
   const { paths, failed, whole } = status.backlog;
   const behind = status.lagMs === 0 ? 'equal' : `${seconds(status.lagMs)} behind`;
   const waits = whole ? 'everything to compare' : `${paths} ${paths === 1 ? 'path waits' : 'paths wait'}`;
-  return `${status.phase}: ${behind}, ${waits}${failed > 0 ? ` (${failed} failed before)` : ''}; ${status.sessions} sessions, ${humanNumber(status.bytes, 1)} bytes`;
+  const why = status.pauses.length === 0 ? '' : ` (${status.pauses.map((each) => PAUSES[each] ?? each).join(', ')})`;
+  return `${status.phase}${why}: ${behind}, ${waits}${failed > 0 ? ` (${failed} failed before)` : ''}; ${status.sessions} sessions, ${humanNumber(status.bytes, 1)} bytes`;
 }
 
 function summary(outcome: Outcome): string {

@@ -31,6 +31,8 @@ export type ControlAnswer =
   | { readonly ok: true; readonly message: string; readonly held?: HeldView }
   | { readonly ok: false; readonly message: string };
 
+/** Name of the socket in the pair's folder of state. */
+export const CONTROL_SOCKET = 'control';
 /** Longest text of a timetable. */
 export const LONGEST_LIMIT = 4096;
 /** Names that a view of a hold has at most. */

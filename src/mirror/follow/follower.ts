@@ -7,10 +7,13 @@ import type { SessionOptions } from '../../plan/index.js';
 import type { DirtyPath, Outcome, SessionListener } from '../../session/index.js';
 import type { PairState } from '../../state/index.js';
 import { displayName, TwintreeError, type Problem, type RelPath } from '../../tree/index.js';
+import type { HeldView } from '../control/index.js';
 import type { Hint } from '../hint.js';
 import { Agenda, covers, type Job } from './agenda.js';
 import { beginAgain, forget, openState } from './backlog.js';
 import { steadyNow } from './clock.js';
+import { Controls } from './controls.js';
+import { approvedDeletions, lookAtHold } from './hold.js';
 import { optionsFor, withLinks } from './look.js';
 import { movedIn } from './moved.js';
 import { notePlaces } from './note-places.js';
@@ -39,9 +42,13 @@ export class Follower implements SourceFollower {
   private state: PairState | undefined;
   private since: number | undefined;
   private job: Job | undefined;
-  private held = false;
-  private approved = false;
+  private held: HeldView | undefined;
+  /** Deletions that a person has approved, for the full session that comes. */
+  private approved: number | undefined;
   private readonly pauses = new Set<string>();
+  /** Ends the session under way, which is done again. */
+  private breakOff = new AbortController();
+  private readonly controls: Controls;
   private retryAt: number | undefined;
   private wake = (): void => undefined;
   private statusFault = 0;
@@ -55,6 +62,10 @@ export class Follower implements SourceFollower {
     const { quietMs, longestMs, reconcileMs, root } = mirror;
     this.agenda = new Agenda({ quietMs, longestMs, reconcileMs });
     this.tally = new Tally({ pid: process.pid, source: displayName(root), target: displayName(request.pair.target), startedAt: Date.now() });
+    this.controls = new Controls({
+      held: () => this.held, approve: (hold) => this.approve(hold), pause: (reason, breaksOff) => this.pause(reason, breaksOff), resume: (reason) => this.resume(reason),
+      notice: (code, message) => this.listener.notice?.(code, message),
+    }, request.rates);
   }
 
   // ---------------------------------------------------------------- from outside
@@ -63,6 +74,7 @@ export class Follower implements SourceFollower {
   open(): void {
     const { localTarget, pair } = this.request;
     this.state = openState(this.mirror.stateFolder, pair, [this.mirror.root, ...(localTarget === undefined ? [] : [localTarget])], (code, message) => this.notice(code, message));
+    this.controls.opened(this.state.folder);
     this.tellStatus('starting');
     this.since = beginAgain(this.state);
   }
@@ -77,6 +89,7 @@ export class Follower implements SourceFollower {
     const now = steadyNow();
     this.agenda.wantFull('start', now, this.since ?? now);
     try {
+      await this.controls.serve();
       while (!signal.aborted) {
         if (this.fault !== undefined) throw this.fault;
         const job = this.stopped() ? undefined : this.agenda.next(steadyNow());
@@ -96,6 +109,7 @@ export class Follower implements SourceFollower {
   /** Its state is closed, and it hears no more. */
   async close(): Promise<void> {
     this.ended = true;
+    await this.controls.close();
     for (const { reject } of this.waiting.splice(0)) reject(new TwintreeError('ABORTED', 'the mirror has ended'));
     await Promise.allSettled(this.keeping);
     this.tellStatus('stopped');
@@ -135,7 +149,7 @@ export class Follower implements SourceFollower {
 
   /** That all is in doubt comes as a hint. */
   sourceBack(): void {
-    if (!this.held) this.agenda.go();
+    if (this.held === undefined) this.agenda.go();
     this.wake();
   }
 
@@ -144,19 +158,23 @@ export class Follower implements SourceFollower {
     this.wake();
   }
 
-  /** A person says to go on: what a guard refused is done, once. False: nothing is held. */
-  approve(): boolean {
-    if (!this.held) return false;
-    this.held = false;
-    this.approved = true;
+  /**
+   * A person says to go on: what a guard refused is done, once, with as many deletions as were shown. False: nothing is held, or it is not the
+   * hold of this id.
+   */
+  approve(hold: string | undefined = this.held?.id): boolean {
+    if (this.held === undefined || this.held.id !== hold) return false;
+    this.approved = this.held.deletions;
+    this.held = undefined;
     this.agenda.go();
     this.wake();
     return true;
   }
 
-  /** No session begins while any reason to pause stands; a session under way ends as it would. Changes are kept meanwhile. */
-  pause(reason: string): void {
+  /** No session begins while any reason to pause stands. Changes are kept meanwhile. `breaksOff`: a session under way is ended now, and done again later. */
+  pause(reason: string, breaksOff = false): void {
     this.pauses.add(reason);
+    if (breaksOff) this.breakOff.abort(new TwintreeError('ABORTED', 'it was paused'));
     this.wake();
   }
 
@@ -200,7 +218,6 @@ export class Follower implements SourceFollower {
 
   /** @param others names that are looked at beside those of the job: further ones of its files */
   private async perform(job: Job, others: readonly RelPath[], signal: AbortSignal): Promise<void> {
-    const { target, run } = this.request;
     const upTo = (this.state as PairState).dirty.sequence;
     let heldDeletions = false;
     const listener: SessionListener = {
@@ -213,20 +230,22 @@ export class Follower implements SourceFollower {
     };
     this.job = job;
     this.retryAt = undefined;
+    this.breakOff = new AbortController();
+    const end = AbortSignal.any([signal, this.breakOff.signal]);
     if (job.kind === 'full') this.tellStatus();
     try {
       if (!this.source.stands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source is gone, or another folder stands in its place');
       const from = Date.now();
-      const session = run({ sources: [this.mirror.source], target, options: this.optionsFor(job), ...(job.kind === 'full' ? {} : { dirty: [...dirtyPaths(job.hints), ...others.map((path): DirtyPath => ({ path, depth: 'entry' }))], moved: movedIn(job.hints) }), ...this.places() }, listener, signal);
+      const session = this.session(job, this.optionsFor(job), listener, end, others);
       const outcome = await Promise.race([session, outOfPatience(session, signal, this.mirror.abortPatienceMs ?? ABORT_PATIENCE, () => { this.leftSession = true; })]);
       this.readTimes.add(from, Date.now());
-      if (signal.aborted) return this.agenda.putBack(job, steadyNow());
+      if (end.aborted) return this.agenda.putBack(job, steadyNow());
       if (!this.source.stands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source went away, or another folder came in its place');
-      if (outcome.exitCode === 0) await this.notePlaces(job, others, signal);
+      if (outcome.exitCode === 0) await this.notePlaces(job, others, end);
       this.conclude(job, outcome, heldDeletions, upTo);
     } catch (error) {
-      if (signal.aborted) return this.agenda.putBack(job, steadyNow());
-      this.broken(job, error);
+      if (end.aborted) return this.agenda.putBack(job, steadyNow());
+      await this.broken(job, error, end);
     } finally {
       this.job = undefined;
     }
@@ -244,10 +263,19 @@ export class Follower implements SourceFollower {
     await notePlaces(this.source.root, state, kind === 'full' ? undefined : [...hints, ...others.map((path) => ({ path, scope: 'entry' as const }))], signal);
   }
 
+  private async session(job: Job, options: SessionOptions, listener: SessionListener, end: AbortSignal, others: readonly RelPath[] = []): Promise<Outcome> {
+    const { target, run } = this.request;
+    const { pace } = this.controls;
+    return run({
+      sources: [this.mirror.source], target, options: { ...options, bwlimit: pace.bytesPerSecond }, pace, ...(options.dryRun ? {} : this.places()),
+      ...(job.kind === 'full' ? {} : { dirty: [...dirtyPaths(job.hints), ...others.map((path): DirtyPath => ({ path, depth: 'entry' }))], moved: movedIn(job.hints) }),
+    }, listener, end);
+  }
+
   private optionsFor(job: Job): SessionOptions {
     const options = optionsFor(job, this.source.root, this.request.options, this.readTimes);
-    if (this.approved) options.delete = { ...options.delete, limit: undefined };
-    return this.request.limits?.options(job, options) ?? options;
+    if (this.approved !== undefined && job.kind === 'full') options.delete = approvedDeletions(options.delete, this.approved);
+    return options;
   }
 
   /** A session came to its end. */
@@ -259,7 +287,7 @@ export class Follower implements SourceFollower {
     if (nothing) return this.tellFailure(job, 'INCOMPLETE', `the session ended with exit code ${outcome.exitCode}`);
     const now = steadyNow();
     this.tally.went(job.kind, outcome, now);
-    if (job.kind === 'full') this.approved = false;
+    if (job.kind === 'full') this.approved = undefined;
     forget(this.state as PairState, job, failed, new Set(this.agenda.done(job, failed.keys(), heldDeletions, now)), upTo);
     this.listener.session?.({
       kind: job.kind, paths: job.hints.length, ...(job.reason === undefined ? {} : { reason: job.reason }), lagMs: job.first === undefined ? 0 : Math.max(0, now - job.first),
@@ -267,17 +295,33 @@ export class Follower implements SourceFollower {
   }
 
   /** A session was stopped by an error. */
-  private broken(job: Job, error: unknown): void {
+  private async broken(job: Job, error: unknown, end: AbortSignal): Promise<void> {
     const verdict = judgeError(error, this.tally.begun, this.request.options.delete.limit !== undefined);
     if (verdict === 'end' || !(error instanceof TwintreeError)) throw error;
     if (verdict === 'retry') return this.tellFailure(job, error.code, error.message);
     const now = steadyNow();
     if (job.kind !== 'full') return this.agenda.wantFull('a guard refused', now, job.first); // it judged a part; only the whole decides
-    this.agenda.putBack(job, now);
+    this.approved = undefined;
+    await this.hold(job, error, end);
+  }
+
+  /** Holds what a guard refused, once it is known what would go. */
+  private async hold(job: Job, { code, message }: TwintreeError, end: AbortSignal): Promise<void> {
+    let held: HeldView | undefined;
+    try {
+      held = await lookAtHold(message, steadyNow(), this.optionsFor(job), (options, listener) => this.session(job, options, listener, end));
+    } catch (error) {
+      if (end.aborted) return this.agenda.putBack(job, steadyNow());
+      if (!(error instanceof TwintreeError)) throw error;
+      return this.tellFailure(job, error.code, error.message);
+    }
+    this.agenda.putBack(job, steadyNow());
+    if (held === undefined) return;
     this.agenda.hold();
-    this.held = true;
-    this.tally.failed(error.code, error.message, null);
-    this.listener.failed?.(error.code, error.message, undefined);
+    this.held = held;
+    this.tally.failed(code, message, null);
+    this.listener.failed?.(code, message, undefined);
+    this.listener.held?.(held);
   }
 
   private tellFailure(job: Job, code: string, message: string): void {
@@ -303,6 +347,12 @@ export class Follower implements SourceFollower {
     return true;
   }
 
+  /** Every second. */
+  tick(): void {
+    this.controls.tick();
+    this.tellStatus();
+  }
+
   /** Writes how it stands into its state, and tells it. */
   tellStatus(phase: Phase = this.phase()): void {
     const { state, job } = this;
@@ -314,6 +364,7 @@ export class Follower implements SourceFollower {
     const status = this.tally.status({
       now: steadyNow(), phase, backend: seen?.backend ?? '', events: seen?.events ?? 0, overflows: seen?.overflows ?? 0,
       backlog: { paths: paths + (job?.hints.length ?? 0), failed, whole: whole || (job?.kind === 'full' && job.first !== undefined) }, oldest,
+      pauses: [...this.pauses], pausedSince: this.controls.pausedSince ?? null, rate: this.controls.limit, held: this.held ?? null,
     });
     const error = writeStatus(state.folder, status);
     if (error !== this.statusFault && error < 0) this.listener.notice?.('status', 'the status file cannot be written');
@@ -324,7 +375,7 @@ export class Follower implements SourceFollower {
   private phase(): Phase {
     if (this.source.lost) return 'source-lost';
     if (this.source.blind) return 'starting';
-    if (this.held) return 'held';
+    if (this.held !== undefined) return 'held';
     if (this.job?.kind === 'full') return 'copying';
     if (this.pauses.size > 0 && this.job === undefined) return 'paused';
     if (this.retryAt !== undefined && this.job === undefined) return 'waiting';

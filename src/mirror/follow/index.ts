@@ -1,10 +1,11 @@
 /** Following: what is captured goes to the target, by sessions over dirty paths; what a mirror says of itself. */
 export { Mirror } from './mirror.js';
 export type { Follower } from './follower.js';
-export type { FollowerLimits, FollowerListener, MirrorListener, MirrorRequest, SessionAbout, TargetRequest } from './request.js';
+export type { RateRequest } from './controls.js';
+export type { FollowerListener, MirrorListener, MirrorRequest, SessionAbout, TargetRequest } from './request.js';
 export { Agenda, type AgendaOptions, type Job, type JobKind } from './agenda.js';
 export { Backoff, FIRST_WAIT, LONGEST_WAIT } from './backoff.js';
-export { parseStatus, readAllStatus, readStatus, writeStatus, type FoundStatus, type MirrorStatus, type Phase as MirrorPhase } from './status.js';
+export { STATUS_VERSION, parseStatus, readAllStatus, readStatus, writeStatus, type FoundStatus, type MirrorStatus, type Phase as MirrorPhase } from './status.js';
 export { ReadTimes } from './read-times.js';
 export { judgeError, judgeOutcome } from './verdict.js';
 export { dirtyPaths, ruleFileNames, widened } from './scope.js';

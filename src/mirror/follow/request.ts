@@ -1,10 +1,12 @@
 /** What a mirror is asked for, and what it tells: the shapes that its parts and its callers share. */
 import type { Rename, SessionOptions } from '../../plan/index.js';
-import type { DirtyPath, Outcome, SessionListener } from '../../session/index.js';
+import type { DirtyPath, Outcome, Pace, SessionListener } from '../../session/index.js';
 import type { PairState } from '../../state/index.js';
 import type { ByteString } from '../../tree/index.js';
 import type { BackendChoice, Capture, CaptureStatus, Condition } from '../capture/index.js';
-import type { Job, JobKind } from './agenda.js';
+import type { HeldView } from '../control/index.js';
+import type { JobKind } from './agenda.js';
+import type { RateRequest } from './controls.js';
 import type { MirrorStatus } from './status.js';
 
 /** What is mirrored, and how. */
@@ -37,14 +39,9 @@ export interface TargetRequest {
   pair: { source: ByteString; target: ByteString };
   options: SessionOptions;
   /** Runs one session. */
-  run: (what: { sources: readonly ByteString[]; target: ByteString; options: SessionOptions; dirty?: readonly DirtyPath[]; moved?: readonly Rename[]; places?: PairState }, listener: SessionListener, signal: AbortSignal) => Promise<Outcome>;
-  limits?: FollowerLimits;
-}
-
-/** What bounds the sessions of one target from outside. */
-export interface FollowerLimits {
-  /** The options of a session that is about to begin, from those that it would have. */
-  options(job: Job, options: SessionOptions): SessionOptions;
+  run: (what: { sources: readonly ByteString[]; target: ByteString; options: SessionOptions; dirty?: readonly DirtyPath[]; moved?: readonly Rename[]; places?: PairState; pace: Pace }, listener: SessionListener, signal: AbortSignal) => Promise<Outcome>;
+  /** How fast it may send; without it there is no limit, and none can be set. */
+  rates?: RateRequest;
 }
 
 /** What a session was about. */
@@ -66,6 +63,8 @@ export interface FollowerListener extends Pick<SessionListener, 'notice' | 'oper
   failed?(code: string, message: string, retryAt: number | undefined): void;
   /** Nothing more is done for this target: no later attempt would go better. The others go on. */
   ended?(error: unknown): void;
+  /** It is held by the limit of deletions, and this is what would go. */
+  held?(hold: HeldView): void;
   /** Every second, and at the end. */
   status?(status: MirrorStatus): void;
 }

@@ -4,9 +4,10 @@
  */
 import { namesIn, readWholeFile, replaceFile, type Posix } from '../../fs/index.js';
 import { lockHolder, pairFolder } from '../../state/index.js';
+import { isHeldView, type HeldView } from '../control/index.js';
 import type { ByteString } from '../../tree/index.js';
 
-export const STATUS_VERSION = 1;
+export const STATUS_VERSION = 2;
 const NAME = 'mirror.json';
 /** Longest status file that is read, bytes. */
 const LONGEST = 1 << 18;
@@ -36,6 +37,13 @@ export interface MirrorStatus {
   lagMs: number;
   /** Paths that wait, those that failed among them; `whole`: everything is in doubt. */
   backlog: { paths: number; failed: number; whole: boolean };
+  /** Reasons why no session begins (`asked`: a person; `timetable`), and since when a person has paused it. */
+  pauses: string[];
+  pausedSince: number | null;
+  /** Most bytes a second now; null: no limit; 0: nothing is sent. */
+  rate: number | null;
+  /** What waits for an approval. */
+  held: HeldView | null;
   events: number;
   overflows: number;
   /** Sessions that went through, full ones among them. */
@@ -93,11 +101,13 @@ export function parseStatus(text: string): MirrorStatus | undefined {
     return undefined; // not JSON: no status
   }
   if (!isObject(value) || value['version'] !== STATUS_VERSION) return undefined;
-  const { source, target, phase, backend, backlog, lastSuccess, lastFull, failure, failing } = value;
+  const { source, target, phase, backend, backlog, lastSuccess, lastFull, failure, failing, pauses, rate, held } = value;
   const numbers = ['pid', 'startedAt', 'at', 'lagMs', 'events', 'overflows', 'sessions', 'fullSessions', 'files', 'bytes', 'deleted'] as const;
   if (!numbers.every((key) => isCount(value[key]))) return undefined;
   if (typeof source !== 'string' || typeof target !== 'string' || typeof backend !== 'string' || !PHASES.includes(phase as Phase)) return undefined;
   if (!isObject(backlog) || !isCount(backlog['paths']) || !isCount(backlog['failed']) || typeof backlog['whole'] !== 'boolean') return undefined;
+  if (!Array.isArray(pauses) || pauses.length > MOST_NAMED || !pauses.every((each) => typeof each === 'string') || !isTime(value['pausedSince']) || !isTime(rate)) return undefined;
+  if (held !== null && !isHeldView(held)) return undefined;
   if (!isTime(lastSuccess) || !isTime(lastFull)) return undefined;
   if (failure !== null && !(isObject(failure) && typeof failure['code'] === 'string' && typeof failure['message'] === 'string' && isTime(failure['retryAt']))) return undefined;
   if (!Array.isArray(failing) || failing.length > MOST_NAMED) return undefined;

@@ -1,6 +1,7 @@
 /** Tally: what a mirror has done so far and how it stands, as its status. Pure. */
 import type { Outcome } from '../../session/index.js';
 import { displayName, type Problem, type RelPath } from '../../tree/index.js';
+import type { HeldView, RateLimit } from '../control/index.js';
 import type { JobKind } from './agenda.js';
 import { MOST_NAMED, STATUS_VERSION, type MirrorStatus, type Phase } from './status.js';
 
@@ -13,6 +14,10 @@ export interface Moment {
   overflows: number;
   backlog: MirrorStatus['backlog'];
   oldest: number | undefined;
+  pauses: string[];
+  pausedSince: number | null;
+  rate: RateLimit;
+  held: HeldView | null;
 }
 
 export class Tally {
@@ -63,9 +68,10 @@ export class Tally {
   }
 
   status(moment: Moment): MirrorStatus {
-    const { now, phase, backend, events, overflows, backlog, oldest } = moment;
+    const { now, phase, backend, events, overflows, backlog, oldest, pauses, pausedSince, rate, held } = moment;
     return {
       version: STATUS_VERSION, ...this.about, phase, at: now, backend, lagMs: oldest === undefined ? 0 : Math.max(0, Math.round(now - oldest)), backlog, events, overflows,
+      pauses, pausedSince, rate: rate === 'full' ? null : rate === 'off' ? 0 : rate, held,
       sessions: this.sessions, fullSessions: this.fullSessions, files: this.files, bytes: this.bytes, deleted: this.deleted,
       lastSuccess: this.lastSuccess, lastFull: this.lastFull, failure: this.failure,
       failing: [...this.failing].slice(0, MOST_NAMED).map(([path, message]) => ({ path: displayName(path), message })),

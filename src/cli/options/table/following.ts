@@ -1,4 +1,5 @@
 /** Rows of the option table for following a source: mirror alone has them. */
+import { zoneOffset } from '../../../schedule/index.js';
 import { displayName } from '../../../tree/index.js';
 import { usageError } from '../../errors.js';
 import type { OptionSpec } from '../spec.js';
@@ -19,6 +20,13 @@ export const FOLLOWING: readonly OptionSpec[] = [
   {
     ...common, name: 'reconcile', argument: 'TIME', help: 'compare everything so long after the last time (default 24h); never: only when there is doubt', note: 'It finds what no event told, and what changed on the target.',
     set: (d, value) => { d.following.reconcileMs = value === 'never' ? Infinity : parseDuration('--reconcile', value, 1000, 366 * 86_400_000); },
+  },
+  {
+    ...common, name: 'time-zone', argument: 'ZONE', help: "the zone of the times in --bwlimit, such as Europe/Berlin (default: the system's)",
+    set: (d, value) => {
+      d.following.timeZone = displayName(value);
+      zoneOffset(d.following.timeZone);
+    },
   },
   {
     ...common, name: 'capture', argument: 'HOW', help: 'how changes are seen: auto (default), fanotify, inotify or chokidar', note: 'See mirror.md.',

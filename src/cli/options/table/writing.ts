@@ -1,10 +1,10 @@
 /** Rows of the option table: deleting, how an entry gets its place, safety and limits. */
 import type { ReplaceOptions } from '../../../plan/index.js';
-import type { ByteString } from '../../../tree/index.js';
+import { displayName, type ByteString } from '../../../tree/index.js';
 import { usageError } from '../../errors.js';
 import type { Draft } from '../draft.js';
 import { ALL, ONCE, ONCE_RUNS, RUNS, SHOWN, SYNC, SYNC_VERIFY, type OptionSpec, type Section } from '../spec.js';
-import { parseDeleteLimit, parseInteger, parseRate, parseSize, parseStopAfter, parseStopAt } from '../values.js';
+import { isTimetable, parseDeleteLimit, parseInteger, parseRate, parseSize, parseStopAfter, parseStopAt } from '../values.js';
 
 const works = 'works';
 const deleting: Section = 'Deleting';
@@ -186,8 +186,17 @@ export const SAFETY: readonly OptionSpec[] = [
   },
   {
     name: 'bwlimit', argument: 'RATE', negatable: true, section: safety, standing: works, commands: RUNS,
-    help: 'write at most RATE KiB a second (or with a unit); 0 is no limit',
-    set: (d, value) => { d.session.bwlimit = parseRate('--bwlimit', value); }, clear: (d) => { d.session.bwlimit = 0; },
+    help: 'write at most RATE KiB a second (or with a unit); 0 is no limit; mirror: also a timetable',
+    note: 'A timetable such as "mon-fri 08-18 2M, else full": see mirror.md.',
+    set: (d, value) => {
+      const clocked = isTimetable(value);
+      d.session.bwlimit = clocked ? 0 : parseRate('--bwlimit', value);
+      d.following.timetable = clocked ? displayName(value) : undefined;
+    },
+    clear: (d) => {
+      d.session.bwlimit = 0;
+      d.following.timetable = undefined;
+    },
   },
   {
     name: 'stop-after', aliases: ['time-limit'], argument: 'MINS', section: safety, standing: works, commands: ONCE_RUNS,

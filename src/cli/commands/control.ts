@@ -1,0 +1,97 @@
+/**
+ * `twintree pause | resume | approve | throttle SRC/ DST`: says something to the mirror of these two trees that runs on this host, by its socket. Each
+ * tells the mirror's answer; the exit code is 0 where it did what was asked, 23 where there is no such mirror, or it could not.
+ */
+import { CONTROL_SOCKET, readAnswer, type ControlAnswer, type ControlRequest } from '../../mirror/index.js';
+import { loadPosix } from '../../fs/index.js';
+import { pairFolder, stateFolder } from '../../state/index.js';
+import { askControl } from '../../transport/index.js';
+import { TwintreeError, type ByteString } from '../../tree/index.js';
+import { usageError } from '../errors.js';
+import { EXIT } from '../exit-codes.js';
+import type { HelpRow } from '../help.js';
+import type { CommandModule } from '../main.js';
+import { readOperands } from '../options/operands.js';
+import { heldText } from '../report/mirror.js';
+import { localPath, mirrorPair } from './mirror-pair.js';
+import { parseSmall, typed, type SmallArgs } from './small-args.js';
+
+/** Milliseconds that a mirror has to answer in: it may be in the middle of a small file. */
+const PATIENCE = 30_000;
+const MORE = 'Exit code 0: done; 23: no mirror of these is at work, or it could not. docs/mirror.md tells more.';
+
+interface ControlCommand {
+  name: string;
+  usage: string;
+  rows: readonly HelpRow[];
+  /** Names behind source and target. */
+  more: number;
+  /** Returns the exit code. */
+  act(said: SmallArgs, more: readonly ByteString[], ask: (request: ControlRequest) => Promise<ControlAnswer>): Promise<number>;
+}
+
+export const pause = command({
+  name: 'pause', rows: [], more: 0,
+  usage: 'twintree pause SRC/ DST\n\nThe mirror of SRC to DST does nothing until it is resumed, also when it is started again. A session under way is broken off. Changes are kept.',
+  act: async (_said, _more, ask) => told(await ask({ do: 'pause' })),
+});
+
+export const resume = command({
+  name: 'resume', rows: [], more: 0, usage: 'twintree resume SRC/ DST\n\nThe mirror of SRC to DST goes on.',
+  act: async (_said, _more, ask) => told(await ask({ do: 'resume' })),
+});
+
+export const approve = command({
+  name: 'approve', rows: [{ name: 'show', help: 'show what is held, and approve nothing' }], more: 0,
+  usage: 'twintree approve [--show] SRC/ DST\n\nShows what the limit of deletions holds back, and lets the mirror of SRC to DST do that: these deletions, once, and no more.',
+  async act({ options }, _more, ask) {
+    const found = await ask({ do: 'held' });
+    if (!found.ok || found.held === undefined) return told(found, EXIT.partial);
+    process.stdout.write(heldText(found.held));
+    return options.has('show') ? EXIT.ok : told(await ask({ do: 'approve', hold: found.held.id }));
+  },
+});
+
+export const throttle = command({
+  name: 'throttle', rows: [{ name: 'reset', help: "the command line's limit holds again" }], more: 1,
+  usage: 'twintree throttle SRC/ DST RATE|TIMETABLE\ntwintree throttle --reset SRC/ DST\n\nSets how fast the mirror of SRC to DST may send, at once and until it ends: as --bwlimit of twintree mirror. full: no limit; off: nothing.',
+  async act({ options }, [limit], ask) {
+    if (options.has('reset') !== (limit === undefined)) throw usageError('throttle takes a rate or --reset', 'twintree throttle --help tells more.');
+    return told(await ask({ do: 'throttle', limit: limit === undefined ? null : typed(limit) }));
+  },
+});
+
+function command(what: ControlCommand): CommandModule {
+  return {
+    async run(args) {
+      const said = parseSmall(what.name, args, ['help', ...what.rows.map(({ name }) => name)], []);
+      if (said.options.has('help')) {
+        const { smallHelp } = await import('../help.js');
+        process.stdout.write(await smallHelp(what.usage, what.rows, MORE));
+        return EXIT.ok;
+      }
+      const [source, target, ...more] = said.names;
+      if (source === undefined || target === undefined || more.length > what.more) throw usageError(`${what.name} takes the source and the target of a mirror`, `twintree ${what.name} --help tells more.`);
+      const operands = readOperands([source], target);
+      const pair = mirrorPair(operands.sources[0] as ByteString, operands.target as ByteString, operands.direction === 'push' ? operands.host : undefined);
+      const folder = pairFolder(localPath(stateFolder(process.env, loadPosix().euid)), pair);
+      return what.act(said, more, async (request) => askMirror(folder, request));
+    },
+  };
+}
+
+async function askMirror(folder: ByteString, request: ControlRequest): Promise<ControlAnswer> {
+  let line: string | undefined;
+  try {
+    line = await askControl(folder, CONTROL_SOCKET, JSON.stringify(request), PATIENCE);
+  } catch (error) {
+    if (!(error instanceof TwintreeError) || error.code !== 'IO') throw error;
+    return { ok: false, message: error.message };
+  }
+  return line === undefined ? { ok: false, message: 'no mirror of these is at work here' } : readAnswer(line);
+}
+
+function told(answer: ControlAnswer, exitCode: number = answer.ok ? EXIT.ok : EXIT.partial): number {
+  (answer.ok ? process.stdout : process.stderr).write(`${answer.message}\n`);
+  return exitCode;
+}
