@@ -214,7 +214,7 @@ const replace = members<ReplaceOptions>({
   inplace: bool, append, wholeFile: maybe(bool), sparse: bool, preallocate: bool, tempDir: maybe(bytes), delayUpdates: bool,
   partial: bool, partialDir: maybe(bytes), backup: bool, backupDir: maybe(bytes), suffix,
   altDest: maybe(members<Exclude<ReplaceOptions['altDest'], undefined>>({ kind: oneOf('link', 'copy', 'compare'), dirs: list(bytes, MAX_DIRS) })),
-  fuzzy: optional(oneOf(1, 2)), removeSourceFiles: bool, fsync: bool, mkpath: bool,
+  fuzzy: optional(oneOf(1, 2)), deferChanging: optional(bool), removeSourceFiles: bool, fsync: bool, mkpath: bool,
 });
 
 const session = members<SessionOptions>({

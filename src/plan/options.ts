@@ -85,6 +85,8 @@ export interface ReplaceOptions {
   altDest: { kind: 'link' | 'copy' | 'compare'; dirs: ByteString[] } | undefined;
   /** -y: a file that the target lacks is built from a similar one of its folder; 2: or of the alternate folders. */
   fuzzy?: 1 | 2;
+  /** A file that changes while it is read is left as the target has it, for a later session; not with `inplace`. */
+  deferChanging?: boolean;
   removeSourceFiles: boolean;
   fsync: boolean;
   mkpath: boolean;

@@ -641,7 +641,7 @@ class Session {
     }
     if (problem.severity === 'warning') outcome.warningCount++;
     else outcome.problemCount++;
-    if (problem.code === 'vanished' || problem.code === 'changed' || problem.code === 'drifted') this.sourceMoved = true;
+    if (problem.code === 'vanished' || problem.code === 'changed' || problem.code === 'deferred' || problem.code === 'drifted') this.sourceMoved = true;
     if (outcome.problems.length < MAX_PROBLEMS) outcome.problems.push(problem);
     this.listener.problem?.(problem);
   }

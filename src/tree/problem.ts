@@ -12,6 +12,7 @@ export type ProblemCode =
   | 'vanished' // was listed, then gone
   | 'unreadable' // cannot be listed, read or followed
   | 'changed' // kept changing while it was read
+  | 'deferred' // kept changing while it was read, and was left for a later session
   | 'write-failed' // could not be written, created or renamed
   | 'attribute-failed' // content is there; owner, mode, time, ACL or xattr could not be set
   | 'delete-failed'

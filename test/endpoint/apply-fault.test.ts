@@ -99,6 +99,21 @@ describe('apply: faults', () => {
         assert.deepStrictEqual(leftovers(treePaths(target)), []);
       });
     }
+    for (const [size, readings] of [[10, 3], [3 * MB, 3], [17 * MB, 1]] as const) {
+      it(`given one that never stands still, and told to defer it, leaves the old file after ${readings} readings (${size} bytes)`, () => {
+        writeFileSync(`${source}/f`, Buffer.alloc(size, 1));
+        writeFileSync(`${target}/f`, 'the last whole one');
+        let starts = 0;
+        const posix = tampered({ clone: () => -95, copyRange: () => -18, read: (fd, b, o, l, p) => { const n = real.read(fd, b, o, l, p); if (p === 0) starts++; appendFileSync(`${source}/f`, 'x'); return n; } });
+        withBench(source, target, { posix, options: archive((o) => { o.replace.deferChanging = true; }) }, (bench) => {
+          assert.ok(!bench.apply('f'));
+          assert.deepStrictEqual(bench.told, ['deferred f']);
+          assert.strictEqual(bench.problems[0]?.severity, 'warning');
+        });
+        assert.deepStrictEqual([starts, readFileSync(`${target}/f`, 'utf8')], [readings, 'the last whole one']);
+        assert.deepStrictEqual(leftovers(treePaths(target)), []);
+      });
+    }
     it('given a file that has changed since the plan, takes it as it is now', () => {
       writeFileSync(`${source}/f`, 'planned');
       withBench(source, target, {}, (bench) => {

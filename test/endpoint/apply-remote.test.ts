@@ -314,6 +314,17 @@ describe('apply: content from a remote source', () => {
       assert.deepStrictEqual(readdirSync(target), ['f']);
     });
 
+    it(`given one that never stands still, and told to defer it, leaves the old file, but for one that is patched in place${how}`, () => {
+      both(at(OLD, 5, Buffer.from('first')), OLD);
+      const defer = (o: SessionOptions): void => {
+        way(o);
+        o.replace.deferChanging = true;
+      };
+      run(defer, { onToken: (kind) => { if (kind === 'end') appendFileSync(`${source}/f`, 'x'); } }, [inplace ? 'changed f' : 'deferred f']);
+      assert.strictEqual(readFileSync(`${target}/f`).equals(OLD), !inplace);
+      assert.deepStrictEqual(readdirSync(target), ['f']);
+    });
+
     it(`given a source that cannot be read on, tells the errno and the old file stands${how}`, () => {
       both(noise(300 * KB, 15), OLD);
       run(way, { tokens: () => [{ kind: 'literal', bytes: noise(70 * KB, 1) }, { kind: 'end', errno: 5, size: 0, hash: Buffer.alloc(16) }] }, ['unreadable f']);

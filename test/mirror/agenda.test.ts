@@ -86,6 +86,20 @@ describe('the agenda of a mirror', () => {
     assert.ok(a.idle);
   });
 
+  it('does not try again what went well meanwhile, because it was heard of', () => {
+    const a = agenda();
+    a.wantFull('start', 0);
+    a.done(a.next(0) as Job, [b('file'), b('folder')], false, 0, (path) => path === 'file');
+    for (const path of ['file', 'folder', 'other']) a.add(hint(path, 1), 1);
+    a.done(a.next(20) as Job, [], false, 20);
+    const retry = a.next(500) as Job;
+    assert.deepEqual(retry.hints.map(({ path, scope }) => [path, scope]), [['folder', 'subtree']], 'of a folder more may be wrong than was heard');
+    a.done(retry, [b('folder')], false, 500);
+    a.add(hint('folder', 501, { scope: 'subtree' }), 501);
+    a.done(a.next(520) as Job, [], false, 520);
+    assert.deepEqual([a.idle, a.nextAt()], [true, DAY], 'but for the timetable');
+  });
+
   it('looks once more at what stood beside a path that could not be read, for nothing was deleted then', () => {
     const a = begun();
     for (const path of ['bad/x', 'gone']) a.add(hint(path, 1, { gone: path === 'gone' }), 1);
@@ -196,6 +210,6 @@ describe('what a mirror makes of things', () => {
     const text = JSON.stringify(status);
     assert.deepEqual(parseStatus(text), status);
     assert.equal(parseStatus(text.slice(0, -1)), undefined);
-    for (const key of Object.keys(status)) for (const bad of [{}, -1, [3], [{}], true]) assert.equal(parseStatus(JSON.stringify({ ...status, [key]: bad })), undefined, `${key} ${JSON.stringify(bad)}`);
+    for (const key of Object.keys(status)) for (const bad of [...(key === 'failingBy' ? [] : [{}]), -1, [3], [{}], true]) assert.equal(parseStatus(JSON.stringify({ ...status, [key]: bad })), undefined, `${key} ${JSON.stringify(bad)}`);
   });
 });

@@ -18,6 +18,7 @@ export interface FollowingOptions {
   quietMs: number;
   longestMs: number;
   reconcileMs: number; // Infinity: never
+  deferMs: number;
   backend: 'auto' | 'fanotify' | 'inotify' | 'chokidar';
   /** --bwlimit as a timetable. */
   timetable: string | undefined;
@@ -109,7 +110,7 @@ export function emptyDraft(): Draft {
       info: silent(INFO_NAMES), debug: silent(DEBUG_NAMES),
     },
     connection: defaultConnection(),
-    following: { quietMs: 200, longestMs: 5000, reconcileMs: 86_400_000, backend: 'auto', timetable: undefined, timeZone: undefined },
+    following: { quietMs: 200, longestMs: 5000, reconcileMs: 86_400_000, deferMs: 60_000, backend: 'auto', timetable: undefined, timeZone: undefined },
     recurse: Recurse.Off, dirs: Dirs.Unsaid, relative: undefined,
     checksum: false, ignoreTimes: false, sizeOnly: false,
     deleting: false, deleteBefore: false, deleteDuring: false, deleteAfter: false,

@@ -24,6 +24,8 @@ import { AFTER, BEFORE, OTHER, scratchOf, SMALL, type Scratch } from './scratch.
 
 /** Readings of a file that keeps changing. */
 export const READS = 3;
+/** What is larger and put off is read once only: it comes again. */
+const READ_ONCE = 16 << 20;
 
 const FOLLOW: OpenFlags = { read: true, nonBlock: true, follow: true };
 const PLAIN: OpenFlags = { read: true, nonBlock: true };
@@ -150,9 +152,15 @@ export function settle(ctx: ApplyContext, folder: FolderContext, op: Operation, 
   if (ctx.exact !== undefined && !s.fromAlt && !ctx.exact.wasRead(ctx, folder, op, s.table, AFTER)) return Reading.Failed;
   const same = sameFingerprint(s.table, BEFORE, s.table, AFTER);
   if (same && got === s.size) return Reading.Stable;
-  if (attempt >= READS) {
+  const { deferChanging, inplace } = ctx.options.replace;
+  const defers = deferChanging === true && !inplace && !s.fromAlt;
+  if (attempt >= READS || (defers && s.size > READ_ONCE)) {
     if (same) {
       report(ctx, joinPath(folder.path, op.name), 'source', 'unreadable', 'ends before its size says: only a part could be read');
+      return Reading.Failed;
+    }
+    if (defers) {
+      report(ctx, joinPath(folder.path, op.name), 'source', 'deferred', 'changes while it is read; left for a later session', 0, 'warning');
       return Reading.Failed;
     }
     s.unstable = true;

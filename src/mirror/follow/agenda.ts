@@ -91,10 +91,10 @@ export class Agenda {
   }
 
   /**
-   * A session went through. `failed`: paths that are not as they should be; `heldDeletions`: nothing was deleted for them. Returns the hints of
-   * the job that are not done with.
+   * A session went through. `failed`: paths that are not as they should be; `heldDeletions`: nothing was deleted for them; `single`: whether such a
+   * path is a file, with nothing below. Returns the hints of the job that are not done with.
    */
-  done(job: Job, failed: Iterable<RelPath>, heldDeletions: boolean, now: number): readonly Hint[] {
+  done(job: Job, failed: Iterable<RelPath>, heldDeletions: boolean, now: number, single: (path: RelPath) => boolean = () => false): readonly Hint[] {
     this.blockedUntil = -Infinity;
     this.blockWait.reset();
     const paths = [...failed];
@@ -104,12 +104,13 @@ export class Agenda {
       this.failed.clear(); // looked at with all else
       this.failedAt = Infinity;
       if (paths.length === 0 && !heldDeletions) this.failedWait.reset();
-      this.keep(paths.map((path) => ({ path, scope: 'subtree', reason: 'unclear', at: job.first ?? now, gone: false })), now, false);
+      this.keep(paths.map((path) => ({ path, scope: single(path) ? 'entry' : 'subtree', reason: 'unclear', at: job.first ?? now, gone: false })), now, false);
       // Something went while it was looked for: there is no path to wait for.
       if (heldDeletions && paths.length === 0) this.full = { since: older(this.full?.since, job.first), at: now + this.failedWait.next(), reason: 'deletions were held back' };
       return [];
     }
     if (paths.length === 0 && !heldDeletions) {
+      this.mended(job.hints);
       if (job.kind === 'retry') this.failedWait.reset();
       if (this.owesFull && this.failed.size === 0) {
         this.owesFull = false;
@@ -120,9 +121,10 @@ export class Agenda {
     const hit = (hint: Hint): boolean => paths.some((path) => touches(hint, path) || parentOf(hint.path) === path);
     let bad = job.hints.filter(hit);
     if (bad.length === 0) bad = [...job.hints]; // what failed is none of them: they all stay
+    const kept = new Set(bad);
+    if (!heldDeletions) this.mended(job.hints.filter((hint) => !kept.has(hint)));
     this.keep(bad, now, job.kind === 'retry');
     if (!heldDeletions) return bad;
-    const kept = new Set(bad); // the others may have lacked their deletions: once more without these
     for (const hint of job.hints) if (!kept.has(hint)) this.settler.add(hint, now);
     return job.hints;
   }
@@ -163,6 +165,18 @@ export class Agenda {
   /** When the oldest change that waits was first seen, ms. */
   oldest(): number | undefined {
     return older(older(this.settler.oldest(), this.full?.since), firstOf(this.failed.values()));
+  }
+
+  /** What failed before, and went well now because something was heard of it, need not be tried again. */
+  private mended(hints: readonly Hint[]): void {
+    for (const { path, scope } of hints) {
+      const known = this.failed.get(path);
+      if (known === undefined || (known.scope !== 'entry' && scope !== 'subtree')) continue;
+      this.failed.delete(path);
+      if (this.failed.size > 0) continue;
+      this.failedAt = Infinity;
+      this.failedWait.reset();
+    }
   }
 
   private takeFull(full: Wanted): Job {

@@ -13,6 +13,7 @@ import { Agenda, covers, type Job } from './agenda.js';
 import { beginAgain, forget, openState } from './backlog.js';
 import { steadyNow } from './clock.js';
 import { Controls } from './controls.js';
+import { Deferrals } from './deferrals.js';
 import { approvedDeletions, lookAtHold } from './hold.js';
 import { optionsFor, withLinks } from './look.js';
 import { movedIn } from './moved.js';
@@ -22,7 +23,7 @@ import { ReadTimes } from './read-times.js';
 import type { FollowerListener, MirrorRequest, TargetRequest } from './request.js';
 import { dirtyPaths, marksOf } from './scope.js';
 import type { SourceFollower, SourceView } from './source.js';
-import { writeStatus, type Phase } from './status.js';
+import { MOST_NAMED, writeStatus, type Phase } from './status.js';
 import { Tally } from './tally.js';
 import { judgeError, judgeOutcome } from './verdict.js';
 
@@ -49,6 +50,7 @@ export class Follower implements SourceFollower {
   /** Ends the session under way, which is done again. */
   private breakOff = new AbortController();
   private readonly controls: Controls;
+  private readonly deferrals: Deferrals;
   private retryAt: number | undefined;
   private wake = (): void => undefined;
   private statusFault = 0;
@@ -62,6 +64,7 @@ export class Follower implements SourceFollower {
     const { quietMs, longestMs, reconcileMs, root } = mirror;
     this.agenda = new Agenda({ quietMs, longestMs, reconcileMs });
     this.tally = new Tally({ pid: process.pid, source: displayName(root), target: displayName(request.pair.target), startedAt: Date.now() });
+    this.deferrals = new Deferrals(mirror.deferMs);
     this.controls = new Controls({
       held: () => this.held, approve: (hold) => this.approve(hold), pause: (reason, breaksOff) => this.pause(reason, breaksOff), resume: (reason) => this.resume(reason),
       notice: (code, message) => this.listener.notice?.(code, message),
@@ -275,20 +278,22 @@ export class Follower implements SourceFollower {
   private optionsFor(job: Job): SessionOptions {
     const options = optionsFor(job, this.source.root, this.request.options, this.readTimes);
     if (this.approved !== undefined && job.kind === 'full') options.delete = approvedDeletions(options.delete, this.approved);
+    if (this.deferrals.mayDefer((path) => looksAt(job, path), steadyNow())) options.replace = { ...options.replace, deferChanging: true };
     return options;
   }
 
   /** A session came to its end. */
   private conclude(job: Job, outcome: Outcome, heldDeletions: boolean, upTo: number): void {
     const { nothing, failed } = judgeOutcome(outcome);
-    const fresh = this.tally.problems(failed, (path) => job.kind === 'full' || job.hints.some((hint) => covers(hint, path)));
+    const fresh = this.tally.problems(failed, (path) => looksAt(job, path));
     for (const problem of fresh) this.listener.problem?.(problem);
     for (const problem of outcome.problems) if (!failed.has(problem.path)) this.warn(problem);
     if (nothing) return this.tellFailure(job, 'INCOMPLETE', `the session ended with exit code ${outcome.exitCode}`);
     const now = steadyNow();
     this.tally.went(job.kind, outcome, now);
+    this.deferrals.ended(failed, (path) => looksAt(job, path), now);
     if (job.kind === 'full') this.approved = undefined;
-    forget(this.state as PairState, job, failed, new Set(this.agenda.done(job, failed.keys(), heldDeletions, now)), upTo);
+    forget(this.state as PairState, job, failed, new Set(this.agenda.done(job, failed.keys(), heldDeletions, now, (path) => isChanging(failed.get(path)))), upTo);
     this.listener.session?.({
       kind: job.kind, paths: job.hints.length, ...(job.reason === undefined ? {} : { reason: job.reason }), lagMs: job.first === undefined ? 0 : Math.max(0, now - job.first),
     }, outcome);
@@ -364,6 +369,7 @@ export class Follower implements SourceFollower {
     const status = this.tally.status({
       now: steadyNow(), phase, backend: seen?.backend ?? '', events: seen?.events ?? 0, overflows: seen?.overflows ?? 0,
       backlog: { paths: paths + (job?.hints.length ?? 0), failed, whole: whole || (job?.kind === 'full' && job.first !== undefined) }, oldest,
+      deferred: { count: this.deferrals.count, files: this.deferrals.first(MOST_NAMED) },
       pauses: [...this.pauses], pausedSince: this.controls.pausedSince ?? null, rate: this.controls.limit, held: this.held ?? null,
     });
     const error = writeStatus(state.folder, status);
@@ -381,4 +387,14 @@ export class Follower implements SourceFollower {
     if (this.retryAt !== undefined && this.job === undefined) return 'waiting';
     return 'following';
   }
+}
+
+/** Whether what is wrong with a path is that its file changes while it is read. */
+function isChanging(problem: Problem | undefined): boolean {
+  return problem?.code === 'deferred' || (problem?.code === 'changed' && problem.severity === 'warning');
+}
+
+/** Whether a job looks at a path. */
+function looksAt(job: Job, path: RelPath): boolean {
+  return job.kind === 'full' || job.hints.some((hint) => covers(hint, path));
 }

@@ -20,6 +20,8 @@ export interface MirrorRequest {
   quietMs: number;
   longestMs: number;
   reconcileMs: number; // Infinity: never
+  /** A file that changes while it is read is put off for so long at most, then sent as it is; 0: at once. */
+  deferMs: number;
   backend: BackendChoice;
   /** `stateFolder()`. */
   stateFolder: ByteString;

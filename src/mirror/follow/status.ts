@@ -58,6 +58,10 @@ export interface MirrorStatus {
   /** Why it waits or is held. */
   failure: { code: string; message: string; retryAt: number | null } | null;
   failing: { path: string; message: string }[];
+  /** How many paths fail, by the code of what is wrong with them. */
+  failingBy: Record<string, number>;
+  /** Files that change while they are read, the first of them by name: put off since `since`; `sentAt`: the target has them as they were then. */
+  deferred: { count: number; files: { path: string; since: number; sentAt: number | null }[] };
 }
 
 /** Writes it. 0 or a negated errno. */
@@ -112,7 +116,14 @@ export function parseStatus(text: string): MirrorStatus | undefined {
   if (failure !== null && !(isObject(failure) && typeof failure['code'] === 'string' && typeof failure['message'] === 'string' && isTime(failure['retryAt']))) return undefined;
   if (!Array.isArray(failing) || failing.length > MOST_NAMED) return undefined;
   if (!failing.every((each: unknown) => isObject(each) && typeof each['path'] === 'string' && typeof each['message'] === 'string')) return undefined;
+  if (!isObject(value['failingBy']) || !Object.values(value['failingBy']).every(isCount) || !isDeferred(value['deferred'])) return undefined;
   return value as unknown as MirrorStatus;
+}
+
+function isDeferred(value: unknown): boolean {
+  if (!isObject(value) || !isCount(value['count'])) return false;
+  const { files } = value;
+  return Array.isArray(files) && files.length <= MOST_NAMED && files.every((each: unknown) => isObject(each) && typeof each['path'] === 'string' && isCount(each['since']) && isTime(each['sentAt']));
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -3,6 +3,7 @@ import type { Outcome } from '../../session/index.js';
 import { displayName, type Problem, type RelPath } from '../../tree/index.js';
 import type { HeldView, RateLimit } from '../control/index.js';
 import type { JobKind } from './agenda.js';
+import type { Deferral } from './deferrals.js';
 import { MOST_NAMED, STATUS_VERSION, type MirrorStatus, type Phase } from './status.js';
 
 /** What the tally is not told by itself. */
@@ -18,6 +19,7 @@ export interface Moment {
   pausedSince: number | null;
   rate: RateLimit;
   held: HeldView | null;
+  deferred: { count: number; files: Deferral[] };
 }
 
 export class Tally {
@@ -29,7 +31,7 @@ export class Tally {
   private lastSuccess: number | null = null;
   private lastFull: number | null = null;
   private failure: MirrorStatus['failure'] = null;
-  private readonly failing = new Map<RelPath, string>();
+  private readonly failing = new Map<RelPath, Problem>();
 
   constructor(private readonly about: { pid: number; source: string; target: string; startedAt: number }) {}
 
@@ -61,20 +63,27 @@ export class Tally {
    */
   problems(failed: ReadonlyMap<RelPath, Problem>, looked: (path: RelPath) => boolean): Problem[] {
     const fresh: Problem[] = [];
-    for (const [path, problem] of failed) if (this.failing.get(path) !== problem.message) fresh.push(problem);
+    for (const [path, problem] of failed) if (this.failing.get(path)?.message !== problem.message) fresh.push(problem);
     for (const path of this.failing.keys()) if (!failed.has(path) && looked(path)) this.failing.delete(path);
-    for (const [path, problem] of failed) this.failing.set(path, problem.message);
+    for (const [path, problem] of failed) this.failing.set(path, problem);
     return fresh;
   }
 
+  private failingBy(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { code } of this.failing.values()) counts[code] = (counts[code] ?? 0) + 1;
+    return counts;
+  }
+
   status(moment: Moment): MirrorStatus {
-    const { now, phase, backend, events, overflows, backlog, oldest, pauses, pausedSince, rate, held } = moment;
+    const { now, phase, backend, events, overflows, backlog, oldest, pauses, pausedSince, rate, held, deferred } = moment;
     return {
       version: STATUS_VERSION, ...this.about, phase, at: now, backend, lagMs: oldest === undefined ? 0 : Math.max(0, Math.round(now - oldest)), backlog, events, overflows,
       pauses, pausedSince, rate: rate === 'full' ? null : rate === 'off' ? 0 : rate, held,
       sessions: this.sessions, fullSessions: this.fullSessions, files: this.files, bytes: this.bytes, deleted: this.deleted,
       lastSuccess: this.lastSuccess, lastFull: this.lastFull, failure: this.failure,
-      failing: [...this.failing].slice(0, MOST_NAMED).map(([path, message]) => ({ path: displayName(path), message })),
+      failing: [...this.failing].slice(0, MOST_NAMED).map(([path, { message }]) => ({ path: displayName(path), message })), failingBy: this.failingBy(),
+      deferred: { count: deferred.count, files: deferred.files.map(({ path, since, sentAt }) => ({ path: displayName(path), since, sentAt: sentAt ?? null })) },
     };
   }
 }

@@ -41,7 +41,7 @@ const PASSING: ReadonlySet<Problem['code']> = new Set(['vanished', 'limit', 'spe
 export function judgeOutcome(outcome: Outcome): OutcomeVerdict {
   const failed = new Map<RelPath, Problem>();
   for (const problem of outcome.problems) {
-    if (PASSING.has(problem.code) || (problem.severity === 'warning' && problem.code !== 'changed')) continue;
+    if (PASSING.has(problem.code) || (problem.severity === 'warning' && problem.code !== 'changed' && problem.code !== 'deferred')) continue;
     failed.set(problem.path, problem);
   }
   const { exitCode } = outcome;

@@ -5,7 +5,7 @@ import type { OperationResult, Outcome, PlanTotals, Progress } from '../events.j
 import { amount, broken, bytes, list, members, oneOf, optional, sentence, truth, whole } from './shape.js';
 
 const PROBLEM_CODES: readonly ProblemCode[] = [
-  'vanished', 'unreadable', 'changed', 'write-failed', 'attribute-failed', 'delete-failed', 'not-empty', 'no-space', 'name-twin', 'name-refused', 'special-skipped',
+  'vanished', 'unreadable', 'changed', 'deferred', 'write-failed', 'attribute-failed', 'delete-failed', 'not-empty', 'no-space', 'name-twin', 'name-refused', 'special-skipped',
   'symlink-refused', 'escaped', 'differs', 'filter-file', 'corrupt', 'drifted', 'limit',
 ];
 const PHASES: readonly Phase[] = ['scan', 'plan', 'guard', 'transfer', 'apply', 'delete', 'record', 'verify'];

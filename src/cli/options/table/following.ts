@@ -18,6 +18,11 @@ export const FOLLOWING: readonly OptionSpec[] = [
     set: (d, value) => { d.following.longestMs = parseDuration('--longest-delay', value, 0, 86_400_000); },
   },
   {
+    ...common, name: 'defer', argument: 'TIME', help: 'a file that changes while it is read is put off, and sent as it is after TIME (default 1m; 0: at once)',
+    note: 'Until then the target keeps its last whole version. What was sent as it was is told, and comes again. Not with --inplace.',
+    set: (d, value) => { d.following.deferMs = parseDuration('--defer', value, 0, 366 * 86_400_000); },
+  },
+  {
     ...common, name: 'reconcile', argument: 'TIME', help: 'compare everything so long after the last time (default 24h); never: only when there is doubt', note: 'It finds what no event told, and what changed on the target.',
     set: (d, value) => { d.following.reconcileMs = value === 'never' ? Infinity : parseDuration('--reconcile', value, 1000, 366 * 86_400_000); },
   },
