@@ -35,7 +35,7 @@ describe("a mirror's report", () => {
 
   it('tells elsewhere when it is behind, once a minute, and when it has caught up', () => {
     const { r, out } = report([]);
-    const behind = { lagMs: 1500, backlog: { paths: 1, failed: 1, whole: false } };
+    const behind = { lagMs: 1500, backlog: { paths: 1, failed: 1, whole: false, bytes: 0, exact: true } };
     for (const at of [0, 30_000, 59_999]) r.status?.(status({ at, ...behind }));
     assert.equal(out(), 'twintree: following: 1.5 s behind, 1 path waits (1 failed before); 1 sessions, 12,345 bytes\n');
     r.status?.(status({ at: 60_000, ...behind }));

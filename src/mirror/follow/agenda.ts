@@ -157,6 +157,12 @@ export class Agenda {
     return { paths: this.settler.size + this.failed.size, failed: this.failed.size, whole: this.full !== undefined && this.full.since !== undefined };
   }
 
+  /** The paths of the backlog, while nothing is added or taken. */
+  *waiting(): Iterable<Hint> {
+    yield* this.settler.waiting();
+    yield* this.failed.values();
+  }
+
   /** Nothing waits, but for the timetable. */
   get idle(): boolean {
     return this.settler.size === 0 && this.failed.size === 0 && this.full === undefined;

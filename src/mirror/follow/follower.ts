@@ -14,6 +14,7 @@ import { beginAgain, forget, openState } from './backlog.js';
 import { steadyNow } from './clock.js';
 import { Controls } from './controls.js';
 import { Deferrals } from './deferrals.js';
+import { bytesBehind, type BytesBehind } from './behind.js';
 import { approvedDeletions, lookAtHold } from './hold.js';
 import { optionsFor, withLinks } from './look.js';
 import { movedIn } from './moved.js';
@@ -31,6 +32,8 @@ import { judgeError, judgeOutcome } from './verdict.js';
 const MOST_TOLD = 10_000;
 /** Default of `abortPatienceMs`. */
 const ABORT_PATIENCE = 5000;
+/** Milliseconds between two looks at how far a full session is. */
+const PROGRESS_EVERY = 500;
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 export class Follower implements SourceFollower {
@@ -51,6 +54,8 @@ export class Follower implements SourceFollower {
   private breakOff = new AbortController();
   private readonly controls: Controls;
   private readonly deferrals: Deferrals;
+  /** Bytes that the full session under way has still to carry; undefined: its plan is not made yet. */
+  private ahead: number | undefined;
   private retryAt: number | undefined;
   private wake = (): void => undefined;
   private statusFault = 0;
@@ -230,8 +235,10 @@ export class Follower implements SourceFollower {
       },
       ...(this.listener.operation === undefined ? {} : { operation: (op, path, result) => this.listener.operation?.(op, path, result) }),
       wantsOperations: this.listener.wantsOperations ?? 'none',
+      ...(job.kind === 'full' ? { progressEvery: PROGRESS_EVERY, progress: (progress) => { this.ahead = progress.phase === 'scan' ? undefined : Math.max(0, progress.totalBytes - progress.doneBytes); } } : {}),
     };
     this.job = job;
+    this.ahead = undefined;
     this.retryAt = undefined;
     this.breakOff = new AbortController();
     const end = AbortSignal.any([signal, this.breakOff.signal]);
@@ -365,10 +372,11 @@ export class Follower implements SourceFollower {
     const seen = this.source.status();
     const { paths, failed, whole } = this.agenda.backlog();
     const waits = this.agenda.oldest();
+    const behind = this.behind(paths);
     const oldest = job?.first === undefined ? waits : Math.min(job.first, waits ?? Infinity);
     const status = this.tally.status({
       now: steadyNow(), phase, backend: seen?.backend ?? '', events: seen?.events ?? 0, overflows: seen?.overflows ?? 0,
-      backlog: { paths: paths + (job?.hints.length ?? 0), failed, whole: whole || (job?.kind === 'full' && job.first !== undefined) }, oldest,
+      backlog: { paths: paths + (job?.hints.length ?? 0), failed, whole: whole || (job?.kind === 'full' && job.first !== undefined), ...behind }, oldest,
       deferred: { count: this.deferrals.count, files: this.deferrals.first(MOST_NAMED) },
       pauses: [...this.pauses], pausedSince: this.controls.pausedSince ?? null, rate: this.controls.limit, held: this.held ?? null,
     });
@@ -376,6 +384,16 @@ export class Follower implements SourceFollower {
     if (error !== this.statusFault && error < 0) this.listener.notice?.('status', 'the status file cannot be written');
     this.statusFault = error;
     this.listener.status?.(status);
+  }
+
+  /** Bytes that wait, with those of the job under way. */
+  private behind(paths: number): BytesBehind {
+    const { job, agenda } = this;
+    const waiting = agenda.backlog().whole;
+    const hints = job === undefined || job.kind === 'full' ? agenda.waiting() : chain(job.hints, agenda.waiting());
+    const { bytes, exact } = bytesBehind(this.source.root, hints, paths + (job?.hints.length ?? 0));
+    if (job?.kind !== 'full') return { bytes, exact: exact && !waiting };
+    return { bytes: bytes + (this.ahead ?? 0), exact: exact && !waiting && this.ahead !== undefined };
   }
 
   private phase(): Phase {
@@ -387,6 +405,11 @@ export class Follower implements SourceFollower {
     if (this.retryAt !== undefined && this.job === undefined) return 'waiting';
     return 'following';
   }
+}
+
+function* chain(first: Iterable<Hint>, then: Iterable<Hint>): Iterable<Hint> {
+  yield* first;
+  yield* then;
 }
 
 /** Whether what is wrong with a path is that its file changes while it is read. */

@@ -35,8 +35,11 @@ export interface MirrorStatus {
   backend: string;
   /** Age of the oldest change that is not on the target yet, ms; 0: none. */
   lagMs: number;
-  /** Paths that wait, those that failed among them; `whole`: everything is in doubt. */
-  backlog: { paths: number; failed: number; whole: boolean };
+  /**
+   * Paths that wait, those that failed among them; `whole`: everything is in doubt. `bytes`: of the files that wait, `exact` where each was looked at, and no
+   * folder waits as a whole.
+   */
+  backlog: { paths: number; failed: number; whole: boolean; bytes: number; exact: boolean };
   /** Reasons why no session begins (`asked`: a person; `timetable`), and since when a person has paused it. */
   pauses: string[];
   pausedSince: number | null;
@@ -109,7 +112,7 @@ export function parseStatus(text: string): MirrorStatus | undefined {
   const numbers = ['pid', 'startedAt', 'at', 'lagMs', 'events', 'overflows', 'sessions', 'fullSessions', 'files', 'bytes', 'deleted'] as const;
   if (!numbers.every((key) => isCount(value[key]))) return undefined;
   if (typeof source !== 'string' || typeof target !== 'string' || typeof backend !== 'string' || !PHASES.includes(phase as Phase)) return undefined;
-  if (!isObject(backlog) || !isCount(backlog['paths']) || !isCount(backlog['failed']) || typeof backlog['whole'] !== 'boolean') return undefined;
+  if (!isObject(backlog) || !isCount(backlog['paths']) || !isCount(backlog['failed']) || typeof backlog['whole'] !== 'boolean' || !isCount(backlog['bytes']) || typeof backlog['exact'] !== 'boolean') return undefined;
   if (!Array.isArray(pauses) || pauses.length > MOST_NAMED || !pauses.every((each) => typeof each === 'string') || !isTime(value['pausedSince']) || !isTime(rate)) return undefined;
   if (held !== null && !isHeldView(held)) return undefined;
   if (!isTime(lastSuccess) || !isTime(lastFull)) return undefined;

@@ -109,6 +109,11 @@ export class Settler {
     return oldest;
   }
 
+  /** What waits, in no order, while nothing is added or taken. */
+  *waiting(): Iterable<Hint> {
+    for (const node of this.tree.records()) yield node.hint();
+  }
+
   private collect(nodes: DirtyNode[]): void {
     for (const node of nodes.splice(0)) {
       if (node.rank === 0) continue;
