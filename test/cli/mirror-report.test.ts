@@ -65,7 +65,7 @@ describe("a mirror's report", () => {
     const { r, others, out, err } = report([], true, ['a', 'host:b', 'c', 'd']);
     const equal = 'following: equal, 0 paths wait; 1 sessions, 12,345 bytes';
     r.status?.(status({}));
-    others[0]?.status?.(status({ phase: 'waiting', lagMs: 3000, backlog: { paths: 2, failed: 0, whole: false } }));
+    others[0]?.status?.(status({ phase: 'waiting', lagMs: 3000, backlog: { paths: 2, failed: 0, whole: false, bytes: 0, exact: true } }));
     const second = 'host:b: waiting: 3.0 s behind, 2 paths wait; 1 sessions, 12,345 bytes'.slice(0, 59);
     assert.equal(out(), `\r\x1b[Ka: ${equal}\r\x1b[Ka: ${equal}\n${second}`);
     others[1]?.status?.(status({}));

@@ -1,6 +1,6 @@
 /**
- * `twintree pause | resume | approve | throttle SRC/ DST`: says something to the mirror of these two trees that runs on this host, by its socket. Each
- * tells the mirror's answer; the exit code is 0 where it did what was asked, 23 where there is no such mirror, or it could not.
+ * `twintree pause | resume | approve | throttle SRC/ DST...`: says something to the mirror of these trees that runs on this host, by its socket. Each
+ * tells the mirror's answer for each target; the exit code is 0 where it did what was asked, 23 where there is no such mirror, or it could not.
  */
 import { CONTROL_SOCKET, readAnswer, type ControlAnswer, type ControlRequest } from '../../mirror/index.js';
 import { loadPosix } from '../../fs/index.js';
@@ -24,26 +24,26 @@ interface ControlCommand {
   name: string;
   usage: string;
   rows: readonly HelpRow[];
-  /** Names behind source and target. */
-  more: number;
-  /** Returns the exit code. */
-  act(said: SmallArgs, more: readonly ByteString[], ask: (request: ControlRequest) => Promise<ControlAnswer>): Promise<number>;
+  /** Whether the last of the names is no target, but what `act` gets. */
+  value?(said: SmallArgs): boolean;
+  /** For one target. Returns the exit code. */
+  act(said: SmallArgs, value: ByteString | undefined, ask: (request: ControlRequest) => Promise<ControlAnswer>): Promise<number>;
 }
 
 export const pause = command({
-  name: 'pause', rows: [], more: 0,
-  usage: 'twintree pause SRC/ DST\n\nThe mirror of SRC to DST does nothing until it is resumed, also when it is started again. A session under way is broken off. Changes are kept.',
+  name: 'pause', rows: [],
+  usage: 'twintree pause SRC/ DST...\n\nThe mirror of SRC to each DST does nothing until it is resumed, also when it is started again. A session under way is broken off. Changes are kept.',
   act: async (_said, _more, ask) => told(await ask({ do: 'pause' })),
 });
 
 export const resume = command({
-  name: 'resume', rows: [], more: 0, usage: 'twintree resume SRC/ DST\n\nThe mirror of SRC to DST goes on.',
+  name: 'resume', rows: [], usage: 'twintree resume SRC/ DST...\n\nThe mirror of SRC to each DST goes on.',
   act: async (_said, _more, ask) => told(await ask({ do: 'resume' })),
 });
 
 export const approve = command({
-  name: 'approve', rows: [{ name: 'show', help: 'show what is held, and approve nothing' }], more: 0,
-  usage: 'twintree approve [--show] SRC/ DST\n\nShows what the limit of deletions holds back, and lets the mirror of SRC to DST do that: these deletions, once, and no more.',
+  name: 'approve', rows: [{ name: 'show', help: 'show what is held, and approve nothing' }],
+  usage: 'twintree approve [--show] SRC/ DST...\n\nShows what the limit of deletions holds back, and lets the mirror of SRC to each DST do that: these deletions, once, and no more.',
   async act({ options }, _more, ask) {
     const found = await ask({ do: 'held' });
     if (!found.ok || found.held === undefined) return told(found, EXIT.partial);
@@ -53,10 +53,10 @@ export const approve = command({
 });
 
 export const throttle = command({
-  name: 'throttle', rows: [{ name: 'reset', help: "the command line's limit holds again" }], more: 1,
-  usage: 'twintree throttle SRC/ DST RATE|TIMETABLE\ntwintree throttle --reset SRC/ DST\n\nSets how fast the mirror of SRC to DST may send, at once and until it ends: as --bwlimit of twintree mirror. full: no limit; off: nothing.',
-  async act({ options }, [limit], ask) {
-    if (options.has('reset') !== (limit === undefined)) throw usageError('throttle takes a rate or --reset', 'twintree throttle --help tells more.');
+  name: 'throttle', rows: [{ name: 'reset', help: "the command line's limit holds again" }],
+  usage: 'twintree throttle SRC/ DST... RATE|TIMETABLE\ntwintree throttle --reset SRC/ DST...\n\nSets how fast the mirror of SRC to each DST may send, at once and until it ends: as --bwlimit of twintree mirror. full: no limit; off: nothing.',
+  value: ({ options }) => !options.has('reset'),
+  async act(_said, limit, ask) {
     return told(await ask({ do: 'throttle', limit: limit === undefined ? null : typed(limit) }));
   },
 });
@@ -70,12 +70,18 @@ function command(what: ControlCommand): CommandModule {
         process.stdout.write(await smallHelp(what.usage, what.rows, MORE));
         return EXIT.ok;
       }
-      const [source, target, ...more] = said.names;
-      if (source === undefined || target === undefined || more.length > what.more) throw usageError(`${what.name} takes the source and the target of a mirror`, `twintree ${what.name} --help tells more.`);
-      const operands = readOperands([source], target);
-      const pair = mirrorPair(operands.sources[0] as ByteString, operands.target as ByteString, operands.direction === 'push' ? operands.host : undefined);
-      const folder = pairFolder(localPath(stateFolder(process.env, loadPosix().euid)), pair);
-      return what.act(said, more, async (request) => askMirror(folder, request));
+      const [source, ...targets] = said.names;
+      const value = what.value?.(said) === true ? targets.pop() : undefined;
+      if (source === undefined || targets.length === 0) throw usageError(`${what.name} takes the source and the targets of a mirror${what.value === undefined ? '' : ', then what is to hold'}`, `twintree ${what.name} --help tells more.`);
+      let exitCode: number = EXIT.ok;
+      for (const target of targets) {
+        const operands = readOperands([source], target);
+        const pair = mirrorPair(operands.sources[0] as ByteString, operands.target as ByteString, operands.direction === 'push' ? operands.host : undefined);
+        const folder = pairFolder(localPath(stateFolder(process.env, loadPosix().euid)), pair);
+        const each = await what.act(said, value, async (request) => askMirror(folder, request));
+        if (each !== EXIT.ok) exitCode = each;
+      }
+      return exitCode;
     },
   };
 }

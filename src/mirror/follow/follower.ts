@@ -117,12 +117,12 @@ export class Follower implements SourceFollower {
   /** Its state is closed, and it hears no more. */
   async close(): Promise<void> {
     this.ended = true;
-    await this.controls.close();
     for (const { reject } of this.waiting.splice(0)) reject(new TwintreeError('ABORTED', 'the mirror has ended'));
     await Promise.allSettled(this.keeping);
     this.tellStatus('stopped');
     const { state } = this;
     this.state = undefined;
+    await this.controls.close();
     await state?.close();
   }
 
