@@ -37,12 +37,12 @@ export function removeFolder(path: ByteString): number {
   }
 }
 
-/** Puts a small file in place of the old one at once, by one writer, without waiting for the disk. 0 or a negated errno. */
-export function replaceFile(path: ByteString, content: string): number {
+/** Puts a small file in place of the old one at once, by one writer, without waiting for the disk. 0 or a negated errno. `mode`: its permissions, for the user alone where it is not said. */
+export function replaceFile(path: ByteString, content: string, mode = 0o600): number {
   const place = toBytes(path);
   const beside = Buffer.concat([place, Buffer.from('.new')]);
   try {
-    fs.writeFileSync(beside, content, { mode: 0o600 });
+    fs.writeFileSync(beside, content, { mode });
     fs.renameSync(beside, place);
     return 0;
   } catch (error) {

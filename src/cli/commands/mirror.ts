@@ -10,6 +10,7 @@ import { describeError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import { parseMirror, ratesOf, type ParsedMirror } from '../options/index.js';
 import { createMirrorReport, namedError } from '../report/mirror.js';
+import { MirrorMetrics } from '../report/mirror-metrics.js';
 import { localPath, mirrorPair } from './mirror-pair.js';
 import { sessionRun } from './remote.js';
 import { abortBySignal, printInstead, processContext } from './shared.js';
@@ -33,7 +34,9 @@ export async function run(args: readonly ByteString[]): Promise<number> {
   const request = mirrorRequest(parsed);
   const targets = request.targets.map(({ pair }) => pair.target);
   const report = createMirrorReport(output, { out: stdout, err: stderr, isTTY: stdout.isTTY === true, columns: stdout.columns || 80, rows: stdout.rows || 24 }, { source, targets, pid: process.pid });
-  const mirror = new Mirror(request, report);
+  const { metrics: wanted } = parsed.following;
+  const metrics = new MirrorMetrics({ ...wanted, file: wanted.file === undefined ? undefined : localPath(wanted.file) }, (message) => report.say(message, true));
+  const mirror = new Mirror(request, metrics.watching(report));
   const controller = new AbortController();
   const release = abortBySignal(controller);
   const goOn = (): void => {
@@ -42,6 +45,8 @@ export async function run(args: readonly ByteString[]): Promise<number> {
   };
   process.on('SIGUSR2', goOn); // SIGUSR1 is the debugger's of Node.js
   try {
+    const page = await metrics.start();
+    if (page !== undefined) report.say(`metrics at http://${page.host.includes(':') ? `[${page.host}]` : page.host}:${page.port}/metrics`);
     await mirror.run(controller.signal);
     report.end();
     return EXIT.ok;
@@ -50,6 +55,7 @@ export async function run(args: readonly ByteString[]): Promise<number> {
     report.end({ ...namedError(error), exitCode });
     throw error;
   } finally {
+    await metrics.close();
     process.off('SIGUSR2', goOn);
     release();
     if (mirror.leftSession) setImmediate(() => process.exit()); // its connection would keep the process

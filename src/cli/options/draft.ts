@@ -24,6 +24,8 @@ export interface FollowingOptions {
   timetable: string | undefined;
   /** --time-zone: IANA name; undefined: the system's. */
   timeZone: string | undefined;
+  /** --metrics and --metrics-listen. */
+  metrics: { file: ByteString | undefined; listen: { host: string; port: number } | undefined };
 }
 
 /** Which of -r and -a asked for recursion: with --files-from, the one of -a does not count. */
@@ -110,7 +112,7 @@ export function emptyDraft(): Draft {
       info: silent(INFO_NAMES), debug: silent(DEBUG_NAMES),
     },
     connection: defaultConnection(),
-    following: { quietMs: 200, longestMs: 5000, reconcileMs: 86_400_000, deferMs: 60_000, backend: 'auto', timetable: undefined, timeZone: undefined },
+    following: { quietMs: 200, longestMs: 5000, reconcileMs: 86_400_000, deferMs: 60_000, backend: 'auto', timetable: undefined, timeZone: undefined, metrics: { file: undefined, listen: undefined } },
     recurse: Recurse.Off, dirs: Dirs.Unsaid, relative: undefined,
     checksum: false, ignoreTimes: false, sizeOnly: false,
     deleting: false, deleteBefore: false, deleteDuring: false, deleteAfter: false,

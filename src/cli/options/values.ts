@@ -73,6 +73,14 @@ export function parseDuration(option: string, text: ByteString, low: number, hig
   return ms;
 }
 
+/** A place to listen at: `PORT` or `HOST:PORT`, an IPv6 address in brackets; without a host, this machine alone. Port 0: one that is free. */
+export function parseListen(option: string, text: ByteString): { host: string; port: number } {
+  const parts = /^(?:(\[[0-9a-f:.]+\]|[a-z0-9.-]+):)?([0-9]{1,5})$/i.exec(text);
+  const port = Number(parts?.[2]);
+  if (parts === null || port > 65535) throw usageError(`${option}=${displayName(text)} is not a place to listen at`, 'Write a port, or ADDRESS:PORT such as 127.0.0.1:9187 or [::1]:9187.');
+  return { host: (parts[1] ?? '127.0.0.1').replace(/^\[|\]$/g, ''), port };
+}
+
 /** --stop-after: minutes from now → epoch in ms. As rsync, what follows the digits is ignored. */
 export function parseStopAfter(option: string, text: ByteString, now: Date): number {
   const minutes = Number(/^[0-9]+/.exec(text)?.[0] ?? 0);

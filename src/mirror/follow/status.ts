@@ -52,9 +52,12 @@ export interface MirrorStatus {
   /** Sessions that went through, full ones among them. */
   sessions: number;
   fullSessions: number;
-  /** Files and content bytes carried, entries deleted. */
+  /** Sessions by what became of them: all is well, some paths failed, it failed as a whole. */
+  results: { clean: number; partial: number; failed: number };
+  /** Files carried and their sizes, content bytes that were new to the target, entries deleted. */
   files: number;
   bytes: number;
+  literalBytes: number;
   deleted: number;
   lastSuccess: number | null;
   lastFull: number | null;
@@ -109,7 +112,7 @@ export function parseStatus(text: string): MirrorStatus | undefined {
   }
   if (!isObject(value) || value['version'] !== STATUS_VERSION) return undefined;
   const { source, target, phase, backend, backlog, lastSuccess, lastFull, failure, failing, pauses, rate, held } = value;
-  const numbers = ['pid', 'startedAt', 'at', 'lagMs', 'events', 'overflows', 'sessions', 'fullSessions', 'files', 'bytes', 'deleted'] as const;
+  const numbers = ['pid', 'startedAt', 'at', 'lagMs', 'events', 'overflows', 'sessions', 'fullSessions', 'files', 'bytes', 'literalBytes', 'deleted'] as const;
   if (!numbers.every((key) => isCount(value[key]))) return undefined;
   if (typeof source !== 'string' || typeof target !== 'string' || typeof backend !== 'string' || !PHASES.includes(phase as Phase)) return undefined;
   if (!isObject(backlog) || !isCount(backlog['paths']) || !isCount(backlog['failed']) || typeof backlog['whole'] !== 'boolean' || !isCount(backlog['bytes']) || typeof backlog['exact'] !== 'boolean') return undefined;
@@ -119,6 +122,8 @@ export function parseStatus(text: string): MirrorStatus | undefined {
   if (failure !== null && !(isObject(failure) && typeof failure['code'] === 'string' && typeof failure['message'] === 'string' && isTime(failure['retryAt']))) return undefined;
   if (!Array.isArray(failing) || failing.length > MOST_NAMED) return undefined;
   if (!failing.every((each: unknown) => isObject(each) && typeof each['path'] === 'string' && typeof each['message'] === 'string')) return undefined;
+  const { results } = value;
+  if (!isObject(results) || !isCount(results['clean']) || !isCount(results['partial']) || !isCount(results['failed'])) return undefined;
   if (!isObject(value['failingBy']) || !Object.values(value['failingBy']).every(isCount) || !isDeferred(value['deferred'])) return undefined;
   return value as unknown as MirrorStatus;
 }

@@ -27,7 +27,9 @@ export class Tally {
   private fullSessions = 0;
   private files = 0;
   private bytes = 0;
+  private literalBytes = 0;
   private deleted = 0;
+  private readonly results = { clean: 0, partial: 0, failed: 0 };
   private lastSuccess: number | null = null;
   private lastFull: number | null = null;
   private failure: MirrorStatus['failure'] = null;
@@ -45,6 +47,9 @@ export class Tally {
     const { deleted } = outcome;
     this.files += outcome.transferredFiles;
     this.bytes += outcome.transferredBytes;
+    this.literalBytes += outcome.literalBytes;
+    if (outcome.exitCode === 0) this.results.clean++;
+    else this.results.partial++;
     this.deleted += deleted.files + deleted.dirs + deleted.links + deleted.devices + deleted.specials;
     this.lastSuccess = now;
     this.failure = null;
@@ -55,6 +60,7 @@ export class Tally {
   }
 
   failed(code: string, message: string, retryAt: number | null): void {
+    this.results.failed++;
     this.failure = { code, message, retryAt };
   }
 
@@ -80,7 +86,7 @@ export class Tally {
     return {
       version: STATUS_VERSION, ...this.about, phase, at: now, backend, lagMs: oldest === undefined ? 0 : Math.max(0, Math.round(now - oldest)), backlog, events, overflows,
       pauses, pausedSince, rate: rate === 'full' ? null : rate === 'off' ? 0 : rate, held,
-      sessions: this.sessions, fullSessions: this.fullSessions, files: this.files, bytes: this.bytes, deleted: this.deleted,
+      sessions: this.sessions, fullSessions: this.fullSessions, files: this.files, bytes: this.bytes, literalBytes: this.literalBytes, results: { ...this.results }, deleted: this.deleted,
       lastSuccess: this.lastSuccess, lastFull: this.lastFull, failure: this.failure,
       failing: [...this.failing].slice(0, MOST_NAMED).map(([path, { message }]) => ({ path: displayName(path), message })), failingBy: this.failingBy(),
       deferred: { count: deferred.count, files: deferred.files.map(({ path, since, sentAt }) => ({ path: displayName(path), since, sentAt: sentAt ?? null })) },

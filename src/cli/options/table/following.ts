@@ -3,7 +3,7 @@ import { zoneOffset } from '../../../schedule/index.js';
 import { displayName } from '../../../tree/index.js';
 import { usageError } from '../../errors.js';
 import type { OptionSpec } from '../spec.js';
-import { parseDuration } from '../values.js';
+import { parseDuration, parseListen } from '../values.js';
 
 const common = { section: 'Following', standing: 'works', ours: true, commands: ['mirror'] } as const satisfies Partial<OptionSpec>;
 const BACKENDS = ['auto', 'fanotify', 'inotify', 'chokidar'] as const;
@@ -32,6 +32,17 @@ export const FOLLOWING: readonly OptionSpec[] = [
       d.following.timeZone = displayName(value);
       zoneOffset(d.following.timeZone);
     },
+  },
+  {
+    ...common, name: 'metrics', argument: 'FILE', help: 'keep metrics for Prometheus in FILE, as its textfile collector reads them', note: 'See mirror.md.',
+    set: (d, value) => {
+      if (value === '') throw usageError('--metrics needs the name of a file');
+      d.following.metrics.file = value;
+    },
+  },
+  {
+    ...common, name: 'metrics-listen', argument: '[ADDRESS:]PORT', help: 'serve them at http://ADDRESS:PORT/metrics; without an address, to this host alone',
+    set: (d, value) => { d.following.metrics.listen = parseListen('--metrics-listen', value); },
   },
   {
     ...common, name: 'capture', argument: 'HOW', help: 'how changes are seen: auto (default), fanotify, inotify or chokidar', note: 'See mirror.md.',
