@@ -67,6 +67,11 @@ function asText({ status, alive }: FoundStatus): string {
   if (status.failure !== null) lines.push(`  ${status.failure.message} (${status.failure.code})${afterwards(status)}`);
   if (alive && status.phase === 'source-lost') lines.push(`  nothing is done until the source is back; kill -USR2 ${status.pid} takes what stands there now for the source`);
   for (const { path, since: from, sentAt } of status.deferred.files) lines.push(`  ${path}: changes while it is read; ${sentAt === null ? `put off since ${since(from)}` : `sent as it was at ${since(sentAt)}`}`);
+  const { drift } = status;
+  if (drift !== null && drift.count > 0) {
+    lines.push(`  ${drift.count} paths of the target had been changed by other hands at ${since(drift.at)}; ${drift.repaired ? 'repaired' : 'left'}`);
+    for (const { path, what } of drift.paths) lines.push(`    ${path}: ${what}`);
+  }
   for (const { path, message } of status.failing) lines.push(`  ${path}: ${message}`);
   return `${lines.join('\n')}\n`;
 }

@@ -19,6 +19,7 @@ export interface FollowingOptions {
   longestMs: number;
   reconcileMs: number; // Infinity: never
   deferMs: number;
+  drift: 'off' | 'report' | 'repair';
   backend: 'auto' | 'fanotify' | 'inotify' | 'chokidar';
   /** --bwlimit as a timetable. */
   timetable: string | undefined;
@@ -112,7 +113,7 @@ export function emptyDraft(): Draft {
       info: silent(INFO_NAMES), debug: silent(DEBUG_NAMES),
     },
     connection: defaultConnection(),
-    following: { quietMs: 200, longestMs: 5000, reconcileMs: 86_400_000, deferMs: 60_000, backend: 'auto', timetable: undefined, timeZone: undefined, metrics: { file: undefined, listen: undefined } },
+    following: { quietMs: 200, longestMs: 5000, reconcileMs: 86_400_000, deferMs: 60_000, drift: 'off', backend: 'auto', timetable: undefined, timeZone: undefined, metrics: { file: undefined, listen: undefined } },
     recurse: Recurse.Off, dirs: Dirs.Unsaid, relative: undefined,
     checksum: false, ignoreTimes: false, sizeOnly: false,
     deleting: false, deleteBefore: false, deleteDuring: false, deleteAfter: false,

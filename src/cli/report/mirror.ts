@@ -3,7 +3,7 @@
  * the streams it is given and opens nothing.
  */
 import { OpKind, type Operation } from '../../plan/index.js';
-import type { CaptureStatus, Condition, FollowerListener, HeldView, MirrorListener, MirrorStatus, SessionAbout, TargetRequest } from '../../mirror/index.js';
+import type { CaptureStatus, Condition, DriftFound, FollowerListener, HeldView, MirrorListener, MirrorStatus, SessionAbout, TargetRequest } from '../../mirror/index.js';
 import type { OperationResult, Outcome } from '../../session/index.js';
 import { displayName, TwintreeError, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
 import type { OutputOptions } from '../options/output.js';
@@ -157,6 +157,11 @@ class TargetText implements FollowerListener {
     this.say(`${message} (${code}): nothing more is done for this target until the mirror is started again; the others go on`, true);
   }
 
+  drift(found: readonly DriftFound[], count: number, repaired: boolean): void {
+    for (const { path, what } of found) this.say(`${this.report.shownName(path)}: drift: ${what}${repaired ? '; repaired' : '; left'}`, true);
+    if (count > found.length) this.say(`drift: ${count} paths in all${repaired ? '; repaired' : '; left'}`, true);
+  }
+
   held(hold: HeldView): void {
     for (const path of hold.names) this.say(`would delete ${path}`, true);
     if (hold.deletions > hold.names.length) this.say(`would delete ${hold.deletions} in all`, true);
@@ -242,6 +247,10 @@ class TargetJson implements FollowerListener {
   }
   ended(error: unknown): void {
     this.put('ended', { ...namedError(error) });
+  }
+  drift(found: readonly DriftFound[], count: number, repaired: boolean): void {
+    for (const { path, what } of found) this.put('drift', { ...name(path), what, repaired });
+    if (count > found.length) this.put('drift', { count, repaired });
   }
   held(hold: HeldView): void {
     this.put('held', { ...hold });

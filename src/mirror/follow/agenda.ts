@@ -20,7 +20,12 @@ export interface Job {
   readonly first: number | undefined;
   /** Why a full session, a few words. */
   readonly reason?: string;
+  /** Of a full one: the paths that waited, which it looks at with all else. */
+  readonly swallowed?: readonly Hint[];
 }
+
+/** Reason of a full session that no doubt asks for. */
+export const BY_TIMETABLE = 'timetable';
 
 export interface AgendaOptions extends SettleOptions {
   /** A full session so long after the last one, ms; Infinity: never. */
@@ -66,7 +71,7 @@ export class Agenda {
     if (now < this.blockedUntil) return undefined;
     if (this.reconcileAt <= now) {
       this.reconcileAt = Infinity;
-      if (this.full === undefined) this.full = { since: undefined, at: now, reason: 'timetable' };
+      if (this.full === undefined) this.full = { since: undefined, at: now, reason: BY_TIMETABLE };
     }
     if (this.full !== undefined && this.full.at <= now) return this.takeFull(this.full);
     if (this.failedAt <= now) {
@@ -137,9 +142,20 @@ export class Agenda {
 
   /** A session did not take place: its paths stay. */
   putBack(job: Job, now: number): void {
-    if (job.kind === 'full') this.full = { since: older(this.full?.since, job.first), at: now, reason: job.reason ?? 'again' };
+    if (job.kind === 'full') {
+      this.full = { since: older(this.full?.since, job.first), at: now, reason: this.full?.reason ?? job.reason ?? 'again' };
+      if (job.reason === BY_TIMETABLE) this.giveBack(job, now); // the next one has to know what waits
+    }
     else if (job.kind === 'retry') this.keep(job.hints, now, false);
     else for (const hint of job.hints) this.settler.add(hint, now);
+  }
+
+  /** The timetable's session went through and changed nothing: what waited still does. `further`: what it found to be done. */
+  looked(job: Job, further: readonly Hint[], now: number): void {
+    this.go();
+    this.reconcileAt = now + this.options.reconcileMs;
+    this.giveBack(job, now);
+    for (const hint of further) this.settler.add(hint, now);
   }
 
   /** Nothing is begun until `go`. */
@@ -185,10 +201,14 @@ export class Agenda {
     }
   }
 
+  private giveBack({ swallowed = [] }: Job, now: number): void {
+    for (const hint of swallowed) if (!this.failed.has(hint.path)) this.settler.add(hint, now);
+  }
+
   private takeFull(full: Wanted): Job {
     const waiting = this.settler.takeAll();
     this.full = undefined;
-    return { kind: 'full', hints: [], first: older(full.since, waiting?.first), reason: full.reason };
+    return { kind: 'full', hints: [], first: older(full.since, waiting?.first), reason: full.reason, swallowed: [...(waiting?.hints ?? []), ...this.failed.values()] };
   }
 
   /** `again`: they were tried before, so the next attempt is later than this one was. */

@@ -9,13 +9,14 @@ import type { PairState } from '../../state/index.js';
 import { displayName, TwintreeError, type Problem, type RelPath } from '../../tree/index.js';
 import type { HeldView } from '../control/index.js';
 import type { Hint } from '../hint.js';
-import { Agenda, covers, type Job } from './agenda.js';
+import { Agenda, BY_TIMETABLE, covers, type Job } from './agenda.js';
 import { beginAgain, forget, openState } from './backlog.js';
 import { steadyNow } from './clock.js';
 import { Controls } from './controls.js';
 import { Deferrals } from './deferrals.js';
 import { bytesBehind, type BytesBehind } from './behind.js';
-import { approvedDeletions, lookAtHold } from './hold.js';
+import { DriftLook, DriftSearch, SyncedTimes } from './drift.js';
+import { approvedDeletions, lookAtHold, lookingOnly } from './hold.js';
 import { optionsFor, withLinks } from './look.js';
 import { movedIn } from './moved.js';
 import { notePlaces } from './note-places.js';
@@ -54,6 +55,9 @@ export class Follower implements SourceFollower {
   private breakOff = new AbortController();
   private readonly controls: Controls;
   private readonly deferrals: Deferrals;
+  private readonly synced = new SyncedTimes();
+  /** Under way in a session of the timetable. */
+  private search: DriftSearch | undefined;
   /** Bytes that the full session under way has still to carry; undefined: its plan is not made yet. */
   private ahead: number | undefined;
   private retryAt: number | undefined;
@@ -140,6 +144,7 @@ export class Follower implements SourceFollower {
     } finally {
       this.keeping.delete(kept);
     }
+    this.search?.heard(hints);
     const now = steadyNow();
     for (const hint of hints) this.agenda.add({ ...hint, at: Math.abs(now - hint.at) < 60_000 ? Math.min(hint.at, now) : now }, now); // the system's clock may have been set
     this.wake();
@@ -233,8 +238,7 @@ export class Follower implements SourceFollower {
         if (code === 'no-deletion') heldDeletions = true;
         this.notice(code, message);
       },
-      ...(this.listener.operation === undefined ? {} : { operation: (op, path, result) => this.listener.operation?.(op, path, result) }),
-      wantsOperations: this.listener.wantsOperations ?? 'none',
+      ...this.operations(job),
       ...(job.kind === 'full' ? { progressEvery: PROGRESS_EVERY, progress: (progress) => { this.ahead = progress.phase === 'scan' ? undefined : Math.max(0, progress.totalBytes - progress.doneBytes); } } : {}),
     };
     this.job = job;
@@ -246,18 +250,21 @@ export class Follower implements SourceFollower {
     try {
       if (!this.source.stands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source is gone, or another folder stands in its place');
       const from = Date.now();
-      const session = this.session(job, this.optionsFor(job), listener, end, others);
+      const session = this.session(job, this.reports(job) ? lookingOnly(this.optionsFor(job)) : this.optionsFor(job), listener, end, others);
       const outcome = await Promise.race([session, outOfPatience(session, signal, this.mirror.abortPatienceMs ?? ABORT_PATIENCE, () => { this.leftSession = true; })]);
       this.readTimes.add(from, Date.now());
       if (end.aborted) return this.agenda.putBack(job, steadyNow());
       if (!this.source.stands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source went away, or another folder came in its place');
+      if (this.reports(job)) return await this.looked(job, outcome);
       if (outcome.exitCode === 0) await this.notePlaces(job, others, end);
-      this.conclude(job, outcome, heldDeletions, upTo);
+      this.conclude(job, outcome, heldDeletions, upTo, from);
     } catch (error) {
       if (end.aborted) return this.agenda.putBack(job, steadyNow());
       await this.broken(job, error, end);
     } finally {
       this.job = undefined;
+      this.search?.close();
+      this.search = undefined;
     }
   }
 
@@ -271,6 +278,44 @@ export class Follower implements SourceFollower {
     const { state } = this;
     if (state === undefined || this.request.localTarget !== undefined || !this.request.options.attributes.hardLinks) return;
     await notePlaces(this.source.root, state, kind === 'full' ? undefined : [...hints, ...others.map((path) => ({ path, scope: 'entry' as const }))], signal);
+  }
+
+  /** What a session tells of single operations. Begins the search for drift where the job is one. */
+  private operations(job: Job): Pick<SessionListener, 'operation' | 'wantsOperations'> {
+    const { listener } = this;
+    const wants = listener.wantsOperations ?? 'none';
+    if (job.reason === BY_TIMETABLE && this.mirror.drift !== 'off') this.search = new DriftSearch(new DriftLook(this.source.root, this.synced, job.swallowed ?? []));
+    const { search } = this;
+    if (search === undefined) return { wantsOperations: wants, ...(listener.operation === undefined ? {} : { operation: (op, path, result) => listener.operation?.(op, path, result) }) };
+    return {
+      wantsOperations: 'changes',
+      operation: (op, path, result) => {
+        if (result === 'done' || result === 'planned') search.differs(op, path, steadyNow());
+        if (wants !== 'none' && result !== 'planned') listener.operation?.(op, path, result);
+      },
+    };
+  }
+
+  /** Whether a job only looks: drift is to be told and left. */
+  private reports(job: Job): boolean {
+    return this.search !== undefined && job.kind === 'full' && this.mirror.drift === 'report';
+  }
+
+  /** A session that only looked came to its end. What it found that is no drift becomes a batch. */
+  private async looked(job: Job, outcome: Outcome): Promise<void> {
+    const { search } = this;
+    if (judgeOutcome(outcome).nothing) return this.tellFailure(job, 'INCOMPLETE', `the session ended with exit code ${outcome.exitCode}`);
+    if (search === undefined) return;
+    await this.keep(search.unseen);
+    const now = steadyNow();
+    this.tally.went(job.kind, outcome, now);
+    this.agenda.looked(job, search.unseen, now);
+    this.tellDrift(search, false);
+  }
+
+  private tellDrift({ found, count, unseenCount }: DriftSearch, repaired: boolean): void {
+    this.tally.drifted(found, count, unseenCount, repaired, steadyNow());
+    if (count > 0) this.listener.drift?.(found, count, repaired);
   }
 
   private async session(job: Job, options: SessionOptions, listener: SessionListener, end: AbortSignal, others: readonly RelPath[] = []): Promise<Outcome> {
@@ -290,7 +335,7 @@ export class Follower implements SourceFollower {
   }
 
   /** A session came to its end. */
-  private conclude(job: Job, outcome: Outcome, heldDeletions: boolean, upTo: number): void {
+  private conclude(job: Job, outcome: Outcome, heldDeletions: boolean, upTo: number, began: number): void {
     const { nothing, failed } = judgeOutcome(outcome);
     const fresh = this.tally.problems(failed, (path) => looksAt(job, path));
     for (const problem of fresh) this.listener.problem?.(problem);
@@ -300,7 +345,10 @@ export class Follower implements SourceFollower {
     this.tally.went(job.kind, outcome, now);
     this.deferrals.ended(failed, (path) => looksAt(job, path), now);
     if (job.kind === 'full') this.approved = undefined;
-    forget(this.state as PairState, job, failed, new Set(this.agenda.done(job, failed.keys(), heldDeletions, now, (path) => isChanging(failed.get(path)))), upTo);
+    const stay = new Set(this.agenda.done(job, failed.keys(), heldDeletions, now, (path) => isChanging(failed.get(path))));
+    this.synced.ended(job, job.hints.filter((hint) => !stay.has(hint)), began);
+    forget(this.state as PairState, job, failed, stay, upTo);
+    if (this.search !== undefined) this.tellDrift(this.search, true);
     this.listener.session?.({
       kind: job.kind, paths: job.hints.length, ...(job.reason === undefined ? {} : { reason: job.reason }), lagMs: job.first === undefined ? 0 : Math.max(0, now - job.first),
     }, outcome);

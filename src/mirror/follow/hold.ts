@@ -16,7 +16,7 @@ export async function lookAtHold(
   message: string, at: number, options: SessionOptions, run: (options: SessionOptions, listener: SessionListener) => Promise<Outcome>,
 ): Promise<HeldView | undefined> {
   const names: string[] = [];
-  const outcome = await run({ ...options, dryRun: true, delete: { ...options.delete, limit: undefined } }, {
+  const outcome = await run(lookingOnly(options), {
     wantsOperations: 'changes',
     operation: (op, path) => {
       if (op.kind === OpKind.Delete && names.length < MOST_HELD_NAMES) names.push(displayName(path));
@@ -25,6 +25,11 @@ export async function lookAtHold(
   if (outcome.aborted) return undefined;
   const { files, dirs, links, devices, specials } = outcome.totals.deletes;
   return { id: randomBytes(6).toString('hex'), message, at, deletions: files + dirs + links + devices + specials, names };
+}
+
+/** The same session, but that nothing is changed, and all is told that would be. */
+export function lookingOnly(options: SessionOptions): SessionOptions {
+  return { ...options, dryRun: true, delete: { ...options.delete, limit: undefined } };
 }
 
 /** The deletions of a session after an approval: as many as were shown, and no more. */

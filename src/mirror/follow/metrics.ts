@@ -44,6 +44,9 @@ const METRICS: readonly Metric[] = [
   { name: 'bytes_total', type: 'counter', help: 'Sizes of the files carried.', of: (s) => s.bytes },
   { name: 'literal_bytes_total', type: 'counter', help: 'Content bytes that were new to the target.', of: (s) => s.literalBytes },
   { name: 'deleted_total', type: 'counter', help: 'Entries deleted.', of: (s) => s.deleted },
+  { name: 'drift_paths', type: 'gauge', help: 'Paths that other hands had changed on the target, when it was last looked for.', of: (s) => s.drift?.count ?? null },
+  { name: 'drift_paths_total', type: 'counter', help: 'Such paths in all looks.', of: (s) => s.drift?.total ?? null },
+  { name: 'unseen_changes_total', type: 'counter', help: 'Changes of the source that no event told, found by comparing.', of: (s) => s.drift?.unseenTotal ?? null },
   { name: 'last_success_time_seconds', type: 'gauge', help: 'When a session last went through.', of: (s) => seconds(s.lastSuccess) },
   { name: 'last_full_time_seconds', type: 'gauge', help: 'When everything was last compared.', of: (s) => seconds(s.lastFull) },
 ];

@@ -6,6 +6,7 @@ import type { ByteString } from '../../tree/index.js';
 import type { BackendChoice, Capture, CaptureStatus, Condition } from '../capture/index.js';
 import type { HeldView } from '../control/index.js';
 import type { JobKind } from './agenda.js';
+import type { DriftFound, DriftMode } from './drift.js';
 import type { RateRequest } from './controls.js';
 import type { MirrorStatus } from './status.js';
 
@@ -22,6 +23,8 @@ export interface MirrorRequest {
   reconcileMs: number; // Infinity: never
   /** A file that changes while it is read is put off for so long at most, then sent as it is; 0: at once. */
   deferMs: number;
+  /** What becomes of what other hands changed on the target. */
+  drift: DriftMode;
   backend: BackendChoice;
   /** `stateFolder()`. */
   stateFolder: ByteString;
@@ -67,6 +70,8 @@ export interface FollowerListener extends Pick<SessionListener, 'notice' | 'oper
   ended?(error: unknown): void;
   /** It is held by the limit of deletions, and this is what would go. */
   held?(hold: HeldView): void;
+  /** Other hands have changed these on the target, all of `count` where they are not too many. `repaired`: they are as the source's again; else they were left. */
+  drift?(found: readonly DriftFound[], count: number, repaired: boolean): void;
   /** Every second, and at the end. */
   status?(status: MirrorStatus): void;
 }

@@ -68,6 +68,8 @@ export interface MirrorStatus {
   failingBy: Record<string, number>;
   /** Files that change while they are read, the first of them by name: put off since `since`; `sentAt`: the target has them as they were then. */
   deferred: { count: number; files: { path: string; since: number; sentAt: number | null }[] };
+  /** What other hands had changed on the target, when it was last looked for: the first by name; `total`: since the start. Null: it was not looked for. */
+  drift: { at: number; count: number; repaired: boolean; total: number; unseenTotal: number; paths: { path: string; what: string }[] } | null;
 }
 
 /** Writes it. 0 or a negated errno. */
@@ -124,7 +126,7 @@ export function parseStatus(text: string): MirrorStatus | undefined {
   if (!failing.every((each: unknown) => isObject(each) && typeof each['path'] === 'string' && typeof each['message'] === 'string')) return undefined;
   const { results } = value;
   if (!isObject(results) || !isCount(results['clean']) || !isCount(results['partial']) || !isCount(results['failed'])) return undefined;
-  if (!isObject(value['failingBy']) || !Object.values(value['failingBy']).every(isCount) || !isDeferred(value['deferred'])) return undefined;
+  if (!isObject(value['failingBy']) || !Object.values(value['failingBy']).every(isCount) || !isDeferred(value['deferred']) || !isDrift(value['drift'])) return undefined;
   return value as unknown as MirrorStatus;
 }
 
@@ -132,6 +134,13 @@ function isDeferred(value: unknown): boolean {
   if (!isObject(value) || !isCount(value['count'])) return false;
   const { files } = value;
   return Array.isArray(files) && files.length <= MOST_NAMED && files.every((each: unknown) => isObject(each) && typeof each['path'] === 'string' && isCount(each['since']) && isTime(each['sentAt']));
+}
+
+function isDrift(value: unknown): boolean {
+  if (value === null) return true;
+  if (!isObject(value) || !['at', 'count', 'total', 'unseenTotal'].every((key) => isCount(value[key])) || typeof value['repaired'] !== 'boolean') return false;
+  const { paths } = value;
+  return Array.isArray(paths) && paths.length <= MOST_NAMED && paths.every((each: unknown) => isObject(each) && typeof each['path'] === 'string' && typeof each['what'] === 'string');
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -4,6 +4,7 @@ import { displayName, type Problem, type RelPath } from '../../tree/index.js';
 import type { HeldView, RateLimit } from '../control/index.js';
 import type { JobKind } from './agenda.js';
 import type { Deferral } from './deferrals.js';
+import type { DriftFound } from './drift.js';
 import { MOST_NAMED, STATUS_VERSION, type MirrorStatus, type Phase } from './status.js';
 
 /** What the tally is not told by itself. */
@@ -29,6 +30,7 @@ export class Tally {
   private bytes = 0;
   private literalBytes = 0;
   private deleted = 0;
+  private drift: MirrorStatus['drift'] = null;
   private readonly results = { clean: 0, partial: 0, failed: 0 };
   private lastSuccess: number | null = null;
   private lastFull: number | null = null;
@@ -57,6 +59,15 @@ export class Tally {
       this.fullSessions++;
       this.lastFull = now;
     }
+  }
+
+  /** Drift was looked for. */
+  drifted(found: readonly DriftFound[], count: number, unseen: number, repaired: boolean, now: number): void {
+    const before = this.drift;
+    this.drift = {
+      at: now, count, repaired, total: (before?.total ?? 0) + count, unseenTotal: (before?.unseenTotal ?? 0) + unseen,
+      paths: found.slice(0, MOST_NAMED).map(({ path, what }) => ({ path: displayName(path), what })),
+    };
   }
 
   failed(code: string, message: string, retryAt: number | null): void {
@@ -88,7 +99,7 @@ export class Tally {
       pauses, pausedSince, rate: rate === 'full' ? null : rate === 'off' ? 0 : rate, held,
       sessions: this.sessions, fullSessions: this.fullSessions, files: this.files, bytes: this.bytes, literalBytes: this.literalBytes, results: { ...this.results }, deleted: this.deleted,
       lastSuccess: this.lastSuccess, lastFull: this.lastFull, failure: this.failure,
-      failing: [...this.failing].slice(0, MOST_NAMED).map(([path, { message }]) => ({ path: displayName(path), message })), failingBy: this.failingBy(),
+      failing: [...this.failing].slice(0, MOST_NAMED).map(([path, { message }]) => ({ path: displayName(path), message })), failingBy: this.failingBy(), drift: this.drift,
       deferred: { count: deferred.count, files: deferred.files.map(({ path, since, sentAt }) => ({ path: displayName(path), since, sentAt: sentAt ?? null })) },
     };
   }

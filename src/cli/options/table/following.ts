@@ -2,11 +2,17 @@
 import { zoneOffset } from '../../../schedule/index.js';
 import { displayName } from '../../../tree/index.js';
 import { usageError } from '../../errors.js';
+import type { Draft } from '../draft.js';
 import type { OptionSpec } from '../spec.js';
 import { parseDuration, parseListen } from '../values.js';
 
 const common = { section: 'Following', standing: 'works', ours: true, commands: ['mirror'] } as const satisfies Partial<OptionSpec>;
 const BACKENDS = ['auto', 'fanotify', 'inotify', 'chokidar'] as const;
+
+function setDrift(d: Draft, drift: 'report' | 'repair'): void {
+  if (d.following.drift !== 'off' && d.following.drift !== drift) throw usageError('only one of --report-drift and --repair-drift can be used');
+  d.following.drift = drift;
+}
 
 export const FOLLOWING: readonly OptionSpec[] = [
   {
@@ -25,6 +31,14 @@ export const FOLLOWING: readonly OptionSpec[] = [
   {
     ...common, name: 'reconcile', argument: 'TIME', help: 'compare everything so long after the last time (default 24h); never: only when there is doubt', note: 'It finds what no event told, and what changed on the target.',
     set: (d, value) => { d.following.reconcileMs = value === 'never' ? Infinity : parseDuration('--reconcile', value, 1000, 366 * 86_400_000); },
+  },
+  {
+    ...common, name: 'report-drift', help: 'the comparisons of the timetable tell what other hands changed on the target, and leave it', note: 'See mirror.md for what they can know.',
+    set: (d) => { setDrift(d, 'report'); },
+  },
+  {
+    ...common, name: 'repair-drift', help: 'they make it equal again, and tell it (without either: they do so and say nothing)',
+    set: (d) => { setDrift(d, 'repair'); },
   },
   {
     ...common, name: 'time-zone', argument: 'ZONE', help: "the zone of the times in --bwlimit, such as Europe/Berlin (default: the system's)",

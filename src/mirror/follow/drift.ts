@@ -1,0 +1,154 @@
+/**
+ * Drift: what differs on the target though nothing happened to it at the source since a session last made it equal: other hands did it. Found by the
+ * full sessions of the timetable, in which there is no doubt about events. Told apart from it: what is known to have changed, and what changed at the
+ * source without being told, which its ctime shows. Clocks are those of this host; times are milliseconds since 1970.
+ */
+import { FolderCache, loadPosix, Errno } from '../../fs/index.js';
+import { Item, OpKind, reasonText, type Operation } from '../../plan/index.js';
+import { baseOf, EMPTY, parentOf, StatTable, type ByteString, type RelPath } from '../../tree/index.js';
+import type { Hint, HintScope } from '../hint.js';
+import { covers, type Job } from './agenda.js';
+
+/** `report`: it is told and left. `repair`: it is mended, and told. `off`: it is mended without a word, as in any sync. */
+export type DriftMode = 'off' | 'report' | 'repair';
+
+/** What a difference is. */
+export type DriftVerdict =
+  | 'drift'
+  | 'known' // a change that was told of
+  | 'unseen' // the source changed, and nothing told of it
+  | 'aside'; // the times of a folder, which follow from what happens in it
+
+/** Milliseconds by which a file may be stamped before the moment in which it is written. */
+const TICK = 20;
+/** Paths remembered since the last full session; beyond them the moment counts for all. */
+const MOST = 50_000;
+
+/** When paths were last made equal. */
+export class SyncedTimes {
+  private whole: number | undefined;
+  private readonly paths = new Map<RelPath, { at: number; scope: HintScope }>();
+
+  /** @param most for tests. */
+  constructor(private readonly most = MOST) {}
+
+  /** A session that began then ended well for these. */
+  ended(job: Pick<Job, 'kind'>, done: Iterable<Hint>, began: number): void {
+    if (job.kind === 'full') return this.all(began);
+    for (const { path, scope } of done) {
+      const known = this.paths.get(path);
+      this.paths.set(path, { at: began, scope: known !== undefined && known.scope === 'subtree' ? known.scope : scope });
+    }
+    if (this.paths.size > this.most) this.all(began);
+  }
+
+  /** When a path was last made equal; undefined: no full session has gone through. */
+  of(path: RelPath): number | undefined {
+    if (this.whole === undefined) return undefined;
+    let latest = Math.max(this.whole, this.paths.get(path)?.at ?? 0);
+    for (let at = path, near = true; at !== EMPTY; near = false) {
+      at = parentOf(at);
+      const above = this.paths.get(at);
+      if (above !== undefined && (above.scope === 'subtree' || (above.scope === 'listing' && near))) latest = Math.max(latest, above.at);
+    }
+    return latest;
+  }
+
+  private all(at: number): void {
+    this.whole = at;
+    this.paths.clear();
+  }
+}
+
+/** One look for drift. `close` gives back what it holds of the source. */
+export class DriftLook {
+  private readonly posix = loadPosix();
+  private readonly fd: number;
+  private readonly cache: FolderCache | undefined;
+  private readonly stat = new StatTable(1);
+  private readonly exact = new Set<RelPath>();
+  private readonly parents = new Set<RelPath>();
+  private readonly wide: Hint[] = [];
+
+  /** @param root path of the source. @param known what waits, or failed before. */
+  constructor(root: ByteString, private readonly times: SyncedTimes, known: Iterable<Hint>) {
+    this.fd = this.posix.openRoot(root);
+    if (this.fd >= 0) this.cache = new FolderCache(this.posix, this.fd);
+    this.heard(known);
+  }
+
+  /** Something was heard meanwhile. */
+  heard(hints: Iterable<Hint>): void {
+    for (const hint of hints) {
+      this.exact.add(hint.path);
+      if (hint.path !== EMPTY) this.parents.add(parentOf(hint.path));
+      if (hint.scope !== 'entry') this.wide.push(hint);
+    }
+  }
+
+  /** @param op a difference, as a session tells it. */
+  judge(op: Pick<Operation, 'kind' | 'item'>, path: RelPath): DriftVerdict {
+    if (op.kind === OpKind.Folder && (op.item & ~(Item.Time | Item.Local)) === 0) return 'aside';
+    if (this.exact.has(path) || this.wide.some((hint) => covers(hint, path)) || (op.kind === OpKind.Folder && this.parents.has(path))) return 'known';
+    const synced = this.times.of(path);
+    if (synced === undefined) return 'known';
+    const changed = this.changedAt(path);
+    if (changed === 'gone') return 'drift'; // nobody told that it went
+    return changed === undefined || changed > synced - TICK ? 'unseen' : 'drift';
+  }
+
+  close(): void {
+    this.cache?.closeAll();
+    if (this.fd >= 0) this.posix.close(this.fd);
+  }
+
+  /** ctime of the source's entry; undefined where it cannot be asked. */
+  private changedAt(path: RelPath): number | 'gone' | undefined {
+    if (this.cache === undefined) return undefined;
+    const at = this.cache.open(path === EMPTY ? EMPTY : parentOf(path));
+    const error = at < 0 ? at : path === EMPTY ? this.posix.fstat(at, this.stat, 0) : this.posix.stat(at, baseOf(path), this.stat, 0);
+    if (error === -Errno.ENOENT || error === -Errno.ENOTDIR) return 'gone';
+    return error < 0 ? undefined : this.stat.ctimeSec(0) * 1000 + this.stat.ctimeNsec(0) / 1e6;
+  }
+}
+
+/** What a look found. */
+export interface DriftFound { path: RelPath; what: string }
+
+/** Differences that are named, and put on the agenda, of one look. */
+const MOST_FOUND = 10_000;
+
+/** A look with what it finds, for one session. */
+export class DriftSearch {
+  readonly found: DriftFound[] = [];
+  /** All of them, also where they are too many to be named. */
+  count = 0;
+  /** What changed at the source and nothing told of: to be brought over. */
+  readonly unseen: Hint[] = [];
+  unseenCount = 0;
+
+  constructor(private readonly look: DriftLook) {}
+
+  heard(hints: Iterable<Hint>): void {
+    this.look.heard(hints);
+  }
+
+  /** A difference. @param now for the hints. */
+  differs(op: Operation, path: RelPath, now: number): void {
+    switch (this.look.judge(op, path)) {
+      case 'drift':
+        this.count++;
+        if (this.found.length < MOST_FOUND) this.found.push({ path, what: reasonText(op.reason) });
+        return;
+      case 'unseen':
+        this.unseenCount++;
+        if (this.unseen.length < MOST_FOUND) this.unseen.push({ path, scope: 'entry', reason: 'unclear', at: now, gone: false });
+        return;
+      case 'known': case 'aside': return;
+    }
+  }
+
+  close(): void {
+    this.look.close();
+  }
+}

@@ -1,0 +1,77 @@
+/** Drift is told apart from what is known to have changed, and from what changed at the source unseen. */
+import assert from 'node:assert/strict';
+import { mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { DriftLook, SyncedTimes, type Hint } from '../../src/mirror/index.js';
+import { Item, OpKind } from '../../src/plan/index.js';
+import { fromText, type RelPath } from '../../src/tree/index.js';
+import { useTempFolder } from '../support/index.js';
+
+const p = (path: string): RelPath => fromText(path) as RelPath;
+const hint = (path: string, scope: Hint['scope'] = 'entry'): Hint => ({ path: p(path), scope, reason: 'modified', at: 0, gone: false });
+const FULL = { kind: 'full' } as const;
+const BATCH = { kind: 'batch' } as const;
+
+describe('when paths were last made equal', () => {
+  it('is the last full session, or a later batch over them or what holds them', () => {
+    const times = new SyncedTimes();
+    assert.equal(times.of(p('a')), undefined);
+    times.ended(BATCH, [hint('a')], 5);
+    assert.equal(times.of(p('a')), undefined, 'nothing is known of the rest');
+    times.ended(FULL, [], 10);
+    times.ended(BATCH, [hint('a'), hint('d', 'subtree'), hint('l', 'listing')], 20);
+    assert.deepEqual(['a', 'b', 'a/x', 'd', 'd/x/y', 'l/x', 'l/x/y', ''].map((path) => times.of(p(path))), [20, 10, 10, 20, 20, 20, 10, 10]);
+    times.ended(FULL, [], 30);
+    assert.equal(times.of(p('a')), 30);
+  });
+
+  it('is the latest moment for all, where too many are remembered', () => {
+    const times = new SyncedTimes(2);
+    times.ended(FULL, [], 10);
+    times.ended(BATCH, [hint('a'), hint('b'), hint('c')], 20);
+    assert.equal(times.of(p('other')), 20);
+  });
+});
+
+describe('a look for drift', () => {
+  const temp = useTempFolder('drift');
+  const op = (kind: OpKind, item = Item.Size | Item.Transfer): { kind: OpKind; item: number } => ({ kind, item });
+
+  it('finds what differs though the source did not change since, and leaves to a batch what did', () => {
+    mkdirSync(temp.at('s/d'), { recursive: true });
+    for (const name of ['same', 'later', 'told', 'heard']) writeFileSync(temp.at(`s/${name}`), name);
+    utimesSync(temp.at('s/later'), 5, 5); // an old time: its ctime shows the change
+    const changed = statSync(temp.at('s/later')).ctimeMs;
+    const times = new SyncedTimes();
+    times.ended(FULL, [], changed + 1000);
+    times.ended(BATCH, [], changed + 1000);
+    const look = new DriftLook(fromText(temp.at('s')), times, [hint('told'), hint('gone/below'), hint('tree', 'subtree')]);
+    look.heard([hint('heard')]);
+    try {
+      assert.equal(look.judge(op(OpKind.File), p('same')), 'drift');
+      assert.equal(look.judge(op(OpKind.File), p('told')), 'known');
+      assert.equal(look.judge(op(OpKind.File), p('heard')), 'known');
+      assert.equal(look.judge(op(OpKind.Delete), p('tree/x/y')), 'known');
+      assert.equal(look.judge(op(OpKind.Delete), p('extra')), 'drift', 'the source never had it');
+      assert.equal(look.judge(op(OpKind.Delete), p('same/below a file')), 'drift');
+      assert.equal(look.judge(op(OpKind.Folder, Item.Time | Item.Local), p('d')), 'aside', 'its times follow from what happens in it');
+      assert.equal(look.judge(op(OpKind.Folder, Item.Time | Item.Perms), p('d')), 'drift');
+      assert.equal(look.judge(op(OpKind.Folder, Item.Time | Item.Perms), p('gone')), 'known', 'something in it was told of');
+      times.ended(FULL, [], changed - 1000);
+      assert.equal(look.judge(op(OpKind.File), p('later')), 'unseen');
+      times.ended(BATCH, [hint('later')], changed + 1000);
+      assert.equal(look.judge(op(OpKind.File), p('later')), 'drift', 'a batch had made it equal since');
+    } finally {
+      look.close();
+    }
+  });
+
+  it('says of nothing that it is drift, where the source cannot be asked', () => {
+    mkdirSync(temp.at('s'));
+    const times = new SyncedTimes();
+    times.ended(FULL, [], Date.now() + 1000);
+    rmSync(temp.at('s'), { recursive: true });
+    const look = new DriftLook(fromText(temp.at('s')), times, []);
+    assert.equal(look.judge(op(OpKind.File), p('f')), 'unseen');
+    look.close();
+  });
+});
