@@ -213,6 +213,7 @@ ABSENT_IS_FALSE.add(append);
 const replace = members<ReplaceOptions>({
   inplace: bool, append, wholeFile: maybe(bool), sparse: bool, preallocate: bool, tempDir: maybe(bytes), delayUpdates: bool,
   partial: bool, partialDir: maybe(bytes), backup: bool, backupDir: maybe(bytes), suffix,
+  backupKeep: optional(members<Exclude<ReplaceOptions['backupKeep'], undefined>>({ ageMs: maybe(whole(0, Number.MAX_SAFE_INTEGER)), bytes: maybe(whole(0, MAX_SIZE)) })),
   altDest: maybe(members<Exclude<ReplaceOptions['altDest'], undefined>>({ kind: oneOf('link', 'copy', 'compare'), dirs: list(bytes, MAX_DIRS) })),
   fuzzy: optional(oneOf(1, 2)), deferChanging: optional(bool), removeSourceFiles: bool, fsync: bool, mkpath: bool,
 });

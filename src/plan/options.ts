@@ -81,6 +81,8 @@ export interface ReplaceOptions {
   tempDir: ByteString | undefined; delayUpdates: boolean;
   partial: boolean; partialDir: ByteString | undefined;
   backup: boolean; backupDir: ByteString | undefined; suffix: ByteString;
+  /** Backups stand in a folder for each day below `backupDir`, and go when they are older (ms), or when all are more (bytes). */
+  backupKeep?: { ageMs: number | undefined; bytes: number | undefined };
   /** --link-dest, --copy-dest, --compare-dest: one kind, several folders in order; relative ones are below the target. */
   altDest: { kind: 'link' | 'copy' | 'compare'; dirs: ByteString[] } | undefined;
   /** -y: a file that the target lacks is built from a similar one of its folder; 2: or of the alternate folders. */

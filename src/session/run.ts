@@ -17,6 +17,7 @@ import { Executor } from './execute.js';
 import { KeptState, placeStore } from './kept-state.js';
 import { guardDeletions, guardInodes, guardSpace, lostNotices } from './guards.js';
 import { proveMoves } from './moves.js';
+import { openBackups, tidyBackups } from './backups.js';
 import { newOutcome } from './outcome.js';
 import { PlanStore } from './plan-store.js';
 import { preview } from './preview.js';
@@ -525,8 +526,7 @@ class Session {
       this.handles.push(target.fd);
       await this.lock(target);
     }
-    const backupRoot = openSideFolder(posix, target, replace.backup ? replace.backupDir : undefined, '--backup-dir', true, umask);
-    if (backupRoot >= 0) this.handles.push(backupRoot);
+    const backups = openBackups(posix, target, options, this.startedAt, umask, (handle) => this.handles.push(handle));
     const tempRoot = openSideFolder(posix, target, replace.tempDir, '--temp-dir', false, umask);
     const sessionTag = randomBytes(6).toString('hex');
     if (tempRoot >= 0) {
@@ -534,7 +534,7 @@ class Session {
       if (options.lock) (this.tempClaim = new TempDirClaim(posix, tempRoot, sessionTag)).take();
     }
     const setup: ApplySetup = {
-      options, umask, targetRoot: target.fd, altRoots, backupRoot, tempRoot, mounts: sources.mounts, targetFollowed: this.targetFollowed(sources), alias: target.alias,
+      options, umask, targetRoot: target.fd, altRoots, backupRoot: backups.root, tempRoot, mounts: sources.mounts, targetFollowed: this.targetFollowed(sources), alias: target.alias,
       sessionTag, marksIncomplete: probeTarget(posix, target.fd).stickyFiles === true, paced: options.bwlimit > 0 || this.request.pace !== undefined,
       ...(this.request.kept === undefined ? {} : { exactSince: this.startedAt }),
       ...(this.state === undefined ? {} : { hashes: this.state.hashes }),
@@ -578,6 +578,7 @@ class Session {
       runner.close();
     }
     outcome.deletionsSkipped = executor.deletionsSkipped;
+    if (!this.shared.aborted) tidyBackups(posix, backups, options, Date.now(), this.request.dirty === undefined, (code, message) => this.listener.notice?.(code, message));
   }
 
   /** A rename was refused, so that the plan fits no more: what is left is planned without any, and judged as the first plan was. */

@@ -40,7 +40,8 @@ function parse(text: string): Map<string, Family> {
       assert.ok(!Object.hasOwn(labels, label as string), `${label} twice in ${line}`);
       labels[label as string] = (raw as string).replace(/\\(.)/g, (_, c: string) => (c === 'n' ? '\n' : c));
     }
-    const { samples } = current?.family as Family;
+    assert.ok(current !== undefined);
+    const { samples } = current.family;
     assert.ok(!samples.some((other) => JSON.stringify(other.labels) === JSON.stringify(labels)), `the same sample twice: ${line}`);
     samples.push({ labels, value: value === '+Inf' ? Infinity : Number(value) });
   }

@@ -73,6 +73,7 @@ function finishReplace(draft: Draft, context: ParseContext): void {
   const { replace, attributes } = draft.session;
   const suffix = draft.suffix ?? (replace.backupDir === undefined ? fromText('~') : ('' as ByteString));
   if (suffix.includes('/')) throw usageError('--suffix cannot hold a slash', '--backup-dir=DIR puts backups into another folder.');
+  if (replace.backupKeep !== undefined && (replace.backupDir === undefined || /^(?:\.\/*)*$/.test(replace.backupDir))) throw usageError('--backup-keep and --backup-max need a --backup-dir, of their own', 'They remove folders in it whose name is a day.');
   if (replace.backupDir !== undefined) {
     replace.backupDir = trimDot(replace.backupDir);
     replace.backup = true;

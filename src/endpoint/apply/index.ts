@@ -11,5 +11,6 @@ export { Preconditions } from './preconditions.js';
 export { carryOutRenames, type RenamesDone } from './rename.js';
 export { removeEntry } from './remove.js';
 export { removeSource } from './source.js';
+export { openDay, tidyTrash, type BackupKeep, type Tidied } from './trash.js';
 export { partialFolderName } from './partial.js';
 export { DELAY_FOLDER, isWorkName, isWorkPath, isPartName, isTempName, isUndoName, stageName, tempName, tempTag, withoutWorkNames } from './temp-name.js';

@@ -73,7 +73,7 @@ export function checkKept({ refused, userMap, groupMap }: AgentLimits): void {
 
 /** Options that can be refused by name, and how they show. */
 const ASKED: Readonly<Record<string, (o: SessionOptions) => boolean>> = {
-  delete: (o) => o.delete.when !== undefined || o.delete.missingArgs === 'delete',
+  delete: (o) => o.delete.when !== undefined || o.delete.missingArgs === 'delete' || o.replace.backupKeep !== undefined,
   'delete-excluded': (o) => o.delete.excluded,
   'ignore-errors': (o) => o.delete.ignoreErrors,
   force: (o) => o.delete.force,
@@ -81,6 +81,7 @@ const ASKED: Readonly<Record<string, (o: SessionOptions) => boolean>> = {
   append: (o) => o.replace.append !== false,
   backup: (o) => o.replace.backup,
   'backup-dir': (o) => o.replace.backupDir !== undefined,
+  'backup-keep': (o) => o.replace.backupKeep !== undefined,
   'temp-dir': (o) => o.replace.tempDir !== undefined,
   'partial-dir': (o) => o.replace.partialDir !== undefined,
   'link-dest': (o) => o.replace.altDest?.kind === 'link',

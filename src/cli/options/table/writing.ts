@@ -4,7 +4,7 @@ import { displayName, type ByteString } from '../../../tree/index.js';
 import { usageError } from '../../errors.js';
 import type { Draft } from '../draft.js';
 import { ALL, ONCE, ONCE_RUNS, RUNS, SHOWN, SYNC, SYNC_VERIFY, type OptionSpec, type Section } from '../spec.js';
-import { isTimetable, parseDeleteLimit, parseInteger, parseRate, parseSize, parseStopAfter, parseStopAt } from '../values.js';
+import { isTimetable, parseDeleteLimit, parseDuration, parseInteger, parseRate, parseSize, parseStopAfter, parseStopAt } from '../values.js';
 
 const works = 'works';
 const deleting: Section = 'Deleting';
@@ -137,6 +137,17 @@ export const REPLACING: readonly OptionSpec[] = [
     name: 'backup-dir', argument: 'DIR', section: replacing, standing: works, commands: SYNC,
     help: 'keep it in DIR instead (implies -b)',
     set: (d, value) => { d.session.replace.backupDir = value; },
+  },
+  {
+    name: 'backup-keep', argument: 'TIME', ours: true, section: replacing, standing: works, commands: SYNC,
+    help: 'keep backups for TIME (30d): in a folder for each day below --backup-dir, of which old ones are removed',
+    note: 'See backups.md.',
+    set: (d, value) => { d.session.replace.backupKeep = { bytes: undefined, ...d.session.replace.backupKeep, ageMs: parseDuration('--backup-keep', value, 86_400_000, 36_600 * 86_400_000) }; },
+  },
+  {
+    name: 'backup-max', argument: 'SIZE', ours: true, section: replacing, standing: works, commands: SYNC,
+    help: "keep at most SIZE of backups: in a folder for each day, of which the oldest are removed, today's never",
+    set: (d, value) => { d.session.replace.backupKeep = { ageMs: undefined, ...d.session.replace.backupKeep, bytes: parseSize('--backup-max', value) }; },
   },
   {
     name: 'suffix', argument: 'SUFFIX', section: replacing, standing: works, commands: SYNC,
