@@ -1,5 +1,6 @@
 /** The only room that touches a disk: POSIX calls, folder handles, holes, names of ids, what a target can hold. */
 export * from './posix.js';
+export { readPressure, type Pressure } from './pressure.js';
 export { accountOf, type Account } from './account.js';
 export * from './errno.js';
 export { confineProcess, loadOwnPosix, loadPosix, portableReason, readRuleFile, reloadPosix } from './load.js';

@@ -34,7 +34,7 @@ const VALUES: Record<string, string> = {
   groupmap: '0:1', chown: 'root:root', timeout: '3', 'modify-window': '2', 'compress-choice': 'zstd', zc: 'lz4', 'compress-level': '3', zl: '3',
   'compress-threads': '2', zt: '2', 'checksum-choice': 'md5', cc: 'xxh64', 'checksum-seed': '7', 'block-size': '2K', 'exclude-from': 'list',
   'include-from': 'list', 'files-from': 'list', outbuf: 'L', bwlimit: '10', 'stop-after': '5', 'stop-at': '23:59', 'time-limit': '5', iconv: '-',
-  filter: '- x', 'remote-option': '--fake-super', threads: '2', 'delete-limit': '10%', reserve: '1G', port: '22', contimeout: '7', retries: '9', fingerprint: 'ab'.repeat(32), 'backup-keep': '30d', 'backup-max': '5G',
+  filter: '- x', 'remote-option': '--fake-super', threads: '2', 'delete-limit': '10%', reserve: '1G', port: '22', contimeout: '7', retries: '9', fingerprint: 'ab'.repeat(32), 'backup-keep': '30d', 'backup-max': '5G', throttle: 'auto',
 };
 const BEFORE: Record<string, string[]> = {
   'drop-D': ['-D'], from0: ['-r', '--files-from=list'], delete: ['-r'], 'delete-before': ['-r'], 'delete-during': ['-r'], 'delete-delay': ['-r'],

@@ -18,7 +18,7 @@ import { abortBySignal, printInstead, processContext } from './shared.js';
 /** What a command line asks a mirror for. */
 export function mirrorRequest({ source, targets, following }: ParsedMirror): MirrorRequest {
   return {
-    source, root: localPath(source), stateFolder: localPath(stateFolder(process.env, loadPosix().euid)), ...following,
+    source, root: localPath(source), stateFolder: localPath(stateFolder(process.env, loadPosix().euid)), ...following, ...(following.throttle === 'auto' ? { ease: { floor: following.throttleFloor } } : {}),
     targets: targets.map((each) => ({
       target: each.target, localTarget: each.host === undefined ? localPath(each.target) : undefined, pair: mirrorPair(source, each.target, each.host), options: each.options, run: sessionRun(each),
       rates: ratesOf(each.options.bwlimit, following),

@@ -25,6 +25,9 @@ export interface FollowingOptions {
   timetable: string | undefined;
   /** --time-zone: IANA name; undefined: the system's. */
   timeZone: string | undefined;
+  /** --throttle=auto, and the least rate. */
+  throttle: 'auto' | undefined;
+  throttleFloor: number;
   /** --metrics and --metrics-listen. */
   metrics: { file: ByteString | undefined; listen: { host: string; port: number } | undefined };
 }
@@ -113,7 +116,7 @@ export function emptyDraft(): Draft {
       info: silent(INFO_NAMES), debug: silent(DEBUG_NAMES),
     },
     connection: defaultConnection(),
-    following: { quietMs: 200, longestMs: 5000, reconcileMs: 86_400_000, deferMs: 60_000, drift: 'off', backend: 'auto', timetable: undefined, timeZone: undefined, metrics: { file: undefined, listen: undefined } },
+    following: { quietMs: 200, longestMs: 5000, reconcileMs: 86_400_000, deferMs: 60_000, drift: 'off', backend: 'auto', timetable: undefined, timeZone: undefined, throttle: undefined, throttleFloor: 131_072, metrics: { file: undefined, listen: undefined } },
     recurse: Recurse.Off, dirs: Dirs.Unsaid, relative: undefined,
     checksum: false, ignoreTimes: false, sizeOnly: false,
     deleting: false, deleteBefore: false, deleteDuring: false, deleteAfter: false,

@@ -80,10 +80,9 @@ export class Controls {
     this.pace.set(sessionRate(this.limit));
   }
 
-  /** What link and host bear, bytes a second; undefined: as much as there is. */
+  /** What link and host bear from the next tick on, bytes a second; undefined: as much as there is. */
   bear(bytesPerSecond: number | undefined): void {
-    this.pacer.borne = bytesPerSecond;
-    this.tick();
+    this.pacer.borne = bytesPerSecond === undefined ? undefined : Math.round(bytesPerSecond);
   }
 
   /** What holds now. */

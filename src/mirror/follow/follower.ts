@@ -14,6 +14,7 @@ import { beginAgain, forget, openState } from './backlog.js';
 import { steadyNow } from './clock.js';
 import { Controls } from './controls.js';
 import { Deferrals } from './deferrals.js';
+import { LoadWatch } from './load-watch.js';
 import { bytesBehind, type BytesBehind } from './behind.js';
 import { DriftLook, DriftSearch, SyncedTimes } from './drift.js';
 import { approvedDeletions, lookAtHold, lookingOnly } from './hold.js';
@@ -58,6 +59,9 @@ export class Follower implements SourceFollower {
   private readonly synced = new SyncedTimes();
   /** Under way in a session of the timetable. */
   private search: DriftSearch | undefined;
+  private readonly load: LoadWatch | undefined;
+  /** Content bytes that sessions have carried. */
+  private carried = 0;
   /** Bytes that the full session under way has still to carry; undefined: its plan is not made yet. */
   private ahead: number | undefined;
   private retryAt: number | undefined;
@@ -74,6 +78,7 @@ export class Follower implements SourceFollower {
     this.agenda = new Agenda({ quietMs, longestMs, reconcileMs });
     this.tally = new Tally({ pid: process.pid, source: displayName(root), target: displayName(request.pair.target), startedAt: Date.now() });
     this.deferrals = new Deferrals(mirror.deferMs);
+    if (mirror.ease !== undefined) this.load = new LoadWatch(mirror.ease.floor, request.meter, (code, message) => this.notice(code, message));
     this.controls = new Controls({
       held: () => this.held, approve: (hold) => this.approve(hold), pause: (reason, breaksOff) => this.pause(reason, breaksOff), resume: (reason) => this.resume(reason),
       notice: (code, message) => this.listener.notice?.(code, message),
@@ -239,7 +244,7 @@ export class Follower implements SourceFollower {
         this.notice(code, message);
       },
       ...this.operations(job),
-      ...(job.kind === 'full' ? { progressEvery: PROGRESS_EVERY, progress: (progress) => { this.ahead = progress.phase === 'scan' ? undefined : Math.max(0, progress.totalBytes - progress.doneBytes); } } : {}),
+      ...this.progress(job),
     };
     this.job = job;
     this.ahead = undefined;
@@ -278,6 +283,20 @@ export class Follower implements SourceFollower {
     const { state } = this;
     if (state === undefined || this.request.localTarget !== undefined || !this.request.options.attributes.hardLinks) return;
     await notePlaces(this.source.root, state, kind === 'full' ? undefined : [...hints, ...others.map((path) => ({ path, scope: 'entry' as const }))], signal);
+  }
+
+  /** How far a session is: for the bytes behind, and for who watches the load. */
+  private progress(job: Job): Pick<SessionListener, 'progress' | 'progressEvery'> {
+    if (job.kind !== 'full' && this.load === undefined) return {};
+    let before = 0;
+    return {
+      progressEvery: PROGRESS_EVERY,
+      progress: ({ phase, totalBytes, doneBytes }) => {
+        this.ahead = phase === 'scan' ? undefined : Math.max(0, totalBytes - doneBytes);
+        this.carried += Math.max(0, doneBytes - before);
+        before = doneBytes;
+      },
+    };
   }
 
   /** What a session tells of single operations. Begins the search for drift where the job is one. */
@@ -409,6 +428,7 @@ export class Follower implements SourceFollower {
 
   /** Every second. */
   tick(): void {
+    if (this.load !== undefined) this.controls.bear(this.load.look(this.job !== undefined, this.carried, performance.now()));
     this.controls.tick();
     this.tellStatus();
   }

@@ -5,6 +5,7 @@ export type { RateRequest } from './controls.js';
 export type { FollowerListener, MirrorListener, MirrorRequest, SessionAbout, TargetRequest } from './request.js';
 export { METRICS_TYPE, metricsText } from './metrics.js';
 export { DriftLook, SyncedTimes, type DriftFound, type DriftMode } from './drift.js';
+export { LoadWatch, type LinkMeter } from './load-watch.js';
 export { Deferrals, type Deferral } from './deferrals.js';
 export { Agenda, type AgendaOptions, type Job, type JobKind } from './agenda.js';
 export { Backoff, FIRST_WAIT, LONGEST_WAIT } from './backoff.js';

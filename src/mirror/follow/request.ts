@@ -7,6 +7,7 @@ import type { BackendChoice, Capture, CaptureStatus, Condition } from '../captur
 import type { HeldView } from '../control/index.js';
 import type { JobKind } from './agenda.js';
 import type { DriftFound, DriftMode } from './drift.js';
+import type { LinkMeter } from './load-watch.js';
 import type { RateRequest } from './controls.js';
 import type { MirrorStatus } from './status.js';
 
@@ -25,6 +26,8 @@ export interface MirrorRequest {
   deferMs: number;
   /** What becomes of what other hands changed on the target. */
   drift: DriftMode;
+  /** --throttle=auto, with the least rate, bytes a second. */
+  ease?: { floor: number };
   backend: BackendChoice;
   /** `stateFolder()`. */
   stateFolder: ByteString;
@@ -47,6 +50,8 @@ export interface TargetRequest {
   run: (what: { sources: readonly ByteString[]; target: ByteString; options: SessionOptions; dirty?: readonly DirtyPath[]; moved?: readonly Rename[]; places?: PairState; pace: Pace }, listener: SessionListener, signal: AbortSignal) => Promise<Outcome>;
   /** How fast it may send; without it there is no limit, and none can be set. */
   rates?: RateRequest;
+  /** What the connection to it tells of itself. */
+  meter?: LinkMeter;
 }
 
 /** What a session was about. */

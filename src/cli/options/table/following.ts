@@ -4,7 +4,7 @@ import { displayName } from '../../../tree/index.js';
 import { usageError } from '../../errors.js';
 import type { Draft } from '../draft.js';
 import type { OptionSpec } from '../spec.js';
-import { parseDuration, parseListen } from '../values.js';
+import { parseDuration, parseListen, parseRate } from '../values.js';
 
 const common = { section: 'Following', standing: 'works', ours: true, commands: ['mirror'] } as const satisfies Partial<OptionSpec>;
 const BACKENDS = ['auto', 'fanotify', 'inotify', 'chokidar'] as const;
@@ -39,6 +39,21 @@ export const FOLLOWING: readonly OptionSpec[] = [
   {
     ...common, name: 'repair-drift', help: 'they make it equal again, and tell it (without either: they do so and say nothing)',
     set: (d) => { setDrift(d, 'repair'); },
+  },
+  {
+    ...common, name: 'throttle', argument: 'auto', help: 'give way to others: send less where round trips grow, or where tasks on this host stall', note: 'Between --throttle-floor and --bwlimit; see mirror.md.',
+    set: (d, value) => {
+      if (value !== 'auto') throw usageError(`--throttle=${displayName(value)} is not auto`, 'A rate is set by --bwlimit.');
+      d.following.throttle = 'auto';
+    },
+  },
+  {
+    ...common, name: 'throttle-floor', argument: 'RATE', help: 'with --throttle=auto, never go below RATE (default 128K)',
+    set: (d, value) => {
+      const rate = parseRate('--throttle-floor', value);
+      if (rate === 0) throw usageError('--throttle-floor cannot be 0');
+      d.following.throttleFloor = rate;
+    },
   },
   {
     ...common, name: 'time-zone', argument: 'ZONE', help: "the zone of the times in --bwlimit, such as Europe/Berlin (default: the system's)",
