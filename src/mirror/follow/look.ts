@@ -4,7 +4,7 @@ import type { SessionOptions } from '../../plan/index.js';
 import { placeStore } from '../../session/index.js';
 import type { PairState } from '../../state/index.js';
 import { baseOf, EMPTY, parentOf, StatTable, type ByteString, type RelPath } from '../../tree/index.js';
-import type { Job } from './agenda.js';
+import { BY_TIMETABLE, type Job } from './agenda.js';
 import { otherNames } from './hard-links.js';
 import type { ReadTimes } from './read-times.js';
 
@@ -30,7 +30,8 @@ export function withLinks(job: Job, root: ByteString, options: SessionOptions, s
 /** The options of a session for a job. */
 export function optionsFor(job: Job, root: ByteString, options: SessionOptions, readTimes: ReadTimes): SessionOptions {
   const few = job.kind !== 'full' && job.hints.length <= FEW_PATHS && job.hints.every((hint) => hint.scope === 'entry');
-  const chosen: SessionOptions = few ? { ...options, threads: options.threads ?? 1 } : { ...options };
+  const modest = few || job.reason === BY_TIMETABLE; // no doubt hurries it: others may have the other processors
+  const chosen: SessionOptions = modest ? { ...options, threads: options.threads ?? 1 } : { ...options };
   if (options.compare.mode === 'quick' && mayLookEqual(job, root, readTimes)) chosen.compare = { ...options.compare, mode: 'checksum' };
   return chosen;
 }
