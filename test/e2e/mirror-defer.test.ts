@@ -40,13 +40,13 @@ describe('a mirror of a file that is written all the time', () => {
 
   for (const way of ['local', 'push'] satisfies Way[]) {
     it(`puts it off, says so, sends it as it is in the end, and is equal when it stands still (${way})`, async function () {
-      this.timeout(60_000);
+      this.timeout(180_000);
       const [s, t] = [temp.at('s'), temp.at('t')];
       mkdirSync(s);
       writeFileSync(`${s}/calm`, 'calm');
       writeFileSync(`${s}/busy`, randomBytes(SIZE)); // what can be compressed would be read at once
       scribbler = new Scribbler(`${s}/busy`);
-      const mirror = (running = new RunningMirror(['--bwlimit=100M', '--defer=300ms', ...wayArgs(way, remoteShell(temp)), `${s}/`, way === 'push' ? `host:${t}` : t]));
+      const mirror = (running = new RunningMirror(['--bwlimit=50M', '--defer=300ms', ...wayArgs(way, remoteShell(temp)), `${s}/`, way === 'push' ? `host:${t}` : t]));
       await mirror.until((told) => told.kind === 'problem' && told.path === 'busy' && told.code === 'deferred');
       assert.deepEqual([readFileSync(`${t}/calm`, 'utf8'), existsSync(`${t}/busy`)], ['calm', false]);
       const off = await mirror.untilStatus(({ deferred }) => deferred.count === 1);

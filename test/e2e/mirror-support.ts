@@ -15,7 +15,7 @@ export type Told =
   | { kind: 'failed'; target: number; code: string; message: string; retryAt: number | undefined }
   | { kind: 'problem'; target: number; path: string; code: string }
   | { kind: 'ended'; target: number; error: unknown }
-  | { kind: 'drift'; found: string[]; count: number; repaired: boolean }
+  | { kind: 'drift'; found: string[]; repaired: boolean }
   | { kind: 'condition'; condition: string }
   | { kind: 'watching' };
 
@@ -42,7 +42,7 @@ export class RunningMirror {
         failed: (code, message, retryAt) => this.tell({ kind: 'failed', target, code, message, retryAt }),
         problem: (problem) => this.tell({ kind: 'problem', target, path: problem.path, code: problem.code }),
         ...(parsed.output.verbosity === 0 ? {} : { wantsOperations: 'changes', operation: (_op, path) => { this.changed.push(path); } }),
-        drift: (found, count, repaired) => this.tell({ kind: 'drift', found: found.map(({ path, what }) => `${path}: ${what}`), count, repaired }),
+        drift: (found, repaired) => this.tell({ kind: 'drift', found: found.map(({ path, what }) => `${path}: ${what}`), repaired }),
         ended: (error) => this.tell({ kind: 'ended', target, error }),
         status: (status) => {
           this.statuses[target] = status;

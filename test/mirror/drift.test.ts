@@ -1,8 +1,8 @@
 /** Drift is told apart from what is known to have changed, and from what changed at the source unseen. */
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { DriftLook, SyncedTimes, type Hint } from '../../src/mirror/index.js';
-import { Item, OpKind } from '../../src/plan/index.js';
+import { DriftLook, DriftSearch, SyncedTimes, type Hint } from '../../src/mirror/index.js';
+import { emptyOperation, Item, OpKind, Reason } from '../../src/plan/index.js';
 import { fromText, type RelPath } from '../../src/tree/index.js';
 import { useTempFolder } from '../support/index.js';
 
@@ -63,6 +63,23 @@ describe('a look for drift', () => {
     } finally {
       look.close();
     }
+  });
+
+  it('is judged when all was heard, and says where there was more than it judges', () => {
+    mkdirSync(temp.at('s'));
+    writeFileSync(temp.at('s/f'), 'x');
+    const times = new SyncedTimes();
+    times.ended(FULL, [], statSync(temp.at('s/f')).ctimeMs + 1000);
+    const search = new DriftSearch(new DriftLook(fromText(temp.at('s')), times, []));
+    const told = Object.assign(emptyOperation(), { kind: OpKind.File, item: Item.Size, reason: Reason.SizeDiffers });
+    search.differs(told, p('f'));
+    search.differs(told, p('heard late'));
+    search.heard([hint('heard late')]);
+    assert.ok(search.judge(5));
+    assert.deepEqual([search.found, search.unseen], [[{ path: 'f', what: 'size differs' }], []]);
+    for (let k = 0; k < 10_000; k++) search.differs(told, p('f'));
+    assert.ok(!search.judge(5));
+    search.close();
   });
 
   it('says of nothing that it is drift, where the source cannot be asked', () => {

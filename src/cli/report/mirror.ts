@@ -157,9 +157,8 @@ class TargetText implements FollowerListener {
     this.say(`${message} (${code}): nothing more is done for this target until the mirror is started again; the others go on`, true);
   }
 
-  drift(found: readonly DriftFound[], count: number, repaired: boolean): void {
+  drift(found: readonly DriftFound[], repaired: boolean): void {
     for (const { path, what } of found) this.say(`${this.report.shownName(path)}: drift: ${what}${repaired ? '; repaired' : '; left'}`, true);
-    if (count > found.length) this.say(`drift: ${count} paths in all${repaired ? '; repaired' : '; left'}`, true);
   }
 
   held(hold: HeldView): void {
@@ -248,9 +247,8 @@ class TargetJson implements FollowerListener {
   ended(error: unknown): void {
     this.put('ended', { ...namedError(error) });
   }
-  drift(found: readonly DriftFound[], count: number, repaired: boolean): void {
+  drift(found: readonly DriftFound[], repaired: boolean): void {
     for (const { path, what } of found) this.put('drift', { ...name(path), what, repaired });
-    if (count > found.length) this.put('drift', { count, repaired });
   }
   held(hold: HeldView): void {
     this.put('held', { ...hold });

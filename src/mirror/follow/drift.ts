@@ -115,17 +115,17 @@ export class DriftLook {
 /** What a look found. */
 export interface DriftFound { path: RelPath; what: string }
 
-/** Differences that are named, and put on the agenda, of one look. */
+/** Differences that are judged, and named, of one look. */
 const MOST_FOUND = 10_000;
 
-/** A look with what it finds, for one session. */
+/** A look with what it finds, for one session: differences are noted as they are told, and judged when all that happened meanwhile was heard. */
 export class DriftSearch {
   readonly found: DriftFound[] = [];
-  /** All of them, also where they are too many to be named. */
-  count = 0;
   /** What changed at the source and nothing told of: to be brought over. */
   readonly unseen: Hint[] = [];
-  unseenCount = 0;
+  /** All differences that were told, also where they are too many to be judged. */
+  differences = 0;
+  private readonly noted: (Pick<Operation, 'kind' | 'item' | 'reason'> & { path: RelPath })[] = [];
 
   constructor(private readonly look: DriftLook) {}
 
@@ -133,19 +133,20 @@ export class DriftSearch {
     this.look.heard(hints);
   }
 
-  /** A difference. @param now for the hints. */
-  differs(op: Operation, path: RelPath, now: number): void {
-    switch (this.look.judge(op, path)) {
-      case 'drift':
-        this.count++;
-        if (this.found.length < MOST_FOUND) this.found.push({ path, what: reasonText(op.reason) });
-        return;
-      case 'unseen':
-        this.unseenCount++;
-        if (this.unseen.length < MOST_FOUND) this.unseen.push({ path, scope: 'entry', reason: 'unclear', at: now, gone: false });
-        return;
-      case 'known': case 'aside': return;
+  /** A difference. */
+  differs({ kind, item, reason }: Operation, path: RelPath): void {
+    this.differences++;
+    if (this.noted.length < MOST_FOUND) this.noted.push({ kind, item, reason, path });
+  }
+
+  /** Judges what was noted. @param now for the hints. False: there was more, of which nothing is known. */
+  judge(now: number): boolean {
+    for (const op of this.noted.splice(0)) {
+      const verdict = this.look.judge(op, op.path);
+      if (verdict === 'drift') this.found.push({ path: op.path, what: reasonText(op.reason) });
+      if (verdict === 'unseen') this.unseen.push({ path: op.path, scope: 'entry', reason: 'unclear', at: now, gone: false });
     }
+    return this.differences <= MOST_FOUND;
   }
 
   close(): void {

@@ -260,6 +260,7 @@ export class Follower implements SourceFollower {
       this.readTimes.add(from, Date.now());
       if (end.aborted) return this.agenda.putBack(job, steadyNow());
       if (!this.source.stands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source went away, or another folder came in its place');
+      await this.judgeDrift(end);
       if (this.reports(job)) return await this.looked(job, outcome);
       if (outcome.exitCode === 0) await this.notePlaces(job, others, end);
       this.conclude(job, outcome, heldDeletions, upTo, from);
@@ -309,7 +310,7 @@ export class Follower implements SourceFollower {
     return {
       wantsOperations: 'changes',
       operation: (op, path, result) => {
-        if (result === 'done' || result === 'planned') search.differs(op, path, steadyNow());
+        if (result === 'done' || result === 'planned') search.differs(op, path);
         if (wants !== 'none' && result !== 'planned') listener.operation?.(op, path, result);
       },
     };
@@ -332,9 +333,17 @@ export class Follower implements SourceFollower {
     this.tellDrift(search, false);
   }
 
-  private tellDrift({ found, count, unseenCount }: DriftSearch, repaired: boolean): void {
-    this.tally.drifted(found, count, unseenCount, repaired, steadyNow());
-    if (count > 0) this.listener.drift?.(found, count, repaired);
+  /** What was found is judged when all that happened until now was heard: else a change whose event is on its way would be taken for one that nothing told. */
+  private async judgeDrift(end: AbortSignal): Promise<void> {
+    const { search } = this;
+    if (search === undefined) return;
+    await orAborted(this.source.flush(), end);
+    if (!search.judge(steadyNow())) this.notice('drift', `more differs on the target than is told: ${search.differences} paths`);
+  }
+
+  private tellDrift({ found, unseen }: DriftSearch, repaired: boolean): void {
+    this.tally.drifted(found, unseen.length, repaired, steadyNow());
+    if (found.length > 0) this.listener.drift?.(found, repaired);
   }
 
   private async session(job: Job, options: SessionOptions, listener: SessionListener, end: AbortSignal, others: readonly RelPath[] = []): Promise<Outcome> {
@@ -473,6 +482,12 @@ export class Follower implements SourceFollower {
     if (this.retryAt !== undefined && this.job === undefined) return 'waiting';
     return 'following';
   }
+}
+
+/** Resolves when the work is done, or the signal comes. */
+async function orAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  const aborted = new Promise<void>((resolve) => { signal.addEventListener('abort', () => { resolve(); }, { once: true }); });
+  if (!signal.aborted) await Promise.race([work, aborted]);
 }
 
 function* chain(first: Iterable<Hint>, then: Iterable<Hint>): Iterable<Hint> {

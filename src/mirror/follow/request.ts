@@ -75,8 +75,8 @@ export interface FollowerListener extends Pick<SessionListener, 'notice' | 'oper
   ended?(error: unknown): void;
   /** It is held by the limit of deletions, and this is what would go. */
   held?(hold: HeldView): void;
-  /** Other hands have changed these on the target, all of `count` where they are not too many. `repaired`: they are as the source's again; else they were left. */
-  drift?(found: readonly DriftFound[], count: number, repaired: boolean): void;
+  /** Other hands have changed these on the target. `repaired`: they are as the source's again; else they were left. */
+  drift?(found: readonly DriftFound[], repaired: boolean): void;
   /** Every second, and at the end. */
   status?(status: MirrorStatus): void;
 }

@@ -33,6 +33,8 @@ export interface SourceView {
   readonly blind: boolean;
   /** Whether the folder that is followed stands there now. */
   stands(): boolean;
+  /** Resolves when all that happened before the call was heard by all followers. */
+  flush(): Promise<void>;
   /** Undefined: not all watches are set yet. */
   status(): CaptureStatus | undefined;
 }

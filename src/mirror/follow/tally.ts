@@ -62,10 +62,10 @@ export class Tally {
   }
 
   /** Drift was looked for. */
-  drifted(found: readonly DriftFound[], count: number, unseen: number, repaired: boolean, now: number): void {
+  drifted(found: readonly DriftFound[], unseen: number, repaired: boolean, now: number): void {
     const before = this.drift;
     this.drift = {
-      at: now, count, repaired, total: (before?.total ?? 0) + count, unseenTotal: (before?.unseenTotal ?? 0) + unseen,
+      at: now, count: found.length, repaired, total: (before?.total ?? 0) + found.length, unseenTotal: (before?.unseenTotal ?? 0) + unseen,
       paths: found.slice(0, MOST_NAMED).map(({ path, what }) => ({ path: displayName(path), what })),
     };
   }
