@@ -7,9 +7,10 @@ import { dirtyCodec } from '../../src/state/store/dirty-set.js';
 import { indexCodec } from '../../src/state/store/entry-index.js';
 import { forgiving, type Codec } from '../../src/state/store/path-map.js';
 import { runCodec } from '../../src/state/store/run-history.js';
+import { sumHeadCodec, type KeptHead } from '../../src/state/store/sum-table.js';
 import { ByteReader, ByteWriter } from '../../src/wire/index.js';
 import { REPOSITORY } from '../support/index.js';
-import { indexRecords } from './support.js';
+import { fingerprints, indexRecords } from './support.js';
 
 function encode<T>(codec: Codec<T>, record: T): Buffer {
   const writer = new ByteWriter();
@@ -17,13 +18,20 @@ function encode<T>(codec: Codec<T>, record: T): Buffer {
   return Buffer.from(writer.bytes.subarray(0, writer.at));
 }
 
-const CODECS = { index: indexCodec, dirty: dirtyCodec, run: runCodec } as unknown as Record<string, Codec<unknown>>;
+const CODECS = { index: indexCodec, dirty: dirtyCodec, run: runCodec, sums: sumHeadCodec } as unknown as Record<string, Codec<unknown>>;
 const moments = fc.nat({ max: 8.64e15 });
 const dirty = fc.record({ subtree: fc.boolean(), reasons: fc.nat({ max: 255 }), since: moments, sequence: fc.nat({ max: Number.MAX_SAFE_INTEGER }) }, { noNullPrototype: true });
+
+const bytesOf = (length: number): fc.Arbitrary<Buffer> => fc.uint8Array({ minLength: length, maxLength: length }).map((b) => Buffer.from(b));
+const heads: fc.Arbitrary<KeptHead> = fc.record({
+  fingerprint: fingerprints, moment: moments, size: fc.nat({ max: 2 ** 34 }), leafLength: fc.constantFrom(2 ** 12, 2 ** 20, 2 ** 24), tag: bytesOf(8), root: bytesOf(16),
+  clone: fc.option(fingerprints, { nil: undefined }), id: fc.nat({ max: 2 ** 47 }),
+}, { noNullPrototype: true });
 
 describe('state: records', () => {
   it('are read as they were written', () => {
     fc.assert(fc.property(indexRecords, (record) => assert.deepEqual(indexCodec.read(new ByteReader(encode(indexCodec, record))), record)));
+    fc.assert(fc.property(heads, (record) => assert.deepEqual(sumHeadCodec.read(new ByteReader(encode(sumHeadCodec, record))), record)));
     fc.assert(fc.property(dirty, (record) => assert.deepEqual(dirtyCodec.read(new ByteReader(encode(dirtyCodec, record))), record)));
   });
 

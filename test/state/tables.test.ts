@@ -1,7 +1,8 @@
 /** The tables of the state over a real store, beside naive models. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { EntryIndex, fingerprintOf, isSettled, RunHistory, SignatureTable, type IndexRecord, type RunRecord } from '../../src/state/index.js';
+import { levelsOf, PAGE_SUMS, sumsOfPage, type TreeChange } from '../../src/delta/index.js';
+import { EntryIndex, fingerprintOf, isSettled, RunHistory, SumTable, type IndexRecord, type RunRecord, type SumHead } from '../../src/state/index.js';
 import { PathMap, type Codec } from '../../src/state/store/path-map.js';
 import { EMPTY, StatTable, type RelPath } from '../../src/tree/index.js';
 import { useTempFolder } from '../support/index.js';
@@ -84,29 +85,37 @@ describe('state: tables', () => {
     });
   });
 
-  it('a signature is given for the file it was made of, whole, and for no other', async () => {
+  it('trees of sums are kept for each side and path, whole, and page by page as they change', async () => {
+    const pagesOf = (sums: number, mark: number): Map<number, Buffer>[] => levelsOf({ size: sums * 4096, leafLength: 4096 }).map((count, level) => new Map(
+      Array.from({ length: Math.max(1, Math.ceil(count / PAGE_SUMS)) }, (_, n) => [n, Buffer.alloc(sumsOfPage(count, n) * 16, mark + level)])));
+    const change = (sums: number, mark: number, over?: number, pages = pagesOf(sums, mark)): TreeChange => (
+      { size: sums * 4096, leafLength: 4096, root: Buffer.alloc(16, mark), over: over === undefined ? undefined : Buffer.alloc(16, over), pages });
+    const head = (n: number): Omit<SumHead, 'root' | 'size' | 'leafLength'> => ({ fingerprint: fingerprint(n), moment: 5, tag: Buffer.alloc(8, n), clone: n % 2 === 0 ? fingerprint(n + 1) : undefined });
     await withStore(tmp.at('store'), (store) => {
-      const table = new SignatureTable(store.table('heads'), store.table('pieces'));
-      const bytes = Buffer.from(Array.from({ length: 10_001 }, (_, k) => k % 251));
+      const table = new SumTable(store.table('heads'), store.table('pages'));
+      const [far, near] = [long(12), 'near' as RelPath];
       store.write(() => {
-        table.put(long(12), fingerprint(1), bytes);
-        table.put('other' as RelPath, fingerprint(2), bytes.subarray(0, 8000));
-        table.put('empty' as RelPath, fingerprint(3), bytes.subarray(0, 0));
+        for (const [side, path, mark] of [['source', far, 1], ['target', far, 2], ['source', near, 3]] as const) assert.ok(table.put(side, path, head(mark), change(950, mark)));
       });
-      assert.deepEqual(table.get(long(12), fingerprint(1)), bytes);
-      assert.deepEqual(table.get('other' as RelPath, fingerprint(2)), bytes.subarray(0, 8000));
-      assert.equal(table.get('empty' as RelPath, fingerprint(3))?.length, 0);
-      assert.equal(table.get('other' as RelPath, { ...fingerprint(2), ctimeNsec: 3 }), undefined);
-      const pieces = store.table('pieces');
+      assert.deepEqual(table.get('target', far), { ...head(2), size: 950 * 4096, leafLength: 4096, root: Buffer.alloc(16, 2) });
+      assert.deepEqual(table.page('target', far, Buffer.alloc(16, 2), 0, 3), Buffer.alloc(200 * 16, 2));
+      assert.equal(table.page('target', far, Buffer.alloc(16, 1), 0, 3), undefined, 'pages of another version');
+      assert.deepEqual([table.list('source', undefined, 9), table.list('target', undefined, 9)].map((list) => list.map(({ path }) => path)), [[near, far], [far]].map((list) => list.toSorted()));
+      // One page differs, and the file is shorter: the others stay, and what is beyond goes.
+      const fewer = [new Map([[1, Buffer.alloc(100 * 16, 7)]]), new Map([[0, Buffer.alloc(2 * 16, 7)]])];
+      store.write(() => assert.ok(table.put('target', far, head(4), change(350, 4, 2, fewer))));
+      assert.deepEqual([0, 1, 2, 3].map((n) => table.page('target', far, Buffer.alloc(16, 4), 0, n)?.[0]), [2, 7, undefined, undefined]);
+      // Laid over another version than is kept: nothing of it may stay.
+      store.write(() => assert.ok(!table.put('target', far, head(5), change(350, 5, 2, fewer))));
+      assert.equal(table.get('target', far), undefined);
       store.write(() => {
-        const [row] = [...pieces.range(Buffer.from([0, 0]), undefined)];
-        const value = Buffer.from(row?.value as Buffer);
-        value[17] = (value[17] as number) ^ 1;
-        pieces.put(row?.key as Buffer, value);
+        table.put('source', near, head(6), change(10, 6));
+        table.remove('source', far);
+        table.remove('source', near);
+        table.remove('source', near);
       });
-      assert.equal(table.get(long(12), fingerprint(1)), undefined, 'damaged');
-      store.write(() => { for (const path of [long(12), 'other' as RelPath, 'empty' as RelPath]) table.remove(path); });
-      assert.equal(pieces.count, 1, 'nothing but the counter is left');
+      assert.equal(store.table('pages').count, 1, 'nothing but the counter is left');
+      assert.equal(store.table('heads').count, 0);
     });
   });
 

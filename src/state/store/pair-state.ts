@@ -1,5 +1,5 @@
 /**
- * PairState: all that is kept for one pair of roots, in one folder below the state folder: an index of both trees, signatures and the history
+ * PairState: all that is kept for one pair of roots, in one folder below the state folder: an index of both trees, sums of large files and the history
  * of runs in one store, the dirty set in another. One process holds it at a time. The index is a cache: damaged, it is set aside and begun anew.
  * The dirty set is not: damaged, everything is dirty.
  */
@@ -13,7 +13,7 @@ import { openEnvironment, storeIsMissing, type Environment } from './lmdb.js';
 import { PairLock } from './pair-lock.js';
 import { PlaceTable } from './places.js';
 import { RunHistory } from './run-history.js';
-import { SignatureTable } from './signatures.js';
+import { SumTable } from './sum-table.js';
 import { markClosed, mayOpen } from './sound.js';
 
 /** What is to be opened. */
@@ -33,9 +33,9 @@ export interface PairRequest {
 }
 
 /** Tables of the store. */
-export interface StoreTables { index: EntryIndex; signatures: SignatureTable; runs: RunHistory; places: PlaceTable }
+export interface StoreTables { index: EntryIndex; sums: SumTable; runs: RunHistory; places: PlaceTable }
 
-const INDEX_TABLES = ['entries', 'inodes', 'signatures', 'signature-pieces', 'runs', 'places'] as const;
+const INDEX_TABLES = ['entries', 'inodes', 'sums', 'sum-pages', 'runs', 'places'] as const;
 const DIRTY_TABLES = ['dirty', 'numbers'] as const;
 
 /** The open state of a pair. */
@@ -46,7 +46,7 @@ export class PairState implements StoreTables {
   private constructor(
     /** The pair's folder. */
     readonly folder: ByteString, private readonly request: PairRequest, private readonly lock: PairLock, private readonly handle: number,
-    private readonly store: Environment, readonly index: EntryIndex, readonly signatures: SignatureTable, readonly runs: RunHistory, readonly places: PlaceTable,
+    private readonly store: Environment, readonly index: EntryIndex, readonly sums: SumTable, readonly runs: RunHistory, readonly places: PlaceTable,
     private readonly dirtyIsDoubtful: boolean,
   ) {}
 
@@ -90,7 +90,7 @@ export class PairState implements StoreTables {
     return (this.dirtySet = set);
   }
 
-  /** Runs `act` in one transaction of the store: changes to index, signatures and history belong in one. */
+  /** Runs `act` in one transaction of the store: changes to index, sums and history belong in one. */
   write<T>(act: () => T): T {
     try {
       return this.store.write(act);
@@ -121,8 +121,8 @@ export function pairFolder(stateFolder: ByteString, pair: PairName): ByteString 
 /** The tables of a pair whose state this process holds, for another of its threads. The caller closes it. */
 export function openTables(folder: ByteString): StoreTables & { write<T>(act: () => T): T; close(): Promise<void> } {
   const store = openEnvironment(storeFolder(folder), false);
-  const [index, signatures, runs, places] = tablesOf(store);
-  return { index, signatures, runs, places, write: (act) => store.write(act), close: () => store.close() };
+  const [index, sums, runs, places] = tablesOf(store);
+  return { index, sums, runs, places, write: (act) => store.write(act), close: () => store.close() };
 }
 
 /** The dirty set of a pair whose state this process holds, and whose `dirty` was opened there, for another of its threads. */
@@ -149,8 +149,8 @@ function openStore(request: PairRequest, folder: ByteString): Environment {
   return openEnvironment(folder, false);
 }
 
-function tablesOf(store: Environment): [EntryIndex, SignatureTable, RunHistory, PlaceTable] {
-  return [new EntryIndex(store.table('entries'), store.table('inodes')), new SignatureTable(store.table('signatures'), store.table('signature-pieces')), new RunHistory(store.table('runs')), new PlaceTable(store.table('places'))];
+function tablesOf(store: Environment): [EntryIndex, SumTable, RunHistory, PlaceTable] {
+  return [new EntryIndex(store.table('entries'), store.table('inodes')), new SumTable(store.table('sums'), store.table('sum-pages')), new RunHistory(store.table('runs')), new PlaceTable(store.table('places'))];
 }
 
 /** What is damaged gets another name, the one that stood under it goes. Where that cannot be done it is removed. */
@@ -166,6 +166,11 @@ function setAside(request: PairRequest, folder: ByteString, why: string): void {
 
 /** @throws TwintreeError STATE where the state folder is or would be inside one of the roots. */
 function keepOutside({ posix, folder, roots }: PairRequest): void {
+  if (liesInside(posix, folder, roots)) throw new TwintreeError('STATE', 'the state folder lies inside a tree', { path: folder, advice: 'Set TWINTREE_STATE_DIR to a folder outside of both trees.' });
+}
+
+/** Whether a folder, which need not be there yet, is or would be inside one of the open roots. Its path is absolute. */
+export function liesInside(posix: Posix, folder: ByteString, roots: readonly number[]): boolean {
   const table = new StatTable(1);
   const identities = new Set(roots.flatMap((fd) => (posix.fstat(fd, table, 0) === 0 ? [table.identity(0)] : [])));
   let path: string = folder;
@@ -176,15 +181,13 @@ function keepOutside({ posix, folder, roots }: PairRequest): void {
       posix.fstat(fd, table, 0);
       posix.close(fd);
       const identity = table.identity(0);
-      if (identities.has(identity)) {
-        throw new TwintreeError('STATE', 'the state folder lies inside a tree', { path: folder, advice: 'Set TWINTREE_STATE_DIR to a folder outside of both trees.' });
-      }
-      if (identity === last) return; // `..` of the root is the root
+      if (identities.has(identity)) return true;
+      if (identity === last) return false; // `..` of the root is the root
       last = identity;
       path = `${path}/..`;
     } else {
       const up = path.lastIndexOf('/');
-      if (up <= 0) return;
+      if (up <= 0) return false;
       path = path.slice(0, up);
     }
   }
