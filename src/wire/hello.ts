@@ -34,6 +34,9 @@ export interface Agreement {
   readonly features: ReadonlySet<string>;
 }
 
+/** Feature of an end that takes the root of kept sums in place of sums (requests of content), and may end a file with one. */
+export const KEPT_SUMS = 'kept-sums';
+
 const FEATURE = /^[a-z][a-z0-9-]{0,31}$/;
 const MAX_FEATURES = 64;
 

@@ -21,6 +21,7 @@ import { ByteWriter, zigzag } from './writer.js';
 const enum Kind { Folder = 1, WalkEnd, Answer, ContentBegin, Literal, Copy, Hole, Refine, ContentEnd, Digest }
 
 const REFINE_ALIGNED = 1;
+const END_TREE = 2;
 const ANSWER_STAT = 1;
 const ANSWER_TEXT = 2;
 const ANSWER_BYTES = 4;
@@ -113,7 +114,7 @@ export class ItemWriter {
         });
       case 'content-end':
         return this.#body(Kind.ContentEnd, () => {
-          this.#statOrErrno(item.errno, item.stat);
+          this.#statOrErrno(item.errno, item.stat, item.tree === true ? END_TREE : 0);
           out.varint(item.size);
           out.raw(item.hash.subarray(0, WHOLE_HASH_BYTES));
         });
@@ -133,12 +134,12 @@ export class ItemWriter {
     this.#encoder.write(this.#out, this.#base);
   }
 
-  /** errno, whether a record follows, the record. */
-  #statOrErrno(errno: number, stat: Buffer | undefined): void {
+  /** errno, whether a record follows (and other flags), the record. */
+  #statOrErrno(errno: number, stat: Buffer | undefined, flags = 0): void {
     const unsendable = stat === undefined ? 0 : sendable(wordsOf(stat), 0);
     this.#out.varint(errno === 0 ? unsendable : errno);
     const told = stat !== undefined && unsendable === 0;
-    this.#out.u8(told ? 1 : 0);
+    this.#out.u8((told ? 1 : 0) | flags);
     if (told) this.#stat(stat);
   }
 
@@ -201,8 +202,10 @@ export class ItemReader {
       }
       case Kind.Answer:
         return this.#answer();
-      case Kind.ContentBegin:
-        return { kind: 'content-begin', ...this.#statOrErrno() };
+      case Kind.ContentBegin: {
+        const { errno, stat } = this.#statOrErrno();
+        return { kind: 'content-begin', errno, stat };
+      }
       case Kind.Literal:
         if (input.left === 0 || input.left > MAX_LITERAL_ITEM) throw new WireError('limit', `a literal cannot have ${input.left} bytes`);
         return { kind: 'literal', bytes: input.raw(input.left) };
@@ -218,8 +221,8 @@ export class ItemReader {
       case Kind.Refine:
         return { kind: 'refine', aligned: input.flags(REFINE_ALIGNED, 'refine') !== 0, blockLength: readBlockLength(input), stretches: readStretches(input, MAX_FILE) };
       case Kind.ContentEnd: {
-        const { errno, stat } = this.#statOrErrno();
-        return { kind: 'content-end', errno, stat, size: input.varint(SIZE_END - 1, 'size'), hash: Buffer.from(input.raw(WHOLE_HASH_BYTES)) };
+        const { errno, stat, flags } = this.#statOrErrno(END_TREE);
+        return { kind: 'content-end', errno, stat, ...((flags & END_TREE) === 0 ? {} : { tree: true }), size: input.varint(SIZE_END - 1, 'size'), hash: Buffer.from(input.raw(WHOLE_HASH_BYTES)) };
       }
       default:
         throw new WireError('kind', `there is no item of kind ${String(kind)}`);
@@ -232,9 +235,10 @@ export class ItemReader {
     return this.#memory.records(FIRST[0], 1);
   }
 
-  #statOrErrno(): { errno: number; stat: Buffer | undefined } {
+  #statOrErrno(allowed = 0): { errno: number; stat: Buffer | undefined; flags: number } {
     const errno = this.#in.varint(MAX_ERRNO, 'errno');
-    return { errno, stat: this.#in.flags(1, 'record') === 1 ? this.#stat() : undefined };
+    const flags = this.#in.flags(1 | allowed, 'record');
+    return { errno, flags, stat: (flags & 1) !== 0 ? this.#stat() : undefined };
   }
 
   #answer(): AnswerItem {

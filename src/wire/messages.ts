@@ -26,6 +26,13 @@ export interface RoundSums {
   readonly round: Buffer;
 }
 
+/** A basis whose leaf sums the session keeps: the root of their tree (delta/sum-tree.ts), and its shape. */
+export interface KnownBasis {
+  readonly root: Buffer;
+  readonly size: number;
+  readonly leafLength: number;
+}
+
 /** From the session to the supplier, on a channel of its own. */
 export type Request =
   /**
@@ -41,9 +48,10 @@ export type Request =
   /**
    * Content of a file. Answered by ContentBegin; where its errno is 0, by tokens that cover the file from `from` to its end, and ContentEnd. With
    * `sums` a delta against that basis is sent, in as many rounds as pay: after a Refine item the supplier waits for a `refine`
-   * request on the same channel, which overtakes the requests behind it.
+   * request on the same channel, which overtakes the requests behind it. With `known` instead of sums the same, and the end has a root (`tree`): where
+   * the supplier knows the tree with this root nothing is asked for; else it asks for an aligned round of all.
    */
-  | { readonly kind: 'content'; readonly place: SourcePlace; readonly follow: boolean; readonly noAtime: boolean; readonly from: number; readonly sums: RoundSums | undefined }
+  | { readonly kind: 'content'; readonly place: SourcePlace; readonly follow: boolean; readonly noAtime: boolean; readonly from: number; readonly sums: RoundSums | undefined; readonly known?: KnownBasis }
   | { readonly kind: 'refine'; readonly sums: RoundSums }
   /** The file's strong hash over all its bytes (-c). Answered by one Answer item with 'hash'. */
   | { readonly kind: 'hash'; readonly place: SourcePlace; readonly follow: boolean };
@@ -115,9 +123,9 @@ export type Item =
   | { readonly kind: 'refine'; readonly aligned: boolean; readonly blockLength: number; readonly stretches: readonly Stretch[] }
   /**
    * `errno`: 0, or why reading stopped. `stat` is the record after reading. `size` and `hash` (XXH3-128, holes as zeros) are of all
-   * bytes from 0, also of those before `from`.
+   * bytes from 0, also of those before `from`. `tree`: in place of the hash the root of the file's tree of sums.
    */
-  | { readonly kind: 'content-end'; readonly errno: number; readonly stat: Buffer | undefined; readonly size: number; readonly hash: Buffer };
+  | { readonly kind: 'content-end'; readonly errno: number; readonly stat: Buffer | undefined; readonly size: number; readonly hash: Buffer; readonly tree?: boolean };
 
 /** The answer to a `call` or `hash` request: a negated errno in `result`, or 0 and above and what was asked for. */
 export interface AnswerItem {

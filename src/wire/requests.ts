@@ -2,12 +2,12 @@
  * Requests: what the session asks. Laid out as items are; a place's folder is told as a difference from the place before in the payload.
  * The reader checks everything and throws only WireError.
  */
-import { blocksOf, MAX_BLOCKS, MAX_FILE } from '../delta/index.js';
+import { blocksOf, isShape, MAX_BLOCKS, MAX_FILE, ROOT_BYTES } from '../delta/index.js';
 import { EMPTY, type RelPath } from '../tree/index.js';
 import { WireError } from './error.js';
 import { readBlockLength, readMessage, readStretches, writeStretches } from './items.js';
 import { MAX_BODY, MAX_ID, MAX_ID_NAMES, MAX_MOUNTS, MAX_ROUND, MAX_SMALL_FILE, SIZE_END } from './limits.js';
-import type { Request, RoundSums, SourceCall, SourcePlace } from './messages.js';
+import type { KnownBasis, Request, RoundSums, SourceCall, SourcePlace } from './messages.js';
 import { readName, readPath, writePath } from './pieces.js';
 import { ByteReader } from './reader.js';
 import { ByteWriter } from './writer.js';
@@ -22,6 +22,7 @@ const WALK_DIGESTS = 2;
 const FOLLOW = 1;
 const NO_ATIME = 2;
 const HAS_SUMS = 4;
+const HAS_ROOT = 8;
 
 /** Writes requests into payloads. */
 export class RequestWriter {
@@ -68,10 +69,11 @@ export class RequestWriter {
       case 'call':
         return this.#call(request.call);
       case 'content':
-        out.u8((request.follow ? FOLLOW : 0) | (request.noAtime ? NO_ATIME : 0) | (request.sums === undefined ? 0 : HAS_SUMS));
+        out.u8((request.follow ? FOLLOW : 0) | (request.noAtime ? NO_ATIME : 0) | (request.sums === undefined ? 0 : HAS_SUMS) | (request.known === undefined ? 0 : HAS_ROOT));
         this.#place(request.place);
         out.varint(request.from);
         if (request.sums !== undefined) writeSums(out, request.sums);
+        if (request.known !== undefined) writeKnown(out, request.known);
         return;
       case 'refine':
         return writeSums(out, request.sums);
@@ -144,6 +146,12 @@ function writeSums(out: ByteWriter, { basisSize, blockLength, stretches, round }
   out.sized(round);
 }
 
+function writeKnown(out: ByteWriter, { root, size, leafLength }: KnownBasis): void {
+  out.raw(root.subarray(0, ROOT_BYTES));
+  out.varint(size);
+  out.u8(Math.log2(leafLength));
+}
+
 function writeNumbers(out: ByteWriter, numbers: readonly number[]): void {
   out.varint(numbers.length);
   for (const n of numbers) out.varint(n);
@@ -184,11 +192,12 @@ export class RequestReader {
       case Kind.Call:
         return { kind: 'call', call: this.#call() };
       case Kind.Content: {
-        const flags = input.flags(FOLLOW | NO_ATIME | HAS_SUMS, 'request of content');
+        const flags = input.flags(FOLLOW | NO_ATIME | HAS_SUMS | HAS_ROOT, 'request of content');
+        if ((flags & HAS_SUMS) !== 0 && (flags & HAS_ROOT) !== 0) throw new WireError('range', 'sums and a root of one basis');
         const place = this.#place();
         const from = input.varint(SIZE_END - 1, 'offset');
         const sums = (flags & HAS_SUMS) === 0 ? undefined : readSums(input);
-        return { kind: 'content', place, follow: (flags & FOLLOW) !== 0, noAtime: (flags & NO_ATIME) !== 0, from, sums };
+        return { kind: 'content', place, follow: (flags & FOLLOW) !== 0, noAtime: (flags & NO_ATIME) !== 0, from, sums, ...((flags & HAS_ROOT) === 0 ? {} : { known: readKnown(input) }) };
       }
       case Kind.Refine:
         return { kind: 'refine', sums: readSums(input) };
@@ -250,6 +259,14 @@ function readSums(input: ByteReader): RoundSums {
   const blocks = blocksOf(stretches, blockLength);
   if (blocks > MAX_BLOCKS) throw new WireError('limit', `${blocks} blocks are more than ${MAX_BLOCKS}`);
   return { basisSize, blockLength, stretches, round: input.sized(MAX_ROUND, 'round') };
+}
+
+function readKnown(input: ByteReader): KnownBasis {
+  const root = Buffer.from(input.raw(ROOT_BYTES));
+  const size = input.varint(MAX_FILE, 'size of a basis');
+  const leafLength = 2 ** input.u8();
+  if (!isShape({ size, leafLength })) throw new WireError('range', 'a basis has other leaves than it may have');
+  return { root, size, leafLength };
 }
 
 function readNumbers(input: ByteReader): number[] {

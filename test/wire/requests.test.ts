@@ -50,6 +50,17 @@ describe('wire/requests', () => {
     for (const folder of ['..', '/', 'a/', 'a//b', 'a/..', '.']) refused('name', hash(folder, 'x'));
   });
 
+  it('refuses a root of sums of a basis that cannot be', () => {
+    const content = (flags: number, ...body: number[]): number[] => [4, 1 + 4 + 1 + body.length, flags, 0, 0, 0, 0, 0, ...body];
+    const root = Array.from({ length: 16 }, (_, k) => k);
+    assert.equal(decode(Uint8Array.from(content(8, ...root, 100, 12))).length, 1);
+    refused('truncated', content(8, ...root.slice(1), 100));
+    refused('range', content(8, ...root, 100, 11)); // leaves of 2 KiB
+    refused('range', content(8, ...root, 100, 25));
+    refused('range', content(8, ...root, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01, 12)); // 2^35 bytes have longer leaves
+    refused('range', content(12, ...root, 100, 12)); // and sums as well
+  });
+
   it('refuses sums whose blocks or stretches cannot be', () => {
     const refine = (...body: number[]): number[] => [5, body.length, ...body];
     assert.equal(decode(Uint8Array.from(refine(100, 64, 1, 0, 100, 0))).length, 1);
@@ -66,7 +77,7 @@ describe('wire/requests', () => {
     refused('kind', [7, 0]);
     refused('kind', [3, 1, 8]);
     refused('range', [1, 1, 4]);
-    refused('range', [4, 5, 8, 0, 0, 0, 0]);
+    refused('range', [4, 5, 16, 0, 0, 0, 0]);
     refused('range', [1, 2, 0, 0]);
   });
 });

@@ -134,6 +134,7 @@ export const otherItem: fc.Arbitrary<Item> = fc.oneof(
   fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }).map((length): Item => ({ kind: 'hole', length })),
   fc.record({ kind: fc.constant('refine' as const), aligned: fc.boolean(), blockLength, stretches }, { noNullPrototype: true }),
   fc.record({ kind: fc.constant('content-end' as const), errno, stat: fc.option(record, { nil: undefined }), size, hash }, { noNullPrototype: true }),
+  fc.record({ kind: fc.constant('content-end' as const), errno, stat: fc.option(record, { nil: undefined }), size, hash, tree: fc.constant(true) }, { noNullPrototype: true }),
 );
 export const item: fc.Arbitrary<Item> = fc.oneof(folder, openFault, otherItem);
 
@@ -161,6 +162,10 @@ export const request: fc.Arbitrary<Request> = fc.oneof(
   fc.record({ kind: fc.constant('folder' as const), mount: fc.nat(65535), path }, { noNullPrototype: true }),
   fc.record({ kind: fc.constant('call' as const), call }, { noNullPrototype: true }),
   fc.record({ kind: fc.constant('content' as const), place, follow: fc.boolean(), noAtime: fc.boolean(), from: size, sums: fc.option(sums, { nil: undefined }) }, { noNullPrototype: true }),
+  fc.record({
+    kind: fc.constant('content' as const), place, follow: fc.boolean(), noAtime: fc.boolean(), from: size, sums: fc.constant(undefined),
+    known: fc.record({ root: hash, size: fc.nat({ max: 2 ** 34 }), leafLength: fc.constantFrom(2 ** 12, 2 ** 17, 2 ** 24) }, { noNullPrototype: true }),
+  }, { noNullPrototype: true }),
   fc.record({ kind: fc.constant('refine' as const), sums }, { noNullPrototype: true }),
   fc.record({ kind: fc.constant('hash' as const), place, follow: fc.boolean() }, { noNullPrototype: true }),
 );

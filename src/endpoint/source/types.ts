@@ -4,7 +4,7 @@
  */
 import type { Posix } from '../../fs/index.js';
 import type { Stretch } from '../../delta/index.js';
-import type { RoundSums } from '../../wire/index.js';
+import type { KnownBasis, RoundSums } from '../../wire/index.js';
 import type { ByteString, RelPath } from '../../tree/index.js';
 
 /** What is asked of a source. All calls are synchronous; conventions as in fs/posix.ts. */
@@ -31,6 +31,8 @@ export interface ContentRequest {
   /** First byte that is wanted; the hash covers those before it too. */
   from: number;
   sums: RoundSums | undefined;
+  /** In place of sums: the leaf sums of the basis are kept here. */
+  known?: KnownBasis;
 }
 
 /** One step of a file's content. */
@@ -40,8 +42,8 @@ export type ContentToken =
   | { kind: 'hole'; length: number }
   /** Answer with `refine`. */
   | { kind: 'refine'; aligned: boolean; blockLength: number; stretches: readonly Stretch[] }
-  /** `errno` 0: all was read; `hash` is over all bytes of the file. fstat of the handle now tells the attributes after reading. */
-  | { kind: 'end'; errno: number; size: number; hash: Buffer };
+  /** `errno` 0: all was read; `hash` is over all bytes of the file, with `tree` the root of its sums. fstat of the handle now tells the attributes after reading. */
+  | { kind: 'end'; errno: number; size: number; hash: Buffer; tree?: boolean };
 
 /** Content over a connection, in the order in which it was requested. */
 export interface RemoteContent {
@@ -49,6 +51,8 @@ export interface RemoteContent {
   readonly recorded?: boolean;
   /** What goes by is recorded, or was: the sums that come with a request have to tell the whole basis. */
   readonly keeps?: boolean;
+  /** The other end takes the root of kept sums in place of sums. */
+  readonly takesRoots?: boolean;
   /** Session-wide seed of the sums. */
   readonly seed: { readonly low: number; readonly high: number };
   /**
