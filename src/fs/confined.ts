@@ -6,6 +6,7 @@
 import type { FilterRule } from '../filter/index.js';
 import type { ByteString, StatTable } from '../tree/index.js';
 import { Errno } from './errno.js';
+import type { ExtentMap } from './extent-map.js';
 import { HiddenNames, isOwnName, pathBelow } from './hidden.js';
 import type { FsInfo, NameList, OpenFlags, Posix } from './posix.js';
 
@@ -289,6 +290,7 @@ export class ConfinedPosix implements Posix {
     return this.posix.copyRange(fromFd, fromOffset, toFd, toOffset, length);
   }
   clone(fromFd: number, toFd: number): number { return this.posix.clone(fromFd, toFd); }
+  extents(fd: number, from: number, into: ExtentMap): number { return this.posix.extents(fd, from, into); }
   seekData(fd: number, offset: number): number { return this.posix.seekData(fd, offset); }
   seekHole(fd: number, offset: number): number { return this.posix.seekHole(fd, offset); }
   seekEnd(fd: number): number { return this.posix.seekEnd(fd); }

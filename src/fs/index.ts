@@ -7,6 +7,8 @@ export { confineProcess, loadOwnPosix, loadPosix, portableReason, readRuleFile, 
 export { ConfinedPosix, type Confinement } from './confined.js';
 export { NativePosix } from './native.js';
 export { PortablePosix } from './portable.js';
+export { ExtentMap } from './extent-map.js';
+export { changedExtents } from './changed-extents.js';
 export * from './folder-cache.js';
 export * from './holes.js';
 export * from './ids.js';

@@ -2,6 +2,7 @@
  * Calls of the C library on an open file: bytes, size, holes, clones, locks, facts of its file system. No names: those are
  * `native.ts`, which stands on this. A call writes its arguments into the shared scratch memory and allocates nothing.
  */
+import type { ExtentMap } from './extent-map.js';
 import type { Libc } from './libc.js';
 import { NativeMemory, SMALL } from './native-memory.js';
 import type { FsInfo } from './posix.js';
@@ -11,6 +12,7 @@ const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 const FS_IOC_GETFLAGS = 0x80086601;
 const FICLONE = 0x40049409;
+const FS_IOC_FIEMAP = 0xc020660b;
 const FALLOC_FL_KEEP_SIZE = 1;
 const FALLOC_FL_PUNCH_HOLE = 2;
 const LOCK_SH = 1;
@@ -57,6 +59,12 @@ export abstract class NativeFiles {
 
   clone(fromFd: number, toFd: number): number {
     return this.c.ioctl(toFd, FICLONE, fromFd);
+  }
+
+  extents(fd: number, from: number, into: ExtentMap): number {
+    const { buffer } = into;
+    into.ask(from);
+    return this.c.ioctl(fd, FS_IOC_FIEMAP, this.m.range(buffer, 0, buffer.length));
   }
 
   seekData(fd: number, offset: number): number {

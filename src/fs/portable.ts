@@ -258,6 +258,7 @@ export class PortablePosix implements Posix {
   allocate(): number { return -Errno.EOPNOTSUPP; }
   copyRange(): number { return -Errno.EOPNOTSUPP; }
   clone(): number { return -Errno.EOPNOTSUPP; }
+  extents(): number { return -Errno.EOPNOTSUPP; }
   seekData(): number { return -Errno.ENOSYS; }
   seekHole(): number { return -Errno.ENOSYS; }
   seekEnd(): number { return -Errno.ENOSYS; }

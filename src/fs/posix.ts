@@ -8,6 +8,7 @@
  * numbers, close-on-exec, and belong to the process, so worker threads share them.
  */
 import type { ByteString, StatTable } from '../tree/index.js';
+import type { ExtentMap } from './extent-map.js';
 
 /** What an implementation may lack. Said to the user by class before the first byte. */
 export type Lack =
@@ -105,6 +106,11 @@ export interface Posix {
   copyRange(fromFd: number, fromOffset: number, toFd: number, toOffset: number, length: number): number;
   /** FICLONE of a whole file. */
   clone(fromFd: number, toFd: number): number;
+  /**
+   * Where a file's data lies on its device from `from` on, written back before (FIEMAP), as far as `into` has room. 0 or -errno (-EOPNOTSUPP where the
+   * file system does not tell).
+   */
+  extents(fd: number, from: number, into: ExtentMap): number;
   /** SEEK_DATA / SEEK_HOLE from `offset`; -ENXIO past the last data. */
   seekData(fd: number, offset: number): number;
   seekHole(fd: number, offset: number): number;
