@@ -220,7 +220,7 @@ const replace = members<ReplaceOptions>({
 
 const session = members<SessionOptions>({
   dryRun: bool, contentOnly: optional(bool), compare, attributes, symlinks, walk, filters: list(checkedRule, MAX_RULES), filesFrom: maybe(list(bytes, MAX_FILES_FROM)), delete: deletes, replace,
-  guard: members<SessionOptions['guard']>({ root: bool, reserveBytes: whole(0, MAX_SIZE) }), lock: bool, state: optional(bool), threads: maybe(whole(1, 4096)), bwlimit: whole(0, MAX_SIZE),
+  guard: members<SessionOptions['guard']>({ root: bool, reserveBytes: whole(0, MAX_SIZE) }), lock: bool, state: optional(bool), cloneDir: optional(bytes), threads: maybe(whole(1, 4096)), bwlimit: whole(0, MAX_SIZE),
   stopAt: maybe(real(0, MAX_TIME)),
 });
 

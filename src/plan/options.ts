@@ -111,6 +111,8 @@ export interface SessionOptions {
   lock: boolean;
   /** What is kept between runs is used and kept (--state). */
   state?: boolean;
+  /** --clone-dir: where the source's side keeps clones of what it sends, a path of its host. With `state`. */
+  cloneDir?: ByteString;
   threads: number | undefined; // undefined: by the machine
   bwlimit: number; // bytes a second, 0 without limit
   stopAt: number | undefined; // epoch ms

@@ -39,10 +39,10 @@ const VALUES: Record<string, string> = {
 const BEFORE: Record<string, string[]> = {
   'drop-D': ['-D'], from0: ['-r', '--files-from=list'], delete: ['-r'], 'delete-before': ['-r'], 'delete-during': ['-r'], 'delete-delay': ['-r'],
   'backup-keep': ['--backup-dir=bak'], 'backup-max': ['--backup-dir=bak'],
-  'delete-after': ['-r'], 'delete-excluded': ['-r'], gitignore: ['-r'],
+  'delete-after': ['-r'], 'delete-excluded': ['-r'], gitignore: ['-r'], 'clone-dir': ['--state'],
 };
 /** The arguments behind an option that takes others than a source and a target. */
-const OPERANDS: Record<string, string[]> = { 'read-batch': ['dst'] };
+const OPERANDS: Record<string, string[]> = { 'read-batch': ['dst'], 'clone-dir': ['src', 'host:dst'] };
 const FILES = { list: 'one\ntwo\n' };
 
 function givenArguments(spec: OptionSpec, spelling = spelled(spec)): string[] {

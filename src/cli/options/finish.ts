@@ -23,6 +23,10 @@ export function finishSession(draft: Draft, context: ParseContext, direction: Di
   finishAttributes(draft, direction);
   finishReplace(draft, context);
   finishDelete(draft);
+  if (session.cloneDir !== undefined) {
+    if (session.state !== true) throw usageError('--clone-dir needs --state', 'What a clone is of is kept in the state.');
+    if (direction === 'local') throw usageError('--clone-dir is for transfers between hosts');
+  }
   if (draft.from0) session.walk.nulRules = true;
   if (draft.filesFrom !== undefined) session.filesFrom = readFileList(draft.filesFrom, draft.from0, context);
   session.filters = allRules(draft, context);

@@ -59,6 +59,7 @@ export interface OptionSpec {
 }
 
 export const SYNC: readonly TableCommand[] = ['sync', 'mirror', 'plan'];
+export const SYNC_MIRROR: readonly TableCommand[] = ['sync', 'mirror'];
 export const SYNC_VERIFY: readonly TableCommand[] = ['sync', 'mirror', 'plan', 'verify'];
 export const ALL: readonly TableCommand[] = ['sync', 'mirror', 'plan', 'verify', 'explain'];
 /** What may go over a connection. */

@@ -3,7 +3,7 @@ import type { ReplaceOptions } from '../../../plan/index.js';
 import { displayName, type ByteString } from '../../../tree/index.js';
 import { usageError } from '../../errors.js';
 import type { Draft } from '../draft.js';
-import { ALL, ONCE, ONCE_RUNS, RUNS, SHOWN, SYNC, SYNC_VERIFY, type OptionSpec, type Section } from '../spec.js';
+import { ALL, ONCE, ONCE_RUNS, RUNS, SHOWN, SYNC, SYNC_MIRROR, SYNC_VERIFY, type OptionSpec, type Section } from '../spec.js';
 import { isTimetable, parseDeleteLimit, parseDuration, parseInteger, parseRate, parseSize, parseStopAfter, parseStopAt } from '../values.js';
 
 const works = 'works';
@@ -177,8 +177,14 @@ export const SAFETY: readonly OptionSpec[] = [
   {
     name: 'state', ours: true, negatable: true, section: safety, standing: works, commands: SYNC_VERIFY,
     help: 'keep between runs what was learnt, and do not read again what was not touched since',
-    note: 'With --checksum and verify: a file whose fingerprint, ctime included, is as it was is not read again. With --delete: folders and files that were moved at the source are moved on the target, edited ones too. Kept on the host of the target (and of both, where both are here); see state.md.',
+    note: 'With --checksum and verify: a file whose fingerprint, ctime included, is as it was is not read again. With --delete: folders and files that were moved at the source are moved on the target, edited ones too. Between hosts also with sums of large files, kept on both: a delta then reads only the source, and asks for little. Kept on the host of the target (and of both, where both are here); see state.md.',
     set: (d) => { d.session.state = true; }, clear: (d) => { delete d.session.state; },
+  },
+  {
+    name: 'clone-dir', argument: 'DIR', ours: true, section: safety, standing: works, commands: SYNC_MIRROR,
+    help: 'keep clones of what is sent in DIR, and find what has changed in large files without reading them',
+    note: 'With --state, between hosts. DIR is on the host of the source and on its file system, which is btrfs or xfs, outside of the tree; see state.md.',
+    set: (d, value) => { d.session.cloneDir = value; },
   },
   {
     name: 'reserve', argument: 'SIZE', ours: true, section: safety, standing: works, commands: SYNC,
