@@ -8,4 +8,5 @@ export * from './supply/index.js';
 export * from './recorded/index.js';
 export type { HashStore } from './content-hashes.js';
 export { addChanges, commitPlaces, noChanges, PlaceNotes, type MovedEntry, type PlaceChanges, type PlaceStore } from './place-notes.js';
+export type { SumStore } from './kept-sums.js';
 export { idMapper, type SourceNames } from './ids.js';

@@ -4,7 +4,7 @@
  * and says so.
  */
 import { posix as path } from 'node:path';
-import type { HashStore, Mount, PlaceStore, SourceFs } from '../endpoint/index.js';
+import type { HashStore, Mount, PlaceStore, SourceFs, SumStore } from '../endpoint/index.js';
 import { loadOwnPosix, probeTarget, type Posix } from '../fs/index.js';
 import { inodeKey, PairState, stateFolder, storeIsMissing, type RunRecord } from '../state/index.js';
 import { StatTable, TwintreeError, type ByteString } from '../tree/index.js';
@@ -52,6 +52,11 @@ export class KeptState {
     }
   }
 
+  /** Where sums of the target's large files are kept; `target` is its handle. */
+  sums(posix: Posix, target: number, seed: SumStore['seed']): SumStore {
+    return { folder: this.pair.folder, seed, devices: believed(posix, [target]) };
+  }
+
   /** Adds the run to the history. */
   record(outcome: Outcome, start: number): void {
     const { totals } = outcome;
@@ -93,7 +98,7 @@ function nameOf(target: Target): ByteString {
 
 
 /** The file systems of some roots whose ctimes can be believed. What is mounted below a root is another one, and is read. */
-function believed(posix: Posix, roots: readonly number[]): string[] {
+export function believed(posix: Posix, roots: readonly number[]): string[] {
   const table = new StatTable(1);
   return roots.flatMap((fd) => (posix.fstat(fd, table, 0) === 0 && probeTarget(posix, fd, { mayWrite: false }).exactChangeTimes ? [`${table.devMajor(0)}:${table.devMinor(0)}`] : []));
 }

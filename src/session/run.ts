@@ -50,6 +50,8 @@ export interface SyncRequest {
   from?: RemoteSide;
   /** The system calls for roots: confined to one folder where this is a serving side bound to it. */
   posix?: Posix;
+  /** Between hosts, where the sources are here: folder of a pair's state that this process holds, for sums of what is sent. */
+  keptIn?: ByteString;
   /** The client's run that this session belongs to, hexadecimal: its next session may take the target over. */
   lineage?: string;
   /** A plan that was kept in a file is carried out: it takes the place of the scan. */
@@ -342,7 +344,7 @@ class Session {
 
   private useRemote({ link, sources, seed, recorded = false }: RemoteSide): void {
     const a = this.options.attributes;
-    const setup: RemoteSetup = { seed, recorded, whole: link.recording, mounts: sources.mounts.length, attributes: a.acls || a.xattrs || a.fakeSuper.source };
+    const setup: RemoteSetup = { seed, recorded, whole: link.recording, roots: link.takesRoots, mounts: sources.mounts.length, attributes: a.acls || a.xattrs || a.fakeSuper.source };
     // While the main thread waits for a connection that says nothing any more, no timer tells it that a newer session has come.
     this.remote = new RemoteSource(link.channel(), link.channel(), setup, () => {
       this.targetLock.look();
@@ -538,6 +540,7 @@ class Session {
       sessionTag, marksIncomplete: probeTarget(posix, target.fd).stickyFiles === true, paced: options.bwlimit > 0 || this.request.pace !== undefined,
       ...(this.request.kept === undefined ? {} : { exactSince: this.startedAt }),
       ...(this.state === undefined ? {} : { hashes: this.state.hashes }),
+      ...(this.state === undefined || this.request.from === undefined ? {} : { sums: this.state.sums(posix, target.fd, this.request.from.seed) }),
     };
     const runner = new ApplyRunner(posix, setup, this.shared, 0, this.remote);
     this.phase = 'apply';

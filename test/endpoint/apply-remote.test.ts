@@ -188,7 +188,7 @@ describe('apply: content from a remote source', () => {
       both(at(LONG, 400 * KB, noise(3000, 13)), LONG);
       const { source: remote } = contentSource(source);
       withBench(source, target, { source: remote, options: archive() }, (bench) => {
-        const hashes: Buffer[] = [];
+        const hashes: (Buffer | undefined)[] = [];
         bench.ctx.wrote = (_folder, _name, hash) => { hashes.push(hash); };
         bench.sync();
         assert.deepStrictEqual(bench.told, []);

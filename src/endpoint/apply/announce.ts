@@ -7,7 +7,8 @@ import { joinPath, S_IFMT, S_IFREG, type ByteString } from '../../tree/index.js'
 import { blockLengthFor, firstAligned, leafLengthFor, MAX_FILE, probeStretches, worthMatching, type LeafSums } from '../../delta/index.js';
 import { OpKind, type Operation } from '../../plan/index.js';
 import type { OpenFlags } from '../../fs/index.js';
-import { MAX_ROUND, type RoundSums } from '../../wire/index.js';
+import { MAX_ROUND, type KnownBasis, type RoundSums } from '../../wire/index.js';
+import { SUMS_WORTH, type KeptTree } from '../kept-sums.js';
 import type { RemoteContent } from '../source/types.js';
 import type { ApplyContext, FolderContext } from './context.js';
 import { keepsCutOff } from './cut-off.js';
@@ -54,6 +55,8 @@ export interface Wanted {
   leaves: LeafSums | undefined;
   /** Where what lies at its place is compared, the content's hash is its root. */
   readonly rooted: boolean;
+  /** The tree of the basis' sums, where they are kept: its root was sent in place of sums. */
+  readonly kept?: KeptTree | undefined;
 }
 
 /** A basis, open; `changed`: its ctime as it was opened. */
@@ -94,11 +97,18 @@ export function request(ctx: ApplyContext, remote: RemoteContent, folder: Folder
   const before = s.wanted.get(path);
   s.leavesKept += (leaves?.bytes ?? 0) - (before?.leaves?.bytes ?? 0);
   release(ctx, s, before);
-  s.wanted.set(path, { basis: signed?.basis, from, leaves, rooted: signed?.rooted === true });
+  s.wanted.set(path, { basis: signed?.basis, from, leaves, rooted: signed?.rooted === true, kept: signed?.kept });
   remote.request({
     layer: op.layer, folder: folder.path, name: ctx.sourceName === undefined ? op.name : ctx.sourceName(op.layer, folder.path, op.name),
-    follow: follow || ctx.options.symlinks.copyLinks, noAtime: ctx.options.attributes.openNoatime, from, sums: signed?.sums,
+    follow: follow || ctx.options.symlinks.copyLinks, noAtime: ctx.options.attributes.openNoatime, from, sums: signed?.sums, ...(signed?.kept === undefined ? {} : { known: knownBasis(signed.kept) }),
   });
+}
+
+/** What came was not right, and kept sums had a part in it: they are forgotten, so that the next request is without them. False: they had none. */
+export function forgetKept(ctx: ApplyContext, folder: FolderContext, op: Operation): boolean {
+  if (scratchOf(ctx).answer.kept === undefined || ctx.sums === undefined) return false;
+  ctx.sums.forget(joinPath(folder.path, op.name));
+  return true;
 }
 
 /** Gives up a basis that nobody took. */
@@ -114,7 +124,7 @@ function appendFrom(ctx: ApplyContext, op: Operation): number {
 }
 
 /** A basis with its first sums, and the leaf sums that they were made of. */
-interface Signed { basis: Basis; sums: RoundSums; leaves?: LeafSums; rooted?: boolean }
+interface Signed { basis: Basis; sums: RoundSums | undefined; leaves?: LeafSums; rooted?: boolean; kept?: KeptTree }
 
 /** The basis with its first sums. Large ones are told apart in rounds (delta/aligned.ts). */
 function signBasis(ctx: ApplyContext, s: Scratch, remote: RemoteContent, folder: FolderContext, op: Operation): Signed | undefined {
@@ -122,10 +132,23 @@ function signBasis(ctx: ApplyContext, s: Scratch, remote: RemoteContent, folder:
   const open = chooseBasis(ctx, s, folder, op);
   if (open === undefined) return undefined;
   const { fd, changed: _, ...basis } = open;
-  const signed = sign(ctx, s, remote, op, basis, fd);
+  const kept = keptOf(ctx, s, remote, folder, op, open);
+  const signed: Signed | undefined = kept !== undefined ? { basis, sums: undefined, kept } : sign(ctx, s, remote, op, basis, fd);
   if (signed !== undefined && basis.place.kind === 'similar' && s.hold(fd)) return { ...signed, basis: { ...basis, held: fd } };
   ctx.posix.close(fd);
   return signed;
+}
+
+/** The tree of the basis' sums, where it is kept and can stand for them. The attributes of the basis are in OTHER. */
+function keptOf(ctx: ApplyContext, s: Scratch, remote: RemoteContent, folder: FolderContext, op: Operation, basis: OpenBasis): KeptTree | undefined {
+  if (ctx.sums === undefined || remote.takesRoots !== true || basis.place.kind !== 'target' || op.size < SUMS_WORTH) return undefined;
+  if (ctx.posix.fstat(basis.fd, s.table, OTHER) < 0) return undefined; // of several that were looked at the last one is in it
+  const kept = ctx.sums.kept(joinPath(folder.path, op.name));
+  return kept !== undefined && ctx.sums.isOf(kept, s.table, OTHER) && kept.leafLength === leafLengthFor(op.size) ? kept : undefined;
+}
+
+function knownBasis({ root, size, leafLength }: KeptTree): KnownBasis {
+  return { root, size, leafLength };
 }
 
 function sign(ctx: ApplyContext, s: Scratch, remote: RemoteContent, op: Operation, basis: Basis, fd: number): Signed | undefined {

@@ -5,6 +5,8 @@
 import { typeCounts, type ByteString, type Problem, type RelPath, type TypeCounts } from '../../tree/index.js';
 import type { IdMapper, SessionOptions, XattrPolicy } from '../../plan/index.js';
 import type { FolderCache, Posix } from '../../fs/index.js';
+import type { TreeChange } from '../../delta/index.js';
+import type { KeptSums } from '../kept-sums.js';
 import type { SourceFs } from '../source/types.js';
 import type { Preconditions } from './preconditions.js';
 import type { Scratch } from './scratch.js';
@@ -78,8 +80,10 @@ export interface ApplyContext {
   xattrPolicy?: XattrPolicy;
   /** Set where a kept plan is carried out: each path is looked at again, and left where it has drifted. */
   exact?: Preconditions;
-  /** A file is in place with content of this hash, computed by both ends; with --state. */
-  wrote?(folder: FolderContext, name: ByteString, hash: Buffer): void;
+  /** A file is in place with content of this hash, computed by both ends, and with this tree of sums; with --state. */
+  wrote?(folder: FolderContext, name: ByteString, hash: Buffer | undefined, change: TreeChange | undefined): void;
+  /** Sums of large files of the target that are kept between runs; with --state. */
+  sums?: KeptSums;
   /** Buffers and memory of the context, made at first use. */
   scratch?: Scratch;
 }

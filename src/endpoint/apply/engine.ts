@@ -3,7 +3,7 @@
  * basis that is read straight into that memory.
  */
 import { CALL_BYTES, createKernel, WholeHash, type Kernel, type Seed } from '../../hash/index.js';
-import { encodeAligned, encodeProbe, encodeRound, LEAF_SUM, leafLengthFor, LeafRoot, LeafSummer, Signature, SignatureBuilder, SumCollector, type LeafSums, type Stretch } from '../../delta/index.js';
+import { encodeAligned, encodeProbe, encodeRound, LEAF_SUM, leafLengthFor, LeafRoot, LeafRuns, LeafSummer, Signature, SignatureBuilder, SumCollector, type LeafRun, type LeafSums, type Stretch } from '../../delta/index.js';
 import type { Posix } from '../../fs/index.js';
 import type { RoundSums } from '../../wire/index.js';
 
@@ -20,6 +20,8 @@ export class DeltaEngine {
   private readonly at: number;
   private readonly base: number;
   private root: LeafRoot | undefined;
+  private runs: LeafRuns | undefined; // of the file at hand, where its leaf sums are to be kept
+  private passed = false;
 
   constructor(simd: boolean) {
     this.kernel = createKernel({ simd });
@@ -34,15 +36,28 @@ export class DeltaEngine {
     return this.kernel.bytes.subarray(this.at, this.at + ROOM);
   }
 
-  /** Starts the hash of a file: of all bytes, unless `rooted` is called before any came. */
-  begin(): void {
+  /** Starts the hash of a file: of all bytes, unless `rooted` is called before any came. With `sums` its leaf sums are made besides. */
+  begin(sums?: { readonly leafLength: number; readonly seed: Seed }): void {
     this.hash.reset();
-    if (this.root === undefined) return;
+    this.passed = false;
+    if (this.root !== undefined || this.runs !== undefined) this.kernel.release(this.base);
     this.root = undefined;
-    this.kernel.release(this.base);
+    this.runs = sums === undefined ? undefined : new LeafRuns(this.kernel, sums.leafLength, sums.seed);
+  }
+  /** Whole leaves are as in the basis, and are not read: from here on there is no hash of all bytes. */
+  pass(leaves: number): void {
+    this.runs?.pass(leaves);
+    this.passed = true;
+  }
+  /** The leaf sums of the file, but for those that were passed over; undefined where they were not wanted. */
+  finishRuns(): { runs: LeafRun[]; passed: boolean } | undefined {
+    const { runs, passed } = this;
+    this.runs = undefined;
+    return runs === undefined ? undefined : { runs: runs.finish(), passed };
   }
   /** The hash is to be the file's root (delta/leaf-root.ts). */
   rooted(leafLength: number, seed: Seed): void {
+    this.runs = undefined;
     this.root = new LeafRoot(this.kernel, leafLength, seed);
   }
   /** Length of its leaves where the hash is a root. */
@@ -51,8 +66,12 @@ export class DeltaEngine {
   }
   /** Adds the first `length` bytes of `room` to the hash. */
   addRoom(length: number): void {
-    if (this.root === undefined) this.hash.addAt(this.at, length);
-    else this.root.addBytes(this.room.subarray(0, length));
+    if (this.root !== undefined) {
+      this.root.addBytes(this.room.subarray(0, length));
+      return;
+    }
+    if (!this.passed) this.hash.addAt(this.at, length);
+    this.runs?.addAt(this.at, length);
   }
   addBytes(bytes: Buffer): void {
     if (this.root !== undefined) {
@@ -62,19 +81,21 @@ export class DeltaEngine {
     for (let done = 0; done < bytes.length; done += ROOM) {
       const part = bytes.subarray(done, done + ROOM);
       this.room.set(part);
-      this.hash.addAt(this.at, part.length);
+      this.addRoom(part.length);
     }
   }
   addZeros(length: number): void {
-    if (length > 0) (this.root ?? this.hash).addZeros(length);
+    if (length <= 0) return;
+    if (!this.passed) (this.root ?? this.hash).addZeros(length);
+    this.runs?.zeros(length);
   }
   /** Whole leaves with these sums, where the hash is a root. */
   addKnown(sums: Buffer): void {
     this.root?.addKnown(sums);
   }
-  /** The hash of all that was added; nothing may be added after. */
-  digest(): Buffer {
-    return (this.root ?? this.hash).digest();
+  /** The hash of all that was added; nothing may be added after. Undefined where leaves were passed over. */
+  digest(): Buffer | undefined {
+    return this.passed ? undefined : (this.root ?? this.hash).digest();
   }
 
   /**

@@ -48,6 +48,8 @@ function updateFrom(ctx: ApplyContext, folder: FolderContext, op: Operation, dev
   const { remote } = ctx.source;
   const fd = openTarget(ctx, folder, op, device);
   const s = scratchOf(ctx);
+  s.received = undefined;
+  s.change = undefined;
   const result = fd < 0 ? fd : remote === undefined || s.fromAlt ? fill(ctx, folder, op, s.handle, fd, device) : fillRemote(ctx, remote, folder, op, fd, device);
   if (fd >= 0) {
     const closed = posix.close(fd);
@@ -63,6 +65,7 @@ function updateFrom(ctx: ApplyContext, folder: FolderContext, op: Operation, dev
   }
   countFile(ctx, op);
   if (s.unstable) reportUnstable(ctx, folder, op.name);
+  else if (!device && (s.received !== undefined || s.change !== undefined)) ctx.wrote?.(folder, op.name, s.received, s.change);
   if (result === DONE) removeSource(ctx, folder, op, true);
   return true;
 }

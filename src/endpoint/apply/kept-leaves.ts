@@ -1,6 +1,7 @@
 /**
  * What of a basis need not be looked at again. Where the hash of the new file is its root (delta/leaf-root.ts), whole leaves at their own place
- * count with the sums that were made when the basis was read: they are copied in the kernel, or stay where they are.
+ * count with the sums that were made when the basis was read: they are copied in the kernel, or stay where they are. So do they where their sums are kept
+ * between runs, and the file is checked by the root of its tree (result-sums.ts).
  */
 import type { OpenBasis } from './announce.js';
 import type { ApplyContext } from './context.js';
@@ -14,8 +15,12 @@ export interface Part { readonly start: number; readonly end: number }
 
 /** The whole leaves in a range of the basis that goes to its own place; empty (start = end) where there is none, or the hash is of all bytes. */
 export function keptLeaves(s: Scratch, start: number, end: number): Part {
-  const leaf = s.engine.rootLeaf;
-  if (leaf === undefined || s.answer.leaves === undefined) return { start: end, end };
+  const leaf = s.answer.leaves === undefined ? undefined : s.engine.rootLeaf;
+  return wholeLeaves(leaf ?? s.sums?.knownLeaf, start, end);
+}
+
+function wholeLeaves(leaf: number | undefined, start: number, end: number): Part {
+  if (leaf === undefined) return { start: end, end };
   const from = Math.ceil(start / leaf) * leaf;
   const to = Math.floor(end / leaf) * leaf; // a short last leaf is one only where the new file ends there, too
   return from < to ? { start: from, end: to } : { start: end, end };
@@ -23,6 +28,8 @@ export function keptLeaves(s: Scratch, start: number, end: number): Part {
 
 /** Takes whole leaves into the hash without reading them. */
 export function hashKept(s: Scratch, { start, end }: Part): void {
+  const leaf = s.engine.rootLeaf === undefined ? s.sums?.knownLeaf : undefined;
+  if (leaf !== undefined) return s.engine.pass((end - start) / leaf);
   const sums = s.answer.leaves?.between(start, end);
   if (sums !== undefined) s.engine.addKnown(sums);
 }

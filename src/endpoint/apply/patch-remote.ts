@@ -6,7 +6,7 @@ import { Errno } from '../../fs/index.js';
 import type { Operation } from '../../plan/index.js';
 import { joinPath } from '../../tree/index.js';
 import type { RemoteContent } from '../source/types.js';
-import { describeBasis, type OpenBasis } from './announce.js';
+import { describeBasis, forgetKept, type OpenBasis } from './announce.js';
 import type { ApplyContext, FolderContext } from './context.js';
 import { leaveHole, readFull, targetError, writeAll, writeSkippingZeros, type CopyTask } from './copy-data.js';
 import { ROOM, type BasisReader } from './engine.js';
@@ -17,6 +17,7 @@ import { NO_JOURNAL, PatchedFile } from './patched-file.js';
 import { judge } from './rebuild.js';
 import { CORRUPT, hashHole, receive, type ContentSink } from './receive.js';
 import { ABORTED, report } from './report.js';
+import { beginResult } from './result-sums.js';
 import { scratchOf, TARGET, type Scratch } from './scratch.js';
 import { reopenSource } from './source.js';
 
@@ -66,6 +67,7 @@ export function fillRemote(ctx: ApplyContext, remote: RemoteContent, folder: Fol
             attempt++;
             break;
           case 'corrupt':
+            if (forgetKept(ctx, folder, op)) break;
             if (whole) {
               report(ctx, joinPath(folder.path, op.name), 'source', 'corrupt', 'what arrived has another hash than what was sent, also when it was sent again');
               return FAILED;
@@ -110,7 +112,7 @@ class InPlace implements ContentSink {
       read: (_fd, buffer, offset, length, position) => patch.readOld(position, buffer.subarray(offset), length),
       seekData: () => -Errno.ENXIO, seekHole: () => -Errno.ENXIO, // it is read as if it had no holes
     };
-    s.engine.begin();
+    beginResult(ctx, s, basis);
     this.task = {
       reader: ctx.posix, from: -1, to: fd, start: from, size: s.size, oldSize, mayClone: false, toEnd: false, fixedLength: device, ...(patch === undefined ? {} : { patch }),
     };

@@ -9,7 +9,7 @@ import { joinPath, TwintreeError } from '../../tree/index.js';
 import type { Operation } from '../../plan/index.js';
 import { Errno } from '../../fs/index.js';
 import type { RemoteContent } from '../source/types.js';
-import { describeBasis, openBasis, type OpenBasis } from './announce.js';
+import { describeBasis, forgetKept, openBasis, type OpenBasis } from './announce.js';
 import type { ApplyContext, FolderContext } from './context.js';
 import { leaveHole, readFull, targetError, writeAll, writeSkippingZeros, type CopyTask } from './copy-data.js';
 import { keepCutOff } from './cut-off.js';
@@ -19,6 +19,7 @@ import { copyKept, hashKept, keptLeaves, type Part } from './kept-leaves.js';
 import { keepPartial } from './partial.js';
 import { CORRUPT, hashHole, receive, TOLD, type ContentSink } from './receive.js';
 import { ABORTED, report, sourceFailed, targetFailed } from './report.js';
+import { beginResult } from './result-sums.js';
 import { BEFORE, scratchOf, type Scratch } from './scratch.js';
 import { Reading, reopenSource, settle } from './source.js';
 import { discardStage, finishStage, openStage } from './stage.js';
@@ -46,6 +47,7 @@ export function buildRemote(ctx: ApplyContext, remote: RemoteContent, folder: Fo
           attempt++;
           break;
         case 'corrupt':
+          if (forgetKept(ctx, folder, op)) break;
           if (whole) {
             report(ctx, joinPath(folder.path, op.name), 'source', 'corrupt', 'what arrived has another hash than what was sent, also when it was sent again');
             return 'failed';
@@ -107,7 +109,7 @@ class Rebuild implements ContentSink {
     private readonly ctx: ApplyContext, private readonly s: Scratch, private readonly folder: FolderContext, private readonly op: Operation,
     readonly basis: OpenBasis | undefined,
   ) {
-    s.engine.begin();
+    beginResult(ctx, s, basis);
     this.keeping = basis !== undefined && basis.place.kind === 'target' && mayKeep(ctx, s, op);
   }
 

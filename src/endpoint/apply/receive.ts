@@ -5,14 +5,14 @@
  * Results: bytes covered; ABORTED; CORRUPT where what came cannot be right or does not add up; or -errno with `scratch.failedSide`.
  * @throws TwintreeError where the connection is lost.
  */
-import { DeltaError, leafLengthFor, MAX_FILE, type Stretch } from '../../delta/index.js';
+import { DeltaError, leafLengthFor, LeafSums, MAX_FILE, type Stretch } from '../../delta/index.js';
 import type { RoundSums } from '../../wire/index.js';
 import type { ContentToken, RemoteContent } from '../source/types.js';
 import type { OpenBasis } from './announce.js';
 import type { ApplyContext } from './context.js';
 import type { BasisReader } from './engine.js';
 import { ABORTED } from './report.js';
-import { scratchOf } from './scratch.js';
+import { scratchOf, type Scratch } from './scratch.js';
 
 /** The tokens, or the basis, are not what they should be: asking for the whole file mends it. */
 export const CORRUPT = -200010;
@@ -68,15 +68,23 @@ export function receive(ctx: ApplyContext, remote: RemoteContent, sink: ContentS
           s.failedSide = 'source';
           return -Math.abs(token.errno);
         }
-        if (token.size !== sink.position || (verify && !s.engine.digest().equals(token.hash))) return CORRUPT;
-        if (verify && s.engine.rootLeaf === undefined) s.received = Buffer.from(token.hash);
-        return sink.position;
+        return token.size === sink.position && ended(s, token, verify) ? sink.position : CORRUPT;
     }
     if (result < 0) {
       s.reached = sink.position;
       return result;
     }
   }
+}
+
+/** Whether what was built is what the supplier has read: by its hash, or by the root of its tree of sums where that was asked for. */
+function ended(s: Scratch, { size, hash, tree = false }: Extract<ContentToken, { kind: 'end' }>, verify: boolean): boolean {
+  s.change = s.sums?.finish(size);
+  if (tree) return s.answer.kept !== undefined && s.change?.root.equals(hash) === true;
+  if (!verify) return true;
+  if (s.engine.digest()?.equals(hash) !== true) return false;
+  if (s.engine.rootLeaf === undefined) s.received = Buffer.from(hash);
+  return true;
 }
 
 function fits(sink: ContentSink, length: number): boolean {
@@ -106,10 +114,17 @@ function refine(ctx: ApplyContext, remote: RemoteContent, { basis, old, position
 /** Sums made of the leaf sums at hand; where they were not kept, the basis is read again. */
 function alignedSums(ctx: ApplyContext, remote: RemoteContent, basis: OpenBasis, blockLength: number, stretches: readonly Stretch[]): RoundSums | number {
   const s = scratchOf(ctx);
-  const leaves = s.answer.leaves ?? s.engine.leaves(ctx.posix, basis.fd, basis.size, remote.seed, basis.sparse);
+  const leaves = s.answer.leaves ?? treeLeaves(ctx, s) ?? s.engine.leaves(ctx.posix, basis.fd, basis.size, remote.seed, basis.sparse);
   if (typeof leaves === 'number') return leaves;
   s.answer.leaves = leaves;
   return s.engine.aligned(leaves, blockLength, stretches, remote.seed);
+}
+
+/** Those of the tree that is kept of it. A page that is damaged costs a reading. */
+function treeLeaves(ctx: ApplyContext, s: Scratch): LeafSums | undefined {
+  const { kept } = s.answer;
+  const sums = kept === undefined ? undefined : ctx.sums?.leaves(kept);
+  return kept === undefined || sums === undefined ? undefined : new LeafSums(kept.leafLength, kept.size, sums);
 }
 
 /** Before anything is read: stretches that lie over each other would have it read over and over. */

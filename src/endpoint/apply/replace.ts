@@ -26,13 +26,14 @@ export function replaceFile(ctx: ApplyContext, folder: FolderContext, op: Operat
     const fd = openSource(ctx, folder, op);
     if (fd < 0) return false;
     scratchOf(ctx).received = undefined;
+    scratchOf(ctx).change = undefined;
     const result = carryOver(ctx, folder, op, fd);
     if (result === 'again') continue; // once in a context: the temporary folder does not serve
     if (result === 'failed') return false;
     countFile(ctx, op);
     const s = scratchOf(ctx);
     if (s.unstable) reportUnstable(ctx, folder, op.name);
-    else if (s.received !== undefined) ctx.wrote?.(folder, op.name, s.received);
+    else if (s.received !== undefined || s.change !== undefined) ctx.wrote?.(folder, op.name, s.received, s.change);
     if (ctx.options.replace.partialDir !== undefined) dropPartial(ctx, folder, op.name);
     if (result === 'done') removeSource(ctx, folder, op, true);
     return true;

@@ -5,10 +5,12 @@
 import { threadId } from 'node:worker_threads';
 import { EMPTY, StatTable, type ByteString, type RelPath } from '../../tree/index.js';
 import { FolderCache, type OpenFlags, type Posix } from '../../fs/index.js';
+import type { TreeChange } from '../../delta/index.js';
 import { XattrPolicy } from '../../plan/index.js';
 import type { ApplyContext } from './context.js';
 import type { Wanted } from './announce.js';
 import { DeltaEngine } from './engine.js';
+import type { ResultSums } from './result-sums.js';
 import { SimilarFiles } from './similar.js';
 import { newPatchRoom, type PatchRoom } from './patch-room.js';
 import { Model, Subject } from './subject.js';
@@ -76,6 +78,10 @@ export class Scratch {
   reached = 0;
   /** The hash of the content that arrived last, where both ends agreed on it. */
   received: Buffer | undefined;
+  /** The tree of sums of that content, where sums are kept. */
+  change: TreeChange | undefined;
+  /** Gathers the sums of the file at hand, where they are kept. */
+  sums: ResultSums | undefined;
   /** The new file being built. */
   readonly stage = new Stage();
   /** The entry whose attributes are being set, and the one they are read from. */

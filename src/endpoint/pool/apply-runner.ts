@@ -6,7 +6,9 @@ import { FolderCache, type Posix } from '../../fs/index.js';
 import { emptyOperation, OpKind, OperationReader, Reason, SetBits } from '../../plan/index.js';
 import { EMPTY, joinPath, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
 import { fingerprintOf } from '../../state/index.js';
+import type { TreeChange } from '../../delta/index.js';
 import { ContentHashes } from '../content-hashes.js';
+import { KeptSums } from '../kept-sums.js';
 import { idMapper } from '../ids.js';
 import { xattrPolicy } from '../xattrs.js';
 import { announce, closeContext, execute, newCounters, Preconditions, removeSource, type ApplyContext, type FolderContext } from '../apply/index.js';
@@ -30,9 +32,8 @@ export class ApplyRunner {
     const follow = symlinks.copyLinks || symlinks.copyUnsafeLinks || symlinks.copyDirlinks;
     this.sources = setup.mounts.map((m) => new FolderCache(source, m.fd, { follow, ...(m.followed === undefined ? {} : { followed: m.followed }) }));
     const { alias, options } = setup;
-    this.hashes = setup.hashes === undefined ? undefined : new ContentHashes(setup.hashes, (message) => {
-      this.problems.push({ code: 'write-failed', phase: 'record', side: 'target', path: EMPTY, severity: 'warning', message: `the state cannot be used: ${message}` });
-    });
+    this.hashes = setup.hashes === undefined ? undefined : new ContentHashes(setup.hashes, (message) => { this.stateFailed(message); });
+    const sums = setup.sums === undefined ? undefined : new KeptSums(setup.sums, 'target', (message) => { this.stateFailed(message); });
     this.context = {
       posix, source, options, umask: setup.umask, targetRoot: setup.targetRoot, altRoots: setup.altRoots, backupRoot: setup.backupRoot, tempRoot: setup.tempRoot,
       targetFolders: new FolderCache(posix, setup.targetRoot, { follow: options.symlinks.keepDirlinks, beneath: true, followed: setup.targetFollowed }),
@@ -49,17 +50,25 @@ export class ApplyRunner {
       problem: (p) => this.problems.push(p),
       ...(setup.exactSince === undefined ? {} : { exact: new Preconditions(setup.exactSince) }),
       // Updates that are held back are not in place yet.
-      ...(this.hashes === undefined || options.replace.delayUpdates ? {} : { wrote: (folder, name, hash) => this.wrote(folder, name, hash) }),
+      ...(this.hashes === undefined || options.replace.delayUpdates ? {} : { wrote: (folder, name, hash, change) => this.wrote(folder, name, hash, change) }),
+      ...(sums === undefined ? {} : { sums }),
       ...(alias === undefined ? {} : { sourceName: (_layer, _folder, name) => (name === alias.name ? alias.source : name) }),
       // Where the source is on another host the connection itself keeps to the limit.
       ...(setup.paced && source.remote === undefined ? { throttle: (n) => { shared.spend(n, performance.timeOrigin + performance.now()); }, throttles: () => shared.limited } : {}),
     };
   }
 
-  /** With --state: the hash of what has just been put in place. */
-  private wrote(folder: FolderContext, name: ByteString, hash: Buffer): void {
-    const { posix } = this.context;
-    if (posix.stat(folder.fd, name, this.placed, 0) === 0 && this.placed.isFile(0)) this.hashes?.noteWritten(joinPath(folder.path, name), fingerprintOf(this.placed, 0), hash);
+  /** With --state: hash and sums of what has just been put in place. */
+  private wrote(folder: FolderContext, name: ByteString, hash: Buffer | undefined, change: TreeChange | undefined): void {
+    const { posix, sums } = this.context;
+    if (posix.stat(folder.fd, name, this.placed, 0) !== 0 || !this.placed.isFile(0)) return;
+    const fingerprint = fingerprintOf(this.placed, 0);
+    if (hash !== undefined) this.hashes?.noteWritten(joinPath(folder.path, name), fingerprint, hash);
+    if (change !== undefined) sums?.putWritten(joinPath(folder.path, name), fingerprint, change);
+  }
+
+  private stateFailed(message: string): void {
+    this.problems.push({ code: 'write-failed', phase: 'record', side: 'target', path: EMPTY, severity: 'warning', message: `the state cannot be used: ${message}` });
   }
 
   /** Asks for the content of a batch that is to be run later, so that it travels meanwhile. Nothing happens where the source is local. */
@@ -180,5 +189,6 @@ export class ApplyRunner {
     this.context.targetFolders.closeAll();
     closeContext(this.context);
     this.hashes?.close();
+    this.context.sums?.close();
   }
 }

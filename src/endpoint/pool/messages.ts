@@ -1,6 +1,7 @@
 /** What the main thread and its workers say to each other. Plain data. */
 import type { ErrorCode, Problem, RelPath } from '../../tree/index.js';
 import type { HashStore } from '../content-hashes.js';
+import type { SumStore } from '../kept-sums.js';
 import type { ApplyCounters } from '../apply/index.js';
 import type { FolderRun, Mount, ScanFindings, ScanSetup } from '../scan/index.js';
 import type { SessionOptions } from '../../plan/index.js';
@@ -26,6 +27,8 @@ export interface ApplySetup {
   exactSince?: number;
   /** Where hashes of what is written are kept; with --state. */
   hashes?: HashStore;
+  /** Where sums of large files are kept; with --state. */
+  sums?: SumStore;
 }
 
 /** Operations of one folder, encoded. */

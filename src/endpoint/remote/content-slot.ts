@@ -54,7 +54,7 @@ export class ContentSlot {
       case 'content-end':
         this.state = 'ended';
         this.after = item.stat;
-        return { kind: 'end', errno: item.errno, size: item.size, hash: item.hash };
+        return { kind: 'end', errno: item.errno, size: item.size, hash: item.hash, ...(item.tree === true ? { tree: true } : {}) };
       case 'folder': case 'digest': case 'walk-end': case 'answer': case 'content-begin':
         throw broken(`a ${item.kind} within a file`);
     }

@@ -5,7 +5,7 @@
 import { MessageChannel, Worker, type TransferListItem } from 'node:worker_threads';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
 import type { ConnectSpec } from '../../transport/index.js';
-import type { ControlMessage, FrameType, Hello } from '../../wire/index.js';
+import { KEPT_SUMS, type ControlMessage, type FrameType, type Hello } from '../../wire/index.js';
 import { threadFile } from '../pool/thread-file.js';
 import type { RecordSetup } from '../recorded/recorder.js';
 import type { ReplayData } from '../recorded/replay-link.js';
@@ -74,7 +74,7 @@ export class Link {
    * Rejects with a TwintreeError: CONNECT, CONNECT_TIMEOUT, NOT_TWINTREE, VERSION, WIRE …
    */
   static async open(spec: ConnectSpec, options: LinkOptions, onText: (text: string) => void = (text) => { process.stderr.write(text); }): Promise<Link> {
-    return Link.start({ run: 'link', spec, options, counters: new SharedArrayBuffer(16) }, onText);
+    return Link.start({ run: 'link', spec, options: { features: [KEPT_SUMS], ...options }, counters: new SharedArrayBuffer(16) }, onText);
   }
 
   /** A link at whose other end there is a batch. */
@@ -158,6 +158,11 @@ export class Link {
     if (error.code === 'INTERNAL') for (const state of this.states) abortChannel(state);
     this.answered?.reject(error);
     this.lostHandler(error);
+  }
+
+  /** Whether both ends take roots of kept sums; the feature is in all our own Hellos. */
+  get takesRoots(): boolean {
+    return this.hello.features.includes(KEPT_SUMS);
   }
 
   /** What the other side said of itself. */

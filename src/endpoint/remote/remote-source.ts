@@ -34,6 +34,8 @@ export interface RemoteSetup {
   readonly attributes: boolean;
   /** What the session reads is recorded: all of it has to travel. */
   readonly whole?: boolean;
+  /** The other end takes roots of kept sums. */
+  readonly roots?: boolean;
 }
 
 /** One stat record's place of the mode (stx_mode). */
@@ -45,6 +47,7 @@ export class RemoteSource implements SourceFs, RemoteContent {
   readonly remote: RemoteContent = this;
   readonly recorded: boolean;
   readonly keeps: boolean;
+  readonly takesRoots: boolean;
   readonly seed: RemoteSetup['seed'];
   private readonly channels: [SyncChannel, SyncChannel];
   private readonly told = new ToldNames();
@@ -62,6 +65,7 @@ export class RemoteSource implements SourceFs, RemoteContent {
   constructor(stream: ChannelEnd, questions: ChannelEnd, private readonly setup: RemoteSetup, idle?: () => void) {
     this.recorded = setup.recorded === true;
     this.keeps = this.recorded || setup.whole === true;
+    this.takesRoots = setup.roots === true && !this.keeps;
     this.seed = setup.seed;
     this.channels = [new SyncChannel(stream, idle), new SyncChannel(questions, idle)];
     this.stream = new SourceStream(this.channels[0], this.told);

@@ -141,7 +141,7 @@ export class SourceStream {
 
   private drain(head: Wanted): void {
     while (head.slot !== undefined && head.slot.state !== 'ended') {
-      if (head.slot.state === 'refine') this.refine(head, head.slot.noSums(head.request.sums?.basisSize ?? 0));
+      if (head.slot.state === 'refine') this.refine(head, head.slot.noSums(head.request.sums?.basisSize ?? head.request.known?.size ?? 0));
       this.step(head);
     }
   }
@@ -164,8 +164,8 @@ export class SourceStream {
   private send(): void {
     while (this.sent < this.queue.length && (this.sent === 0 || (this.outstanding < MOST_REQUESTED && this.sent < MOST_FILES))) {
       const wanted = this.queue[this.sent] as Wanted;
-      const { layer, folder, name, follow, noAtime, from, sums } = wanted.request;
-      wanted.bytes = this.items.add({ kind: 'content', place: { mount: layer, folder, name }, follow, noAtime, from, sums });
+      const { layer, folder, name, follow, noAtime, from, sums, known } = wanted.request;
+      wanted.bytes = this.items.add({ kind: 'content', place: { mount: layer, folder, name }, follow, noAtime, from, sums, ...(known === undefined ? {} : { known }) });
       wanted.slot = new ContentSlot(from);
       this.outstanding += wanted.bytes;
       this.sent++;

@@ -4,6 +4,7 @@
  */
 import type { Posix } from '../../fs/index.js';
 import { COMPRESSION, expandPayload, RequestReader, WireError, type Request, type RoundSums } from '../../wire/index.js';
+import type { KeptSums } from '../kept-sums.js';
 import { Contents } from './content.js';
 import { Folders } from './fold.js';
 import { Hashing } from './hashing.js';
@@ -27,6 +28,8 @@ export interface ChannelHost {
   readonly setup: SupplySetup;
   readonly memory: SupplyMemory;
   readonly ahead: Ahead;
+  /** Sums that are kept between runs. */
+  readonly sums: KeptSums | undefined;
   say(message: FromSupplyThread, transfer?: ArrayBuffer[]): void;
   /** Others may take a turn. @throws Ended. */
   breathe(): void;
@@ -72,7 +75,7 @@ export class SupplyChannel {
     this.questions = new Questions(posix, setup, this.places, this.folders, hashing, this.out);
     this.contents = new Contents(posix, setup, this.places, kernels, this.out, {
       asks: () => { this.expectsSums = true; }, refined: () => this.takeSums(), breathe: () => { host.breathe(); }, large: (holds) => { host.large = holds; },
-    });
+    }, host.sums);
     this.job = this.work();
   }
 

@@ -53,7 +53,7 @@ export function* sendStreamed(posix: Posix, kernel: Kernel, out: Outgoing, file:
 }
 
 /** Reading failed, or the file has become shorter, in a search that reads by a callback. */
-class ReadFailed extends Error {
+export class ReadFailed extends Error {
   constructor(readonly errno: number) {
     super(`reading ended with errno ${errno}`);
   }
@@ -74,8 +74,8 @@ export function* sendRounds(posix: Posix, kernel: Kernel, out: Outgoing, file: O
 }
 
 /** One file on its way to its delta. */
-class RoundsJob {
-  private readonly holes: readonly Stretch[];
+export class RoundsJob {
+  readonly holes: readonly Stretch[];
 
   constructor(
     private readonly posix: Posix, private readonly kernel: Kernel, private readonly out: Outgoing, private readonly file: OpenFile, private readonly basisSize: number, private readonly seed: Seed,
@@ -115,7 +115,7 @@ class RoundsJob {
     if (leaves === undefined) return content;
     if (sums.basisSize !== basisSize || (opening === undefined && sums.blockLength !== blockLength)) throw new DeltaError('range', 'a round has other sizes than were asked for');
     const rounds = yield* this.talk(exchange(kernel, { size: file.size, holes: this.holes, leaves, read: (offset, into) => this.read(offset, into) }, sums, seed));
-    return yield* this.send(rounds, content.hash);
+    return { ...(yield* this.send(rounds, content.hash)), leaves };
   }
 
   /** Searches everything and sends what is final meanwhile; the hash is made of what the search reads. */
@@ -168,12 +168,13 @@ class RoundsJob {
     }
   }
 
-  private *send(rounds: SourceRounds, hash: Buffer): Job<ReadContent> {
+  /** Sends what is known now. */
+  *send(rounds: SourceRounds, hash: Buffer): Job<ReadContent> {
     const { errno, size } = yield* emit(this.posix, this.out, this.file, { start: 0, end: this.file.size }, rounds.copies(), this.holes);
     return { errno, size, hash };
   }
 
-  private *talk<T>(talk: Generator<Ask, T, RoundSums | undefined>): Job<T> {
+  *talk<T>(talk: Generator<Ask, T, RoundSums | undefined>): Job<T> {
     let step = talk.next();
     while (step.done !== true) {
       yield* this.ask(step.value);
@@ -182,18 +183,18 @@ class RoundsJob {
     return step.value;
   }
 
-  private *ask(ask: Ask): Job {
+  *ask(ask: Ask): Job {
     this.needs.asks();
     this.out.write({ kind: 'refine', ...ask });
     yield* this.out.flush();
   }
 
-  private *answer(): Job<RoundSums> {
+  *answer(): Job<RoundSums> {
     yield Wait.refine;
     return this.needs.refined();
   }
 
-  private read(offset: number, into: Buffer): number {
+  read(offset: number, into: Buffer): number {
     this.needs.breathe();
     const got = this.posix.read(this.file.fd, into, 0, into.length, offset);
     if (got <= 0) throw new ReadFailed(got === 0 ? 0 : -got);

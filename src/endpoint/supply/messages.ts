@@ -2,6 +2,7 @@
 import type { Seed } from '../../hash/index.js';
 import type { SessionOptions } from '../../plan/index.js';
 import type { Compression } from '../../wire/index.js';
+import type { SumStore } from '../kept-sums.js';
 import type { FilterPlace } from '../scan/filters.js';
 import type { SelectionNode } from '../scan/selection.js';
 import type { Mount } from '../scan/types.js';
@@ -24,6 +25,8 @@ export interface SupplySetup {
   expands?: Compression;
   /** What is supplied is recorded: nothing is told by its digest alone. */
   whole?: boolean;
+  /** Where sums of what is sent are kept; with --state. */
+  sums?: SumStore;
 }
 
 /** First data of a supply thread. `run` tells the threads of a bundle apart. */

@@ -5,6 +5,7 @@
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
 import { loadPosix, type Posix } from '../../fs/index.js';
 import { WireError } from '../../wire/index.js';
+import { KeptSums } from '../kept-sums.js';
 import { SupplyChannel, type ChannelHost } from './channel.js';
 import { Ahead, SupplyMemory } from './memory.js';
 import type { FromSupplyThread, SupplySetup, SupplyThreadData, ToSupplyThread } from './messages.js';
@@ -19,10 +20,13 @@ export function serveSupply(): void {
 
 class SupplyThread implements ChannelHost {
   large = false;
+  readonly sums: KeptSums | undefined;
   private readonly channels = new Map<number, SupplyChannel>();
   private order: SupplyChannel[] = [];
 
-  constructor(private readonly port: MessagePort, readonly memory: SupplyMemory, readonly ahead: Ahead, readonly setup: SupplySetup, readonly posix: Posix) {}
+  constructor(private readonly port: MessagePort, readonly memory: SupplyMemory, readonly ahead: Ahead, readonly setup: SupplySetup, readonly posix: Posix) {
+    this.sums = setup.sums === undefined ? undefined : new KeptSums(setup.sums, 'source');
+  }
 
   run(): void {
     try {
@@ -38,6 +42,7 @@ class SupplyThread implements ChannelHost {
       }
     } finally {
       for (const channel of this.order) channel.close();
+      this.sums?.close();
     }
   }
 

@@ -6,7 +6,7 @@
 import type { SessionOptions } from '../../plan/index.js';
 import type { DirtyPath, Outcome, SessionListener } from '../../session/index.js';
 import type { PairState } from '../../state/index.js';
-import { displayName, TwintreeError, type Problem, type RelPath } from '../../tree/index.js';
+import { displayName, TwintreeError, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
 import type { HeldView } from '../control/index.js';
 import type { Hint } from '../hint.js';
 import { Agenda, BY_TIMETABLE, covers, type Job } from './agenda.js';
@@ -350,9 +350,14 @@ export class Follower implements SourceFollower {
     const { target, run } = this.request;
     const { pace } = this.controls;
     return run({
-      sources: [this.mirror.source], target, options: { ...options, bwlimit: pace.bytesPerSecond }, pace, ...(options.dryRun ? {} : this.places()),
+      sources: [this.mirror.source], target, options: { ...options, bwlimit: pace.bytesPerSecond }, pace, ...(options.dryRun ? {} : { ...this.places(), ...this.keptSums() }),
       ...(job.kind === 'full' ? {} : { dirty: [...dirtyPaths(job.hints), ...others.map((path): DirtyPath => ({ path, depth: 'entry' }))], moved: movedIn(job.hints) }),
     }, listener, end);
+  }
+
+  /** --state: where the sums of what was sent are kept. */
+  private keptSums(): { keptIn?: ByteString } {
+    return this.request.options.state === true && this.state !== undefined ? { keptIn: this.state.folder } : {};
   }
 
   private optionsFor(job: Job): SessionOptions {

@@ -47,7 +47,7 @@ export interface TargetRequest {
   pair: { source: ByteString; target: ByteString };
   options: SessionOptions;
   /** Runs one session. */
-  run: (what: { sources: readonly ByteString[]; target: ByteString; options: SessionOptions; dirty?: readonly DirtyPath[]; moved?: readonly Rename[]; places?: PairState; pace: Pace }, listener: SessionListener, signal: AbortSignal) => Promise<Outcome>;
+  run: (what: { sources: readonly ByteString[]; target: ByteString; options: SessionOptions; dirty?: readonly DirtyPath[]; moved?: readonly Rename[]; places?: PairState; pace: Pace; keptIn?: ByteString }, listener: SessionListener, signal: AbortSignal) => Promise<Outcome>;
   /** How fast it may send; without it there is no limit, and none can be set. */
   rates?: RateRequest;
   /** What the connection to it tells of itself. */

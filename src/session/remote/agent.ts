@@ -21,6 +21,7 @@ import { OperationSender, writeError, writeOutcome, writeProblem, writeProgress,
 import { Mailbox } from './mailbox.js';
 import { FilesReader, readOpen, type OpenSession, type OpenSupplier } from './messages.js';
 import { PlanReceiver, PlanSender } from './plan-parts.js';
+import { SourceState } from './source-state.js';
 import { asTwintreeError, attach, supplySetup } from './supply.js';
 
 /** How an agent serves. */
@@ -77,7 +78,7 @@ async function serveSession(link: Link, inbox: Mailbox, limitsFor: (root: ByteSt
     if (!limits.mayRead) throw new TwintreeError('REFUSED', 'this side is for writing only');
     if (options.replace.removeSourceFiles && !limits.mayWrite) throw new TwintreeError('REFUSED', 'this side is for reading only: --remove-source-files is refused');
     const { filesFrom } = options;
-    await supply(link, inbox, bindTo(limits), { ...open, sources: open.sources.map(rootItself), options: { ...options, filesFrom: files.whole ?? filesFrom } });
+    await supply(link, inbox, bindTo(limits), { ...open, sources: open.sources.map(rootItself), options: { ...options, filesFrom: files.whole ?? filesFrom } }, limits.root === undefined);
   } else {
     if (!limits.mayWrite) throw new TwintreeError('REFUSED', 'this side is for reading only');
     // How much is kept would follow what the client says its sources are.
@@ -105,11 +106,13 @@ function rootItself(path: ByteString): ByteString {
   return path === '' ? ('.' as ByteString) : path;
 }
 
-async function supply(link: Link, inbox: Mailbox, posix: Posix, open: OpenSupplier): Promise<void> {
+/** @param mayKeep with --state sums of what is sent are kept here: how much would follow what the client asks for */
+async function supply(link: Link, inbox: Mailbox, posix: Posix, open: OpenSupplier, mayKeep: boolean): Promise<void> {
   const { options } = open;
   const sources = tellable(posix, open.roots === undefined ? openSources(posix, open.sources, options) : openWhole(posix, open.roots), options);
   link.limit(open.bwlimit);
-  const setup = { ...supplySetup(sources, options, open.seed, open.compression), expands: link.hello.compression };
+  const state = mayKeep && open.roots === undefined ? SourceState.ofAgent(options, posix, open.sources, sources.mounts, open.seed) : undefined;
+  const setup = { ...supplySetup(sources, options, open.seed, open.compression), expands: link.hello.compression, ...(state === undefined ? {} : { sums: state.store }) };
   const supplier = new Supplier(setup, (channel, flags, payload) => { link.sendFrame(FrameType.Items, channel, flags, payload); });
   const failed = new Promise<never>((_resolve, reject) => {
     supplier.onFailed = (error) => { reject(asTwintreeError(error)); };
@@ -120,6 +123,7 @@ async function supply(link: Link, inbox: Mailbox, posix: Posix, open: OpenSuppli
     await Promise.race([untilClosed(inbox), failed]);
   } finally {
     await supplier.close();
+    await state?.close();
     for (const mount of sources.mounts) posix.close(mount.fd);
   }
 }

@@ -23,6 +23,7 @@ import { Mailbox } from './mailbox.js';
 import { writeFiles, writeOpen, type Compression, type Seed } from './messages.js';
 import { sentence } from './shape.js';
 import { openNearEnd } from './near-end.js';
+import { sessionSeed } from './source-state.js';
 import { asTwintreeError, attach, type Answers } from './supply.js';
 import { PushedWork, type RemoteWork } from './work.js';
 import { recordSetup, type BatchRequest } from '../recorded/batch.js';
@@ -46,6 +47,8 @@ export interface RemoteRequest {
   link: LinkSettings;
   /** The session is recorded. A connection that breaks then is not made again. */
   record?: BatchRequest;
+  /** A push: folder of a pair's state that this process holds, in which sums of what is sent are kept whatever the options say. */
+  keptIn?: ByteString;
   /** It is no plain sync. Where a plan is to be kept, a connection that breaks is not made again. */
   work?: RemoteWork;
 }
@@ -110,8 +113,7 @@ class Attempt {
   private readonly seed: Seed;
 
   constructor(private readonly request: RemoteRequest, private readonly listener: SessionListener, private readonly signal: AbortSignal | undefined, private readonly lineage: string, private readonly headway: Headway) {
-    const random = randomBytes(8);
-    this.seed = { low: random.readUInt32LE(0), high: random.readUInt32LE(4) };
+    this.seed = sessionSeed(request);
   }
 
   async pull(): Promise<Outcome> {
@@ -149,7 +151,7 @@ class Attempt {
 
   async push(): Promise<Outcome> {
     const { request, listener } = this;
-    const near = openNearEnd(request, this.seed);
+    const near = openNearEnd(request, this.seed, (code, message) => { listener.notice?.(code, message); });
     let answers: (Answers & { close(): Promise<void> }) | undefined;
     let pushed: PushedWork | undefined;
     let link: Link | undefined;
@@ -167,6 +169,7 @@ class Attempt {
       attach(open, answers);
       const { stopAt } = request.options;
       const sent: SessionOptions = { ...request.options, filesFrom: undefined, stopAt: undefined, bwlimit: 0 };
+      delete sent.cloneDir; // of this side
       open.send(writeOpen({
         side: 'session', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], target: request.target ?? ('' as ByteString), options: sent, seed: near.seed, lineage: this.lineage, work: request.work?.kind,
         wants: { operations: listener.wantsOperations ?? 'none', progress: listener.progress !== undefined ? SHOWN_PROGRESS : request.link.retries > 0 ? QUIET_PROGRESS : 0 },
@@ -196,7 +199,7 @@ class Attempt {
       pushed?.close();
       await answers?.close();
       await link?.close();
-      near.close();
+      await near.close();
     }
   }
 

@@ -53,6 +53,7 @@ export function allowedOptions(options: SessionOptions, limits: AgentLimits): Se
     if (ASKED[name]?.(options) === true) throw new TwintreeError('REFUSED', `this side refuses --${name}`);
   }
   if (limits.root === undefined) return options;
+  if (options.cloneDir !== undefined) throw new TwintreeError('REFUSED', 'this side keeps no clones for its clients: --clone-dir is refused');
   const { attributes, threads } = options;
   if (attributes.writeDevices || attributes.copyDevices) throw new TwintreeError('REFUSED', 'this side refuses the content of devices');
   return {
