@@ -5,7 +5,8 @@
  * `relay.py` stands for the shell and counts the bytes of both directions. The real sshd is started by ssh itself over pipes
  * (`sshd -i`), so that its time is counted like that of all the others, and no port is opened.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -82,6 +83,29 @@ function large(context, change, { gib = 1, args, peerArgs, link } = {}) {
   return push(context, { source: change(context.folder, gib), args, peerArgs, link, prepare: from(largeFile(context.folder, gib)) });
 }
 
+/** 250 bytes change between runs; both ends of twintree have kept what they know of the file since it was sent last. One run each: what the peer writes is not known to it. */
+function kept(context) {
+  const source = join(context.folder, 'kept-source');
+  const dst = join(context.folder, 'target');
+  const shell = pipe(context);
+  run('rm', '-rf', '--one-file-system', '--', source, dst, join(context.folder, 'state'));
+  run('cp', '-a', largeFile(context.folder, 1), source);
+  const file = join(source, 'large.bin');
+  let place = 100_000_123;
+  const change = () => {
+    const fd = openSync(file, 'r+');
+    writeSync(fd, randomBytes(250), 0, 250, (place += 60_000_000));
+    closeSync(fd);
+  };
+  const mine = context.remote(['-a', '--state', '-e', shell.words.join(' ')], `${source}/`, `host:${dst}/`);
+  measure(mine, context.folder);
+  return {
+    source, target: dst, account: shell.account, reset: change,
+    finish: () => run('rm', '-rf', '--one-file-system', '--', source),
+    tools: { twintree: mine, rsync: ['rsync', '-a', '-e', shell.words.join(' '), `${source}/`, `host:${dst}/`] },
+  };
+}
+
 function kernel(context) {
   const found = kernelSources(context.folder);
   if (found === undefined) throw new Missing('no two versions of a linux-source package among the package sources (Debian: apt-get update)');
@@ -143,6 +167,10 @@ export const REMOTE_WORKLOADS = {
   'remote-250': {
     title: '1 GiB over a pipe, 250 bytes changed', peer: 'rsync', bytes: { goal: 0.01, floor: 0.1 }, mostRuns: 1,
     prepare: (c) => large(c, largeFileTouched),
+  },
+  'remote-250-kept': {
+    title: 'the same, with kept signatures', peer: 'rsync', bytes: { goal: 0.002, floor: 0.02 }, mostRuns: 1,
+    prepare: kept,
   },
   'remote-same': {
     title: '1 GiB over a pipe, a new time and nothing else', peer: 'rsync', goal: 0.5, floor: 1, bytes: { goal: 0.01, floor: 0.1 },
