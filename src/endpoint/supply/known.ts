@@ -138,6 +138,7 @@ function* byAsking(job: KnownJob): Job<Found> {
   const { kernel, file, known, seed } = job;
   const { leafLength } = known;
   const rounds = roundsOf(job);
+  if (known.size === 0) return { source: new SourceRounds(file.size, rounds.holes), change: treeOf(job, yield* readSums(job)), rounds };
   const blockLength = firstAligned(known.size, leafLength);
   yield* rounds.ask({ aligned: true, blockLength, stretches: [{ start: 0, length: known.size }] });
   const sums = yield* readSums(job);
@@ -145,8 +146,11 @@ function* byAsking(job: KnownJob): Job<Found> {
   if (opening.basisSize !== known.size || opening.blockLength !== blockLength) throw new DeltaError('range', 'a round has other sizes than were asked for');
   const leaves = new LeafSums(leafLength, file.size, sums);
   const source = yield* rounds.talk(exchange(kernel, { size: file.size, holes: rounds.holes, leaves, read: (offset, into) => rounds.read(offset, into) }, opening, seed));
-  const change = new TreeSummer(kernel, seed).change({ size: file.size, leafLength }, undefined, [{ first: 0, sums }]);
-  return { source, change, rounds };
+  return { source, change: treeOf(job, sums), rounds };
+}
+
+function treeOf({ kernel, file, known: { leafLength }, seed }: KnownJob, sums: Buffer): TreeChange {
+  return new TreeSummer(kernel, seed).change({ size: file.size, leafLength }, undefined, [{ first: 0, sums }]);
 }
 
 function roundsOf({ posix, kernel, out, file, known, seed, needs }: KnownJob): RoundsJob {

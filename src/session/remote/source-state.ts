@@ -76,9 +76,11 @@ export class SourceState {
     return SourceState.open(supplying, { source: words.slice(0, request.sources.length), target: words.slice(request.sources.length) });
   }
 
-  /** That of an agent that supplies a client: each has its own, told from others by its key. @throws TwintreeError UNSUPPORTED where --clone-dir does not serve. */
+  /** That of an agent that supplies a client: each has its own, told from others by its key. @throws TwintreeError UNSUPPORTED, STATE where --clone-dir does not serve. */
   static ofAgent(options: SessionOptions, posix: Posix, sources: readonly ByteString[], mounts: readonly Mount[], seed: Seed): SourceState | undefined {
     if (options.state !== true || options.dryRun) return undefined;
+    const missing = options.cloneDir === undefined ? undefined : storeIsMissing();
+    if (missing !== undefined) throw new TwintreeError('STATE', `--clone-dir needs a store of state on the host of the source: ${missing}`, { advice: 'Install twintree there with its packages, or leave --clone-dir out.' });
     try {
       return SourceState.open({ posix, options, mounts, seed, all: true, notice: () => undefined }, { source: sources.map((path) => absolute(path)), target: [`pulled:${seedTag(seed).toString('hex')}` as ByteString] });
     } catch (error) {
