@@ -34,6 +34,11 @@ export interface Hint {
   readonly at: number;
   /** The last that was heard is that the name is gone. */
   readonly gone: boolean;
+  /**
+   * The change is over as far as is known: the writer has closed the file, or it is a rename, a removal or an attribute. Else the file may
+   * still be written, or the folder be filled.
+   */
+  readonly complete?: boolean;
   /** It was renamed from here, or to there. The other path has a hint of its own, or is covered by one. */
   readonly from?: RelPath;
   readonly to?: RelPath;

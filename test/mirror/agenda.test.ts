@@ -37,6 +37,24 @@ describe('the agenda of a mirror', () => {
     assert.ok(a.idle);
   });
 
+  it('rests after a batch as long as it took, not longer than the quiet time', () => {
+    const a = begun({ gatherMs: 0 });
+    const saved = (path: string, at: number): void => a.add(hint(path, at, { complete: true }), at);
+    saved('a', 20);
+    const job = a.next(20) as Job;
+    saved('b', 22);
+    a.done(job, [], false, 24);
+    assert.equal(a.nextAt(), 28);
+    assert.equal(a.next(27), undefined);
+    const second = a.next(28) as Job;
+    assert.deepEqual(paths(second), ['b']);
+    saved('c', 90);
+    a.done(second, [], false, 100);
+    assert.equal(a.nextAt(), 100 + QUIET);
+    a.wantFull('asked', 100);
+    assert.equal(a.next(100)?.kind, 'full', 'only batches rest');
+  });
+
   it('takes a hint for everything, and the timetable, as a full session', () => {
     const a = begun();
     a.add(hint('a', 1), 1);

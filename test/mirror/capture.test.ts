@@ -79,6 +79,28 @@ for (const name of ['inotify', 'fanotify'] as const) {
         assert.deepEqual(driven.drain().told(), ['entry fifo', 'entry log']);
       });
 
+      it('tells what is complete: closed, renamed, removed, its attributes', () => {
+        const complete = (): string[] => driven.drain().hints.splice(0).map((hint) => `${hint.path} ${hint.complete === true ? 'complete' : 'open'}`).sort();
+        start();
+        const fd = openSync(at('log'), 'a');
+        writeSync(fd, 'line\n');
+        assert.deepEqual(complete(), ['log open']);
+        chmodSync(at('file'), 0o600);
+        writeFileSync(at('saved'), 'x');
+        chmodSync(at('saved'), 0o600);
+        closeSync(fd);
+        assert.deepEqual(complete(), ['file complete', 'log complete', 'saved complete']);
+        renameSync(at('saved'), at('dir', 'saved'));
+        unlinkSync(at('log'));
+        mkdirSync(at('made'));
+        assert.deepEqual(complete(), ['dir/saved complete', 'log complete', 'made open', 'saved complete']);
+        const again = openSync(at('file'), 'w');
+        writeSync(again, 'x');
+        chmodSync(at('file'), 0o640);
+        assert.deepEqual(complete(), ['file open'], 'an attribute does not end the writing');
+        closeSync(again);
+      });
+
       it('tells a folder that is made with all that is put in it at once, and what comes later', () => {
         start();
         mkdirSync(at('n', 'e', 'w'), { recursive: true });

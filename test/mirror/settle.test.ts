@@ -5,13 +5,14 @@ import { Settler, type DirtyBatch, type Hint, type HintScope } from '../../src/m
 import type { ByteString, RelPath } from '../../src/tree/index.js';
 
 const QUIET = 10;
+const GATHER = 3;
 const LONGEST = 25;
 const b = (text: string): ByteString => text as ByteString;
 
-interface Step { wait: number; path: RelPath; scope: HintScope; gone: boolean; from?: RelPath; to?: RelPath }
+interface Step { wait: number; path: RelPath; scope: HintScope; gone: boolean; complete?: boolean; from?: RelPath; to?: RelPath }
 
 const hintOf = (step: Step, at: number): Hint => ({
-  path: step.path, scope: step.scope, gone: step.gone, reason: 'modified', at, ...(step.from === undefined ? {} : { from: step.from }), ...(step.to === undefined ? {} : { to: step.to }),
+  path: step.path, scope: step.scope, gone: step.gone, reason: 'modified', at, complete: step.complete ?? false, ...(step.from === undefined ? {} : { from: step.from }), ...(step.to === undefined ? {} : { to: step.to }),
 });
 
 /** Whether `by` means all that `hint` means. */
@@ -25,7 +26,7 @@ function covers(by: Hint, hint: { path: RelPath; scope: HintScope }): boolean {
 
 /** Plays a history, asking exactly when told to; all batches with their times. */
 function play(steps: readonly Step[], options: { most?: number; folderStorm?: number } = {}, check?: (settler: Settler) => void): { at: number; batch: DirtyBatch }[] {
-  const settler = new Settler({ quietMs: QUIET, longestMs: LONGEST, ...options });
+  const settler = new Settler({ quietMs: QUIET, gatherMs: GATHER, longestMs: LONGEST, ...options });
   const out: { at: number; batch: DirtyBatch }[] = [];
   let now = 0;
   const runTo = (until: number): void => {
@@ -50,24 +51,26 @@ function play(steps: readonly Step[], options: { most?: number; folderStorm?: nu
 const name = fc.constantFrom('a', 'b', 'c', 'dd', '\xff');
 const path = fc.array(name, { minLength: 0, maxLength: 4 }).map((parts) => b(parts.join('/')));
 const scope = fc.constantFrom<HintScope>('entry', 'entry', 'entry', 'listing', 'subtree');
-const step: fc.Arbitrary<Step> = fc.record({ wait: fc.nat(8), path, scope, gone: fc.boolean() });
-const moved: fc.Arbitrary<Step> = fc.record({ wait: fc.nat(8), path, scope, gone: fc.constant(false), from: path });
-const left: fc.Arbitrary<Step> = fc.record({ wait: fc.nat(8), path, scope: fc.constant<HintScope>('entry'), gone: fc.constant(true), to: path });
+const step: fc.Arbitrary<Step> = fc.record({ wait: fc.nat(8), path, scope, gone: fc.boolean(), complete: fc.boolean() });
+const moved: fc.Arbitrary<Step> = fc.record({ wait: fc.nat(8), path, scope, gone: fc.constant(false), complete: fc.boolean(), from: path });
+const left: fc.Arbitrary<Step> = fc.record({ wait: fc.nat(8), path, scope: fc.constant<HintScope>('entry'), gone: fc.constant(true), complete: fc.boolean(), to: path });
 const history = fc.array(fc.oneof(step, moved, left), { maxLength: 60 });
 
 describe('the settler', () => {
   it('is the naive model where nothing covers anything and nothing is renamed', () => {
-    const flat = fc.array(fc.record({ wait: fc.nat(15), path: fc.constantFrom('a/x', 'a/y', 'b/x', 'c').map(b), scope: fc.constant<HintScope>('entry'), gone: fc.boolean() }), { maxLength: 80 });
+    const flat = fc.array(fc.record({ wait: fc.nat(15), path: fc.constantFrom('a/x', 'a/y', 'b/x', 'c').map(b), scope: fc.constant<HintScope>('entry'), gone: fc.boolean(), complete: fc.boolean() }), { maxLength: 80 });
     fc.assert(fc.property(flat, (steps) => {
-      // The model: each path by itself, with first and last; time goes on by ones.
-      const waiting = new Map<RelPath, { first: number; last: number; gone: boolean }>();
+      // The model: each path by itself, with when it was first heard of, and since when it is as it is; time goes on by ones.
+      const waiting = new Map<RelPath, { first: number; since: number; complete: boolean; gone: boolean }>();
+      const left = new Map<RelPath, number>();
       const expected: string[] = [];
       let now = 0;
       const runTo = (until: number): void => {
         for (let at = now; at <= until; at++) {
           for (const [each, record] of waiting) {
-            if (Math.min(record.last + QUIET, record.first + LONGEST) > at) continue;
+            if (Math.min(record.since + (record.complete ? GATHER : QUIET), record.first + LONGEST) > at) continue;
             expected.push(`${at} ${each} ${record.first} ${record.gone}`);
+            left.set(each, at);
             waiting.delete(each);
           }
         }
@@ -76,8 +79,10 @@ describe('the settler', () => {
       for (const each of steps) {
         runTo(now + each.wait);
         const record = waiting.get(each.path);
-        if (record === undefined) waiting.set(each.path, { first: now, last: now, gone: each.gone });
-        else Object.assign(record, { last: now, gone: each.gone });
+        const complete = each.complete && (left.get(each.path) ?? -Infinity) + QUIET <= now;
+        if (each.complete && !complete) left.set(each.path, now);
+        if (record === undefined) waiting.set(each.path, { first: now, since: now, complete, gone: each.gone });
+        else Object.assign(record, { since: record.complete && complete ? record.since : now, complete, gone: each.gone });
       }
       runTo(now + LONGEST);
       const got = play(steps).flatMap(({ at, batch }) => batch.hints.map((hint) => `${at} ${hint.path} ${hint.at} ${hint.gone}`));
@@ -101,7 +106,7 @@ describe('the settler', () => {
     });
   }
 
-  it('tells nothing before its quiet time, but for the longest delay', () => {
+  it('tells nothing that may go on before its quiet time, but for the longest delay', () => {
     fc.assert(fc.property(history, (steps) => {
       const times: { at: number; hint: Hint }[] = [];
       let now = 0;
@@ -112,10 +117,25 @@ describe('the settler', () => {
       for (const { at, batch } of play(steps)) {
         if (at - batch.first >= LONGEST) continue;
         for (const { hint, at: heard } of times) {
-          if (heard > at - QUIET && heard < at) assert.ok(!batch.hints.some((by) => by.at <= heard && covers(by, hint)), `${hint.path} was heard of at ${heard} and told at ${at}`);
+          const open = hint.complete !== true && !times.some((other) => other.hint.complete === true && other.at >= heard && other.at <= at && [other.hint.path, other.hint.from, other.hint.to].includes(hint.path));
+          if (open && heard > at - QUIET && heard < at) assert.ok(!batch.hints.some((by) => by.at <= heard && covers(by, hint)), `${hint.path} was heard of at ${heard} and told at ${at}`);
         }
       }
     }));
+  });
+
+  it('tells what is complete after a moment, and does not wait for more of the kind', () => {
+    const saves = Array.from({ length: 5 }, (_, i): Step => ({ wait: i === 0 ? 0 : 1, path: b(`f${i}`), scope: 'entry', gone: false, complete: true }));
+    assert.deepEqual(play(saves).map(({ at, batch }) => [at, batch.hints.map((hint) => hint.path)]), [[3, ['f0']], [4, ['f1']], [5, ['f2']], [6, ['f3']], [7, ['f4']]]);
+    const folder = play(saves.map((step) => ({ ...step, path: b(`d/${step.path}`) })), { folderStorm: 1 });
+    assert.deepEqual(folder.map(({ at, batch }) => [at, batch.hints.map(({ path: each, scope: how }) => `${how} ${each}`)]), [[4, ['listing d']], [7, ['entry d/f4']]]);
+    const written = play([{ wait: 0, path: b('w'), scope: 'entry', gone: false }, { wait: 7, path: b('w'), scope: 'entry', gone: false, complete: true }]);
+    assert.deepEqual(written.map(({ at }) => at), [7 + GATHER], 'closed after it was written');
+  });
+
+  it('does not send a file again each time it is saved', () => {
+    const saves = Array.from({ length: 12 }, (): Step => ({ wait: 5, path: b('f'), scope: 'entry', gone: false, complete: true }));
+    assert.deepEqual(play(saves).map(({ at }) => at), [5 + GATHER, 35, 60, 60 + QUIET]);
   });
 
   it('tells both ends of a rename in one batch, also along a chain', () => {

@@ -72,7 +72,7 @@ export class ChokidarBackend {
     if (!whole) this.sink.hint(below, 'subtree', 'unclear');
     else if (event === 'addDir') this.sink.hint(below, 'subtree', 'created');
     else if (event === 'unlink' || event === 'unlinkDir') {
-      this.sink.hint(below, 'entry', 'deleted', { gone: true });
+      this.sink.hint(below, 'entry', 'deleted', { gone: true, complete: true });
       if (below === '') this.checkRoot();
     } else this.sink.hint(below, 'entry', event === 'add' ? 'created' : 'modified');
     this.changed();

@@ -136,16 +136,19 @@ export class FanotifyBackend extends RootedBackend {
     const came = (mask & (Fan.CREATE | Fan.MOVED_TO)) !== 0;
     const went = (mask & (Fan.DELETE | Fan.MOVED_FROM)) !== 0;
     const moved = (mask & (Fan.MOVED_FROM | Fan.MOVED_TO)) !== 0;
-    const reason = moved ? 'moved' : came ? 'created' : went ? 'deleted' : (mask & Fan.ATTRIB) !== 0 ? 'attributes' : 'modified';
+    const closed = (mask & Fan.CLOSE_WRITE) !== 0;
+    const written = closed || (mask & Fan.MODIFY) !== 0;
+    const reason = moved ? 'moved' : came ? 'created' : went ? 'deleted' : written ? 'modified' : 'attributes';
+    const complete = moved || closed || !(written || came);
     // Several changes of one name come as one event, in no order: `gone` is said only where nothing came.
-    for (const path of this.pathsOf(place, isFolder)) this.sink.hint(path, isFolder && came ? 'subtree' : 'entry', reason, { gone: went && !came });
+    for (const path of this.pathsOf(place, isFolder)) this.sink.hint(path, isFolder && came ? 'subtree' : 'entry', reason, { gone: went && !came, complete });
     if (isFolder && moved) this.places.forget();
   }
 
   private renamed(from: RelPath[], to: RelPath[], isFolder: boolean): void {
-    for (const path of from) this.sink.hint(path, 'entry', 'moved', { gone: true });
+    for (const path of from) this.sink.hint(path, 'entry', 'moved', { gone: true, complete: true });
     const [source] = from;
-    for (const path of to) this.sink.hint(path, isFolder ? 'subtree' : 'entry', 'moved', source === undefined ? {} : { from: source });
+    for (const path of to) this.sink.hint(path, isFolder ? 'subtree' : 'entry', 'moved', { complete: true, ...(source === undefined ? {} : { from: source }) });
     if (isFolder && from.length + to.length > 0) this.places.forget();
   }
 

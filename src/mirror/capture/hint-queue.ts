@@ -29,10 +29,10 @@ export class HintQueue implements Sink {
     this.tree = this.fresh();
   }
 
-  hint(path: RelPath, scope: HintScope, reason: HintReason, more: { gone?: boolean; from?: RelPath } = {}): void {
+  hint(path: RelPath, scope: HintScope, reason: HintReason, more: { gone?: boolean; complete?: boolean; from?: RelPath } = {}): void {
     this.hints++;
     const now = this.options.now();
-    this.tree.add({ path, scope, reason, at: now, gone: more.gone ?? false, ...(more.from === undefined ? {} : { from: more.from }) }, now);
+    this.tree.add({ path, scope, reason, at: now, gone: more.gone ?? false, complete: more.complete ?? false, ...(more.from === undefined ? {} : { from: more.from }) }, now);
     if (more.from !== undefined && this.renames.size < this.options.most) this.renames.set(more.from, path);
     if (this.tree.coarsened === 0 || this.fullTold) return;
     this.coarsened++;

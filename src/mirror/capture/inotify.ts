@@ -124,7 +124,7 @@ export class InotifyBackend extends RootedBackend {
     const path = this.tree.pathOf(folder);
     if (path === undefined) return; // on its way: told when it arrives
     if (name === '') {
-      this.sink.hint(path, 'entry', 'attributes');
+      this.sink.hint(path, 'entry', 'attributes', { complete: true });
       return;
     }
     const child = joinPath(path, name);
@@ -137,13 +137,14 @@ export class InotifyBackend extends RootedBackend {
   private fileEvent(path: RelPath, mask: number, cookie: number, now: number): void {
     if ((mask & In.MOVED_FROM) !== 0) {
       this.halve(cookie, { path, folder: undefined, at: now });
-      this.sink.hint(path, 'entry', 'moved', { gone: true });
+      this.sink.hint(path, 'entry', 'moved', { gone: true, complete: true });
     } else if ((mask & In.MOVED_TO) !== 0) {
       const half = this.halves.get(cookie);
       this.halves.delete(cookie);
-      this.sink.hint(path, 'entry', 'moved', half === undefined ? {} : { from: half.path });
-    } else if ((mask & In.DELETE) !== 0) this.sink.hint(path, 'entry', 'deleted', { gone: true });
-    else this.sink.hint(path, 'entry', (mask & In.CREATE) !== 0 ? 'created' : (mask & In.ATTRIB) !== 0 ? 'attributes' : 'modified');
+      this.sink.hint(path, 'entry', 'moved', { complete: true, ...(half === undefined ? {} : { from: half.path }) });
+    } else if ((mask & In.DELETE) !== 0) this.sink.hint(path, 'entry', 'deleted', { gone: true, complete: true });
+    else if ((mask & In.ATTRIB) !== 0) this.sink.hint(path, 'entry', 'attributes', { complete: true });
+    else this.sink.hint(path, 'entry', (mask & In.CREATE) !== 0 ? 'created' : 'modified', { complete: (mask & In.CLOSE_WRITE) !== 0 });
   }
 
   private folderEvent(parent: WatchedFolder, name: ByteString, path: RelPath, mask: number, cookie: number, now: number): void {
@@ -153,14 +154,14 @@ export class InotifyBackend extends RootedBackend {
       this.folders?.forget(path);
       this.halve(cookie, { path, folder, at: now });
       this.left.add(path);
-      this.sink.hint(path, 'entry', 'moved', { gone: true });
+      this.sink.hint(path, 'entry', 'moved', { gone: true, complete: true });
     } else if ((mask & In.MOVED_TO) !== 0) this.arrived(parent, name, path, cookie);
     else if ((mask & In.DELETE) !== 0) {
       const folder = parent.children?.get(name);
       if (folder !== undefined) this.drop(folder);
       this.folders?.forget(path);
       this.left.add(path);
-      this.sink.hint(path, 'entry', 'deleted', { gone: true });
+      this.sink.hint(path, 'entry', 'deleted', { gone: true, complete: true });
     } else if ((mask & In.CREATE) !== 0) {
       this.folders?.forget(path);
       this.watchPath(path);
@@ -168,7 +169,7 @@ export class InotifyBackend extends RootedBackend {
     } else {
       const unwatched = (parent.children?.get(name)?.watch ?? 0) === 0;
       if (unwatched && this.watchPath(path)) this.sink.hint(path, 'subtree', 'readable');
-      else this.sink.hint(path, 'entry', 'attributes');
+      else this.sink.hint(path, 'entry', 'attributes', { complete: true });
     }
   }
 
@@ -182,7 +183,7 @@ export class InotifyBackend extends RootedBackend {
       else this.tree.attach(half.folder, parent, name);
     }
     this.watchPath(path, true); // what was left out at the old place may count at the new one
-    this.sink.hint(path, 'subtree', 'moved', half === undefined ? {} : { from: half.path });
+    this.sink.hint(path, 'subtree', 'moved', { complete: true, ...(half === undefined ? {} : { from: half.path }) });
   }
 
   /** A folder was renamed to a name that is left out. */

@@ -51,7 +51,7 @@ export interface BackendOptions {
 
 /** Where a backend says what it sees. */
 export interface Sink {
-  hint(path: RelPath, scope: HintScope, reason: HintReason, more?: { gone?: boolean; from?: RelPath }): void;
+  hint(path: RelPath, scope: HintScope, reason: HintReason, more?: { gone?: boolean; complete?: boolean; from?: RelPath }): void;
   condition(kind: ConditionKind, path: RelPath, message: string, answer: Condition['answer']): void;
 }
 

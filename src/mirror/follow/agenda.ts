@@ -46,6 +46,9 @@ export class Agenda {
   /** Deletions were held back in a full session, until all can be read. */
   private owesFull = false;
   private blockedUntil = -Infinity;
+  /** A batch takes a share of the machine's time only: the next begins no sooner than after as long as the last session took, up to the quiet time. */
+  private restUntil = -Infinity;
+  private begunAt = 0;
   private readonly blockWait = new Backoff();
   private readonly mostFailed: number;
 
@@ -68,6 +71,12 @@ export class Agenda {
 
   /** What to do at `now`; undefined: nothing yet. It is the caller's then, until one of the calls below gives its result. */
   next(now: number): Job | undefined {
+    const job = this.choose(now);
+    if (job !== undefined) this.begunAt = now;
+    return job;
+  }
+
+  private choose(now: number): Job | undefined {
     if (now < this.blockedUntil) return undefined;
     if (this.reconcileAt <= now) {
       this.reconcileAt = Infinity;
@@ -80,7 +89,7 @@ export class Agenda {
       this.failedAt = Infinity;
       return { kind: 'retry', hints, first: firstOf(hints) };
     }
-    const batch = this.settler.take(now);
+    const batch = now < this.restUntil ? undefined : this.settler.take(now);
     if (batch === undefined) return undefined;
     if (batch.hints.some(isWhole)) { // a storm that outgrew all room
       this.wantFull('storm', now, batch.first);
@@ -91,7 +100,8 @@ export class Agenda {
 
   /** When `next` will have something, ms; undefined: nothing is to be done. */
   nextAt(): number | undefined {
-    const at = Math.min(this.full?.at ?? Infinity, this.failedAt, this.reconcileAt, this.settler.nextAt() ?? Infinity);
+    const batchAt = Math.max(this.settler.nextAt() ?? Infinity, this.restUntil);
+    const at = Math.min(this.full?.at ?? Infinity, this.failedAt, this.reconcileAt, batchAt);
     return at === Infinity ? undefined : Math.max(at, this.blockedUntil);
   }
 
@@ -102,6 +112,7 @@ export class Agenda {
   done(job: Job, failed: Iterable<RelPath>, heldDeletions: boolean, now: number, single: (path: RelPath) => boolean = () => false): readonly Hint[] {
     this.blockedUntil = -Infinity;
     this.blockWait.reset();
+    this.restUntil = now + Math.min(now - this.begunAt, this.options.quietMs);
     const paths = [...failed];
     if (job.kind === 'full') {
       this.reconcileAt = now + this.options.reconcileMs;

@@ -26,11 +26,14 @@ export class DirtyNode {
   reason: HintReason = 'unclear';
   gone = false;
   from: RelPath | undefined;
-  /** When it was first and last heard of, ms. Of a record that absorbed others: the first and the last of all. */
+  /** When it was first heard of, ms. Of a record that absorbed others: the first of all. */
   first = 0;
+  /** When it was last heard of, ms; where it is complete, since when it is. Of a record that absorbed others: the last of all. */
   last = 0;
+  /** See Hint. Of a record that absorbed others: all are. */
+  complete = false;
   group: DirtyGroup | undefined;
-  /** Goes up with each change of `first`, so that who keeps records by time sees it. */
+  /** Goes up when it may leave earlier than before, so that who keeps records by time sees it. */
   version = 0;
   /** Nodes at and below. */
   nodes = 1;
@@ -48,8 +51,8 @@ export class DirtyNode {
   }
 
   hint(): Hint {
-    const { path, scope, reason, first, gone, from } = this;
-    return { path, scope, reason, at: first, gone, ...(from === undefined ? {} : { from }) };
+    const { path, scope, reason, first, gone, complete, from } = this;
+    return { path, scope, reason, at: first, gone, ...(complete ? { complete } : {}), ...(from === undefined ? {} : { from }) };
   }
 }
 
@@ -64,7 +67,7 @@ export interface DirtyTreeOptions {
   most: number;
   /** Names of one folder from which on the folder is meant as a whole (`listing`). */
   folderStorm: number;
-  /** Told of each record that is new or was first seen earlier than was known. */
+  /** Told of each record that is new, was first seen earlier than was known, or is complete now. */
   changed?: (node: DirtyNode) => void;
 }
 
@@ -136,17 +139,19 @@ export class DirtyTree {
       }
     }
     if (node.rank >= rank) {
+      if (node.rank === ENTRY && !node.complete && hint.complete === true && hint.reason !== 'attributes') this.close(node, now);
       const covering = this.touch(node, hint, now);
       node.gone = hint.gone; // the latest word on this name
       if (hint.from !== undefined) node.from = hint.from;
       return covering;
     }
-    this.raise(node, rank, hint.reason, hint.at, now);
+    const complete = hint.complete === true;
+    this.raise(node, rank, hint.reason, hint.at, now, complete);
     node.gone = hint.gone;
     if (hint.from !== undefined) node.from = hint.from;
     const { parent } = node;
     if (rank === ENTRY && parent !== undefined && parent.entries > this.options.folderStorm) {
-      this.raise(parent, LISTING, 'storm', hint.at, now);
+      this.raise(parent, LISTING, 'storm', hint.at, now, complete);
       return parent;
     }
     return node;
@@ -154,12 +159,26 @@ export class DirtyTree {
 
   private touch(node: DirtyNode, hint: Hint, now: number): DirtyNode {
     if (!hint.gone) node.gone = false;
-    node.last = Math.max(node.last, now);
+    this.hear(node, now, hint.complete === true);
     if (hint.at < node.first) {
       node.first = hint.at;
       this.tell(node);
     }
     return node;
+  }
+
+  /** Something of a record was heard. Further changes that are complete do not keep back what is. */
+  private hear(node: DirtyNode, now: number, complete: boolean): void {
+    if (node.complete && complete) return;
+    node.last = Math.max(node.last, now);
+    node.complete = false;
+  }
+
+  /** The last word on a name: it is complete now. */
+  private close(node: DirtyNode, now: number): void {
+    node.last = Math.max(node.last, now);
+    node.complete = true;
+    this.tell(node);
   }
 
   private tell(node: DirtyNode): void {
@@ -178,18 +197,19 @@ export class DirtyTree {
   }
 
   /** Makes a node a record of this rank, absorbing what it then covers. */
-  private raise(node: DirtyNode, rank: number, reason: HintReason, first: number, now: number): void {
+  private raise(node: DirtyNode, rank: number, reason: HintReason, first: number, now: number, complete: boolean): void {
     const fresh = node.rank === 0;
     if (fresh) {
       node.reason = reason;
       node.first = first;
       node.last = now;
+      node.complete = complete;
       this.size++;
       if (rank === ENTRY && node.parent !== undefined) node.parent.entries++;
     } else {
       if (node.rank === ENTRY && node.parent !== undefined) node.parent.entries--;
       node.first = Math.min(node.first, first);
-      node.last = Math.max(node.last, now);
+      this.hear(node, now, complete);
       node.gone = false;
     }
     node.rank = rank;
@@ -229,6 +249,7 @@ export class DirtyTree {
   private absorb(into: DirtyNode, node: DirtyNode): void {
     into.first = Math.min(into.first, node.first);
     into.last = Math.max(into.last, node.last);
+    into.complete &&= node.complete;
     const { group } = node;
     if (group === undefined) return;
     group.members.delete(node);
@@ -244,6 +265,7 @@ export class DirtyTree {
     if (node.rank === ENTRY && node.parent !== undefined) node.parent.entries--;
     node.rank = 0;
     node.gone = false;
+    node.complete = false;
     node.from = undefined;
     this.size--;
   }
@@ -271,13 +293,13 @@ export class DirtyTree {
     this.coarsened++;
     const goal = this.options.most / 2;
     this.each((node) => {
-      if (node.entries >= 2) this.raise(node, LISTING, 'storm', node.rank > 0 ? node.first : Infinity, 0);
+      if (node.entries >= 2) this.raise(node, LISTING, 'storm', node.rank > 0 ? node.first : Infinity, 0, true);
       return true;
     });
     for (let cap = 4; this.root.nodes > goal; cap *= 2) {
       this.each((node) => {
         if (node.nodes > cap) return true;
-        if (node.nodes >= 2) this.raise(node, SUBTREE, 'storm', node.rank > 0 ? node.first : Infinity, 0);
+        if (node.nodes >= 2) this.raise(node, SUBTREE, 'storm', node.rank > 0 ? node.first : Infinity, 0, true);
         return false;
       });
     }

@@ -1,7 +1,8 @@
 /**
- * Settler: when a dirty path is due. A path waits until nothing was heard of it for the quiet time, but never longer than the
- * longest delay since it was first seen. Both ends of a rename leave in one batch. Pure: the clock is handed in, and
- * `nextAt` says when to look again. Memory is bounded: storms make hints coarser (see dirty-tree.ts), never fewer.
+ * Settler: when a dirty path is due. A change that is complete (its writer has closed the file, a rename, a removal) waits for company only,
+ * some milliseconds. One that may go on waits until nothing was heard of it for the quiet time, and so does a path that left within the quiet
+ * time, for one that is saved again and again is not sent each time. None waits longer than the longest delay since it was first seen. Both
+ * ends of a rename leave in one batch. Pure: the clock is handed in, and `nextAt` says when to look again. Memory is bounded: storms make hints coarser (see dirty-tree.ts), never fewer.
  *
  *     settler.add(hint, now);                  // as hints come
  *     const batch = settler.take(now);         // at settler.nextAt()
@@ -9,10 +10,13 @@
 import type { RelPath } from '../../tree/index.js';
 import type { Hint } from '../hint.js';
 import { DirtyTree, together, type DirtyNode } from './dirty-tree.js';
+import { SeenLately } from './seen-lately.js';
 
 export interface SettleOptions {
   /** Nothing was heard of a path for so long, ms: it is due. */
   quietMs: number;
+  /** So long a complete change waits for others, ms; not longer than `quietMs`. Default 10. */
+  gatherMs?: number;
   /** Due at the latest so long after it was first seen, ms; also what changes all the time. At least `quietMs`. */
   longestMs: number;
   /** Most names held (dirty paths and the folders on the way). Default 50,000, some 15 MB. */
@@ -28,23 +32,28 @@ export interface DirtyBatch {
   readonly first: number;
 }
 
+/** Default of `gatherMs`. */
+export const GATHER_MS = 10;
+
 export class Settler {
   private readonly tree: DirtyTree;
   private readonly due = new DueHeap();
   private readonly taken: Hint[] = [];
+  private readonly lately: SeenLately;
+  private readonly gatherMs: number;
 
   constructor(private readonly options: SettleOptions) {
     const { quietMs, longestMs } = options;
     if (!(quietMs >= 0 && longestMs >= quietMs)) throw new RangeError(`a quiet time of ${quietMs} ms with a longest delay of ${longestMs} ms`);
-    this.tree = new DirtyTree({
-      most: Math.max(options.most ?? 50_000, 8), folderStorm: options.folderStorm ?? 1000,
-      changed: (node) => this.due.push(node, this.own(node)),
-    });
+    this.gatherMs = Math.min(options.gatherMs ?? GATHER_MS, quietMs);
+    const most = Math.max(options.most ?? 50_000, 8);
+    this.lately = new SeenLately(quietMs, most);
+    this.tree = new DirtyTree({ most, folderStorm: options.folderStorm ?? 1000, changed: (node) => this.due.push(node, this.own(node)) });
   }
 
   /** Takes note of a hint at `now` (ms, of a clock that never runs backwards; `hint.at` is of the same one). */
   add(hint: Hint, now: number): void {
-    const node = this.tree.add(hint, now);
+    const node = this.tree.add(this.calm(hint, now), now);
     if (hint.from !== undefined) this.pair(hint, hint.from, true, node, now);
     if (hint.to !== undefined) this.pair(hint, hint.to, false, node, now);
     this.due.tidy(this.tree, (each) => this.own(each));
@@ -52,7 +61,8 @@ export class Settler {
 
   /** A rename: its two ends leave together. */
   private pair(hint: Hint, other: RelPath, gone: boolean, node: DirtyNode, now: number): void {
-    const end = this.tree.add({ path: other, scope: 'entry', reason: 'moved', at: hint.at, gone: this.tree.covers(other, 'entry')?.gone ?? gone }, now);
+    const known = this.tree.covers(other, 'entry');
+    const end = this.tree.add({ path: other, scope: 'entry', reason: 'moved', at: hint.at, gone: known?.gone ?? gone, complete: known?.complete ?? hint.complete === true }, now);
     // Making room for the second may have merged the first into a coarser one.
     const fresh = node.rank > 0 ? node : this.tree.covers(hint.path, hint.scope);
     if (fresh !== undefined) together(fresh, end);
@@ -72,6 +82,7 @@ export class Settler {
 
   /** What is due at `now`; undefined: nothing. It is forgotten here: who takes it keeps it until the target has it. */
   take(now: number): DirtyBatch | undefined {
+    this.lately.forget(now);
     const out: DirtyNode[] = [];
     for (let top = this.due.top(); top !== undefined && this.due.topAt() <= now; top = this.due.top()) {
       this.due.pop();
@@ -81,6 +92,7 @@ export class Settler {
         continue;
       }
       for (const node of top.group === undefined ? [top] : top.group.members) out.push(node);
+      for (const node of out) if (node.scope === 'entry') this.lately.put(node.path, now);
       this.collect(out);
     }
     return batchOf(this.taken.splice(0));
@@ -122,21 +134,32 @@ export class Settler {
     }
   }
 
+  /** A path that left within the quiet time is not complete yet: it may be saved on and on. As long as it is, that is so. */
+  private calm(hint: Hint, now: number): Hint {
+    if (hint.complete !== true || !this.lately.has(hint.path, now)) return hint;
+    this.lately.put(hint.path, now);
+    return { ...hint, complete: false };
+  }
+
   /** When a record would be due by itself. */
   private own(node: DirtyNode): number {
-    return Math.min(node.last + this.options.quietMs, node.first + this.options.longestMs);
+    return Math.min(this.settled(node), node.first + this.options.longestMs);
+  }
+
+  private settled({ last, complete }: DirtyNode): number {
+    return last + (complete ? this.gatherMs : this.options.quietMs);
   }
 
   /** When it is due with its company: quiet is when all are, late is when one is. Never before that one's own time. */
   private dueAt(node: DirtyNode): number {
     if (node.group === undefined) return this.own(node);
     let first = Infinity;
-    let last = -Infinity;
+    let settled = -Infinity;
     for (const member of node.group.members) {
       first = Math.min(first, member.first);
-      last = Math.max(last, member.last);
+      settled = Math.max(settled, this.settled(member));
     }
-    return Math.min(last + this.options.quietMs, first + this.options.longestMs);
+    return Math.min(settled, first + this.options.longestMs);
   }
 }
 
