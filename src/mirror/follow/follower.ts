@@ -74,8 +74,8 @@ export class Follower implements SourceFollower {
   private waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
 
   constructor(private readonly mirror: MirrorRequest, readonly request: TargetRequest, private readonly source: SourceView, private readonly listener: FollowerListener) {
-    const { quietMs, longestMs, reconcileMs, root } = mirror;
-    this.agenda = new Agenda({ quietMs, longestMs, reconcileMs });
+    const { quietMs, gatherMs, longestMs, reconcileMs, root } = mirror;
+    this.agenda = new Agenda({ quietMs, gatherMs, longestMs, reconcileMs });
     this.tally = new Tally({ pid: process.pid, source: displayName(root), target: displayName(request.pair.target), startedAt: Date.now() });
     this.deferrals = new Deferrals(mirror.deferMs);
     if (mirror.ease !== undefined) this.load = new LoadWatch(mirror.ease.floor, request.meter, (code, message) => this.notice(code, message));

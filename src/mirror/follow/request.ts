@@ -20,6 +20,7 @@ export interface MirrorRequest {
   targets: readonly TargetRequest[];
   /** Milliseconds. */
   quietMs: number;
+  gatherMs: number;
   longestMs: number;
   reconcileMs: number; // Infinity: never
   /** A file that changes while it is read is put off for so long at most, then sent as it is; 0: at once. */

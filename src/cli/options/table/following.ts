@@ -16,8 +16,13 @@ function setDrift(d: Draft, drift: 'report' | 'repair'): void {
 
 export const FOLLOWING: readonly OptionSpec[] = [
   {
-    ...common, name: 'quiet-time', argument: 'TIME', help: 'a path is sent when nothing was heard of it for TIME (default 200ms)', note: 'TIME is a number with ms, s, m, h or d; without one, seconds.',
+    ...common, name: 'quiet-time', argument: 'TIME', help: 'a path that may still be written is sent when nothing was heard of it for TIME (default 200ms)',
+    note: 'So is one that is saved again and again. TIME is a number with ms, s, m, h or d; without one, seconds.',
     set: (d, value) => { d.following.quietMs = parseDuration('--quiet-time', value, 0, 3_600_000); },
+  },
+  {
+    ...common, name: 'gather-time', argument: 'TIME', help: 'a change that is complete waits for others for TIME (default 10ms)', note: 'A file that was closed, a rename, a deletion. Never longer than --quiet-time.',
+    set: (d, value) => { d.following.gatherMs = parseDuration('--gather-time', value, 0, 3_600_000); },
   },
   {
     ...common, name: 'longest-delay', argument: 'TIME', help: 'a path that keeps changing is sent after TIME (default 5s)',
