@@ -6,7 +6,7 @@ export { RootGuard, type GuardedRoot } from './root-guard.js';
 export { Fence, type Holder } from './fence.js';
 export { liesInside, openDirtySet, openTables, pairFolder, PairState, type PairRequest, type StoreTables } from './store/pair-state.js';
 export { lockHolder, type LockHolder } from './store/pair-lock.js';
-export { DirtyReason, DirtySet, MAX_DIRTY, type DirtyMark, type DirtyRecord } from './store/dirty-set.js';
+export { DirtyReason, DirtySet, MAX_DIRTY, type DirtyMark, type DirtyRecord, type Horizon } from './store/dirty-set.js';
 export { CONTENT_HASH_BYTES, EntryIndex, type IndexRecord, type Seen, type Side } from './store/entry-index.js';
 export { fingerprintOf, hasFingerprint, isSettled, RACY_MS, sameFingerprint, type Fingerprint } from './store/fingerprint.js';
 export { inodeKey, isReused, PlaceTable, PLACES_DIGEST_BYTES, samePlace, type InodeKey, type Place, type PlacedInode } from './store/places.js';

@@ -209,9 +209,13 @@ describe('what a mirror makes of things', () => {
   it('knows when sessions read, for so many of them', () => {
     const times = new ReadTimes();
     times.add(1000, 1100);
-    assert.deepEqual([979, 980, 1120, 1121].map((time) => times.has(time)), [false, true, true, false]);
+    assert.deepEqual([979, 980, 1120, 1121].map((time) => times.has(b('any'), time)), [false, true, true, false]);
     for (let k = 0; k < 64; k++) times.add(5000 + k, 5000 + k);
-    assert.equal(times.has(1050), false);
+    assert.equal(times.has(b('any'), 1050), false);
+    for (let k = 0; k < 100; k++) times.add(7000 + k, 7000 + k, [b(`f${k}`)]);
+    assert.deepEqual([times.has(b('f3'), 7003), times.has(b('f3'), 7090), times.has(b('other'), 7003)], [true, false, false], 'each path by itself, also behind many sessions');
+    times.add(8000, 8000, [b('f3')]);
+    assert.deepEqual([times.has(b('f3'), 7003), times.has(b('f3'), 8000)], [false, true], 'its last session');
   });
 
   it('looks at the folder of each path too, and at all of a folder whose rule file changed', () => {

@@ -117,7 +117,7 @@ export function emptyDraft(): Draft {
       info: silent(INFO_NAMES), debug: silent(DEBUG_NAMES),
     },
     connection: defaultConnection(),
-    following: { quietMs: 200, gatherMs: 10, longestMs: 5000, reconcileMs: 86_400_000, deferMs: 60_000, drift: 'off', backend: 'auto', timetable: undefined, timeZone: undefined, throttle: undefined, throttleFloor: 131_072, metrics: { file: undefined, listen: undefined } },
+    following: { quietMs: 200, gatherMs: 5, longestMs: 5000, reconcileMs: 86_400_000, deferMs: 60_000, drift: 'off', backend: 'auto', timetable: undefined, timeZone: undefined, throttle: undefined, throttleFloor: 131_072, metrics: { file: undefined, listen: undefined } },
     recurse: Recurse.Off, dirs: Dirs.Unsaid, relative: undefined,
     checksum: false, ignoreTimes: false, sizeOnly: false,
     deleting: false, deleteBefore: false, deleteDuring: false, deleteAfter: false,

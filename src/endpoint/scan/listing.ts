@@ -53,10 +53,13 @@ export class Listing {
     return this.names.length;
   }
 
-  /** Lists one plain folder. 0 or -errno. */
-  readFolder(fd: number): number {
+  /** Names that the last folder had and that were not wanted. */
+  passedOver = 0;
+
+  /** Lists one plain folder; `wanted`: of its names only these. 0 or -errno. */
+  readFolder(fd: number, wanted?: (name: ByteString) => boolean): number {
     this.reset([{ mount: 0, fd, listed: true }], undefined);
-    return this.listLayer(fd);
+    return this.listLayer(fd, wanted);
   }
 
   /** A folder that is yet to be made: nothing is in it. */
@@ -153,14 +156,16 @@ export class Listing {
     this.follow = follow;
     this.elsewhere = undefined;
     this.names = [];
+    this.passedOver = 0;
     this.from = 0;
     this.to = 0;
   }
 
-  private listLayer(fd: number): number {
+  private listLayer(fd: number, wanted?: (name: ByteString) => boolean): number {
     const result = this.tree.list(fd, this.raw);
     if (result < 0) return result;
-    this.names = this.raw.names.slice();
+    this.names = wanted === undefined ? this.raw.names.slice() : this.raw.names.filter(wanted);
+    this.passedOver = this.raw.names.length - this.names.length;
     let sorted = true;
     for (let i = 1; i < this.names.length; i++) {
       if ((this.names[i - 1] as ByteString) > (this.names[i] as ByteString)) { sorted = false; break; }

@@ -5,7 +5,7 @@
 import { Errno, errnoText } from '../../fs/index.js';
 import { INCOMPLETE_MODE, Reason } from '../../plan/index.js';
 import { joinPath, S_IFDIR, type ByteString } from '../../tree/index.js';
-import { recoverFolder } from '../apply/index.js';
+import { DELAY_FOLDER, isPartName, isTempName, recoverFolder } from '../apply/index.js';
 import { deviceOf } from './device.js';
 import { extraneous, requestedRemoval, writeCutOffs, writeRemovals } from './extraneous.js';
 import { leaf, skipped } from './leaves.js';
@@ -35,14 +35,16 @@ function mergeEntries(w: WalkContext, folder: Folder): void {
     removes = false;
   }
   if (folder.target >= 0) {
-    const targetError = targetListing.readFolder(folder.target);
+    const wanted = chosenOnTarget(w, folder);
+    const targetError = targetListing.readFolder(folder.target, wanted);
     if (targetError < 0) {
       w.problem({ code: 'unreadable', phase: 'scan', side: 'target', path: folder.path, errno: -targetError, severity: 'error', message: `the folder cannot be listed: ${errnoText(-targetError)}` });
       return;
     }
     // What a killed run left half patched is put right before anything is compared; the lock says that nobody works on it now.
     const { options } = w.setup;
-    if (options.lock && !options.dryRun && recoverFolder(w.posix, folder.target, targetListing.names)) targetListing.readFolder(folder.target);
+    if (options.lock && !options.dryRun && recoverFolder(w.posix, folder.target, targetListing.names)) targetListing.readFolder(folder.target, wanted);
+    w.findings.targetEntries += targetListing.passedOver;
   } else targetListing.readNothing();
   if (w.target !== undefined) listRenamed(targetListing, folder.path, w.renames, w.target);
   const targetLength = targetListing.length;
@@ -70,6 +72,16 @@ function mergeEntries(w: WalkContext, folder: Folder): void {
   w.signals.scanned(names.length + targetLength);
   if (!w.cutOffs.empty) writeCutOffs(w, folder);
   if (!w.removals.empty) writeRemovals(w, folder);
+}
+
+/**
+ * Where only some names of a folder are looked at, which those are on the target: these, and what earlier runs left behind. The attributes of all
+ * others matter to nobody. Undefined: all names.
+ */
+function chosenOnTarget(w: WalkContext, folder: Folder): ((name: ByteString) => boolean) | undefined {
+  if (w.setup.dirty !== true || folder.open !== Open.No) return undefined;
+  const chosen = new Set(w.listing.names);
+  return (name) => chosen.has(name) || name === DELAY_FOLDER || isTempName(name) || isPartName(name);
 }
 
 function sourceEntry(w: WalkContext, folder: Folder, i: number, j: number, removes: boolean): void {

@@ -15,6 +15,8 @@ import { Counter, States, type BackendChoice, type BackendOptions, type QueueBac
 
 /** Buffers read before what they held is sent. */
 const READS = 32;
+/** So long events gather before they are read, ms: what writes a file makes three of them, and each look at a queue costs as much as many events. */
+const GATHER_MS = 3;
 /** Buffers read for a flush at most. */
 const MOST_READS = 1000;
 
@@ -92,6 +94,7 @@ class CaptureThread {
     const posix = loadPosix();
     const mountTable = kernel.openMountTable();
     const ready: number[] = [];
+    const later: number[] = [];
     let nextTick = Date.now() + rootCheckMs;
     try {
       while (!this.stopped && Atomics.load(this.flight, Flight.Stop) === 0) {
@@ -99,7 +102,10 @@ class CaptureThread {
         this.send();
         const handles = [{ fd: wakeFd, events: POLLIN }, { fd: mountTable, events: POLLPRI }, { fd: backend.fd, events: POLLIN }]; // a negative handle is passed over
         kernel.poll(handles, Math.max(nextTick - Date.now(), 0), ready);
-        const [woken = 0, mounts = 0, events = 0] = ready;
+        if ((ready[2] ?? 0) !== 0 && ready[0] === 0 && ready[1] === 0) kernel.poll(handles.map((handle, k) => (k === 2 ? { ...handle, fd: -1 } : handle)), GATHER_MS, later);
+        else later.length = 0;
+        const [woken = 0, mounts = 0] = later.length > 0 ? later : ready;
+        const events = ready[2] ?? 0;
         if (events !== 0) this.read(backend);
         if (mounts !== 0) backend.mountsChanged(Date.now());
         if (woken !== 0) {

@@ -1,6 +1,6 @@
 /** The durable side of a follower: the pair's state, and what a job that is done takes out of its dirty set. */
 import { loadOwnPosix, loadPosix } from '../../fs/index.js';
-import { DirtyReason, PairState } from '../../state/index.js';
+import { DirtyReason, PairState, type Horizon } from '../../state/index.js';
 import type { ByteString, RelPath } from '../../tree/index.js';
 import type { Hint } from '../hint.js';
 import { covers, type Job } from './agenda.js';
@@ -24,18 +24,15 @@ export function beginAgain({ dirty }: PairState): number | undefined {
   return oldest;
 }
 
-/** The target has them: the durable set lets go of them, but for what failed and for the hints that stay. */
-export function forget({ dirty }: PairState, job: Job, failed: ReadonlyMap<RelPath, unknown>, stay: ReadonlySet<Hint>, upTo: number): void {
+/** The target has them: the durable set lets go of them, but for what failed and for the hints that stay. It is written a little later. */
+export function forget({ dirty }: PairState, job: Job, failed: ReadonlyMap<RelPath, unknown>, stay: ReadonlySet<Hint>, upTo: Horizon): void {
   if (job.kind === 'full') {
-    dirty.clearTree(upTo);
-    if (failed.size > 0) dirty.add([...failed.keys()].map((path) => ({ path, subtree: true, reasons: DirtyReason.Failed })));
+    dirty.clearLater(upTo, () => dirty.list().map(({ path }) => path));
+    if (failed.size > 0) dirty.addMany([...failed.keys()].map((path) => ({ path, subtree: true, reasons: DirtyReason.Failed })));
     return;
   }
-  const paths: RelPath[] = [];
-  for (const hint of job.hints) {
-    if (stay.has(hint)) continue;
-    if (hint.scope === 'entry') paths.push(hint.path);
-    else for (const { path } of dirty.list({ folder: hint.path })) if (covers(hint, path)) paths.push(path);
-  }
-  dirty.clear(upTo, paths); // in one go: it waits for the disk
+  const hints = job.hints.filter((hint) => !stay.has(hint));
+  dirty.clearLater(upTo, () => hints.flatMap((hint) => (
+    hint.scope === 'entry' ? [hint.path] : dirty.list({ folder: hint.path }).filter(({ path }) => covers(hint, path)).map(({ path }) => path)
+  )));
 }

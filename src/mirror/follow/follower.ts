@@ -5,7 +5,7 @@
  */
 import type { SessionOptions } from '../../plan/index.js';
 import type { DirtyPath, Outcome, SessionListener } from '../../session/index.js';
-import type { PairState } from '../../state/index.js';
+import type { Horizon, PairState } from '../../state/index.js';
 import { displayName, TwintreeError, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
 import type { HeldView } from '../control/index.js';
 import type { Hint } from '../hint.js';
@@ -37,6 +37,10 @@ const ABORT_PATIENCE = 5000;
 /** Milliseconds between two looks at how far a full session is. */
 const PROGRESS_EVERY = 500;
 const LONGEST_TIMER = 2 ** 31 - 1;
+/** What is heard is kept within so long, ms, while a session may be at work on it already: should it be lost, the next start compares everything. */
+const KEPT_WITHIN = 50;
+/** So many marks may wait for the disk; who hears more waits with them. */
+const MOST_UNKEPT = 20_000;
 
 export class Follower implements SourceFollower {
   /** A session was left behind that still waits for another host: it ends with the process. */
@@ -69,8 +73,6 @@ export class Follower implements SourceFollower {
   private statusFault = 0;
   private fault: Error | undefined;
   private ended = false;
-  /** Hints that are being written. */
-  private readonly keeping = new Set<Promise<void>>();
   private waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
 
   constructor(private readonly mirror: MirrorRequest, readonly request: TargetRequest, private readonly source: SourceView, private readonly listener: FollowerListener) {
@@ -127,7 +129,6 @@ export class Follower implements SourceFollower {
   async close(): Promise<void> {
     this.ended = true;
     for (const { reject } of this.waiting.splice(0)) reject(new TwintreeError('ABORTED', 'the mirror has ended'));
-    await Promise.allSettled(this.keeping);
     this.tellStatus('stopped');
     const { state } = this;
     this.state = undefined;
@@ -135,30 +136,27 @@ export class Follower implements SourceFollower {
     await state?.close();
   }
 
-  /** Keeps hints durably, then puts them on the agenda. Where they cannot be kept this follower ends, and only this one. */
+  /** Puts hints on the agenda, and keeps them durably a little later. Where they cannot be kept this follower ends, and only this one. */
   async heard(hints: readonly Hint[]): Promise<void> {
     if (this.ended) return; // a new start compares everything
     const kept = this.keep(hints);
-    this.keeping.add(kept);
-    try {
-      await kept;
-    } catch (error) {
-      this.fault = error instanceof Error ? error : new Error(String(error));
-      this.wake();
-      return;
-    } finally {
-      this.keeping.delete(kept);
-    }
     this.search?.heard(hints);
     const now = steadyNow();
     for (const hint of hints) this.agenda.add({ ...hint, at: Math.abs(now - hint.at) < 60_000 ? Math.min(hint.at, now) : now }, now); // the system's clock may have been set
     this.wake();
+    if (this.state !== undefined && this.state.dirty.waiting > MOST_UNKEPT) await kept;
   }
 
-  private async keep(hints: readonly Hint[]): Promise<void> {
-    const { dirty } = this.state as PairState;
-    dirty.addMany(marksOf(hints));
-    await dirty.durable();
+  /** Takes marks into the durable set, and has it written a little later. */
+  private async keep(hints: readonly Hint[] = []): Promise<void> {
+    try {
+      const { dirty } = this.state as PairState;
+      dirty.addMany(marksOf(hints));
+      await dirty.soon(KEPT_WITHIN);
+    } catch (error) {
+      this.fault ??= error instanceof Error ? error : new Error(String(error));
+      this.wake();
+    }
   }
 
   sourceLost(): void {
@@ -236,8 +234,9 @@ export class Follower implements SourceFollower {
 
   /** @param others names that are looked at beside those of the job: further ones of its files */
   private async perform(job: Job, others: readonly RelPath[], signal: AbortSignal): Promise<void> {
-    const upTo = (this.state as PairState).dirty.sequence;
+    const upTo = (this.state as PairState).dirty.horizon();
     let heldDeletions = false;
+    let read = (): void => undefined; // it may have been read as far as it came
     const listener: SessionListener = {
       notice: (code, message) => {
         if (code === 'no-deletion') heldDeletions = true;
@@ -254,10 +253,11 @@ export class Follower implements SourceFollower {
     if (job.kind === 'full') this.tellStatus();
     try {
       if (!this.source.stands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source is gone, or another folder stands in its place');
+      const single = job.kind !== 'full' && job.hints.every(({ scope }) => scope === 'entry') ? [...job.hints.map(({ path }) => path), ...others] : undefined;
       const from = Date.now();
+      read = () => this.readTimes.add(from, Date.now(), single);
       const session = this.session(job, this.reports(job) ? lookingOnly(this.optionsFor(job)) : this.optionsFor(job), listener, end, others);
       const outcome = await Promise.race([session, outOfPatience(session, signal, this.mirror.abortPatienceMs ?? ABORT_PATIENCE, () => { this.leftSession = true; })]);
-      this.readTimes.add(from, Date.now());
       if (end.aborted) return this.agenda.putBack(job, steadyNow());
       if (!this.source.stands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source went away, or another folder came in its place');
       await this.judgeDrift(end);
@@ -268,6 +268,7 @@ export class Follower implements SourceFollower {
       if (end.aborted) return this.agenda.putBack(job, steadyNow());
       await this.broken(job, error, end);
     } finally {
+      read();
       this.job = undefined;
       this.search?.close();
       this.search = undefined;
@@ -368,7 +369,7 @@ export class Follower implements SourceFollower {
   }
 
   /** A session came to its end. */
-  private conclude(job: Job, outcome: Outcome, heldDeletions: boolean, upTo: number, began: number): void {
+  private conclude(job: Job, outcome: Outcome, heldDeletions: boolean, upTo: Horizon, began: number): void {
     const { nothing, failed } = judgeOutcome(outcome);
     const fresh = this.tally.problems(failed, (path) => looksAt(job, path));
     for (const problem of fresh) this.listener.problem?.(problem);
@@ -381,6 +382,7 @@ export class Follower implements SourceFollower {
     const stay = new Set(this.agenda.done(job, failed.keys(), heldDeletions, now, (path) => isChanging(failed.get(path))));
     this.synced.ended(job, job.hints.filter((hint) => !stay.has(hint)), began);
     forget(this.state as PairState, job, failed, stay, upTo);
+    void this.keep();
     if (this.search !== undefined) this.tellDrift(this.search, true);
     this.listener.session?.({
       kind: job.kind, paths: job.hints.length, ...(job.reason === undefined ? {} : { reason: job.reason }), lagMs: job.first === undefined ? 0 : Math.max(0, now - job.first),

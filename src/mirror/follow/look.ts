@@ -9,7 +9,7 @@ import { otherNames } from './hard-links.js';
 import type { ReadTimes } from './read-times.js';
 
 /** Batches of at most so many paths are worked on by one thread, where the user does not say: starting others takes longer. */
-const FEW_PATHS = 64;
+const FEW_PATHS = 1000;
 
 /** -H: the job with the other names of the files that it touches; a full session where they are not all known. */
 export function withLinks(job: Job, root: ByteString, options: SessionOptions, state: PairState | undefined): { job: Job; others: readonly RelPath[] } {
@@ -47,7 +47,7 @@ function mayLookEqual({ hints }: Job, root: ByteString, readTimes: ReadTimes): b
     return hints.some(({ path, scope }) => {
       if (scope !== 'entry' || path === EMPTY) return false;
       const at = cache.open(parentOf(path));
-      return at >= 0 && posix.stat(at, baseOf(path), stat, 0) === 0 && !stat.isDir(0) && readTimes.has(stat.mtimeSec(0) * 1000 + stat.mtimeNsec(0) / 1e6);
+      return at >= 0 && posix.stat(at, baseOf(path), stat, 0) === 0 && !stat.isDir(0) && readTimes.has(path, stat.mtimeSec(0) * 1000 + stat.mtimeNsec(0) / 1e6);
     });
   } finally {
     cache.closeAll();

@@ -1,25 +1,48 @@
 /**
- * When sessions read the source. Clocks that stamp files tick every few milliseconds: what is written in the tick in which a session read a file
- * leaves its size and time as the session saw them, and comparing those finds nothing. So a file that was told of again, and whose time lies
- * where a session was at work, is compared by content. Pure.
+ * When sessions read which paths of the source. Clocks that stamp files tick every few milliseconds: what is written in the tick in which a
+ * session read a file leaves its size and time as the session saw them, and comparing those finds nothing. So a file that was told of again, and
+ * whose time lies where a session was at work on it, is compared by content. Pure.
  */
+import type { RelPath } from '../../tree/index.js';
+
+interface Span { from: number; to: number }
 
 /** Milliseconds around a session in which its reading and a write may share a tick. */
 const SLACK = 20;
-/** Sessions remembered. */
+/** Sessions remembered that looked at more than single paths. */
 const MOST = 64;
+/** Single paths remembered, each with the last session that looked at it. */
+const MOST_PATHS = 20_000;
 
 export class ReadTimes {
-  private spans: { from: number; to: number }[] = [];
+  private readonly spans: Span[] = [];
+  private readonly paths = new Map<RelPath, Span>();
 
-  /** A session was at work, milliseconds since 1970 by the system's clock. */
-  add(from: number, to: number): void {
-    this.spans.push({ from: from - SLACK, to: to + SLACK });
-    if (this.spans.length > MOST) this.spans.shift();
+  /** A session was at work, milliseconds since 1970 by the system's clock; also one that failed. `paths`: it looked at these alone. */
+  add(from: number, to: number, paths?: readonly RelPath[]): void {
+    const span = { from: from - SLACK, to: to + SLACK };
+    if (paths === undefined) {
+      this.spans.push(span);
+      if (this.spans.length > MOST) this.spans.shift();
+      return;
+    }
+    for (const path of paths) {
+      this.paths.delete(path);
+      this.paths.set(path, span);
+    }
+    for (const oldest of this.paths.keys()) {
+      if (this.paths.size <= MOST_PATHS) return;
+      this.paths.delete(oldest);
+    }
   }
 
-  /** Whether a session may have read a file in the tick of this time. */
-  has(time: number): boolean {
-    return this.spans.some(({ from, to }) => from <= time && time <= to);
+  /** Whether a session may have read this file in the tick of this time. */
+  has(path: RelPath, time: number): boolean {
+    const own = this.paths.get(path);
+    return (own !== undefined && holds(own, time)) || this.spans.some((span) => holds(span, time));
   }
+}
+
+function holds({ from, to }: Span, time: number): boolean {
+  return from <= time && time <= to;
 }

@@ -15,7 +15,7 @@ import { SeenLately } from './seen-lately.js';
 export interface SettleOptions {
   /** Nothing was heard of a path for so long, ms: it is due. */
   quietMs: number;
-  /** So long a complete change waits for others, ms; not longer than `quietMs`. Default 10. */
+  /** So long a complete change waits for others, ms; not longer than `quietMs`. Default 5. */
   gatherMs?: number;
   /** Due at the latest so long after it was first seen, ms; also what changes all the time. At least `quietMs`. */
   longestMs: number;
@@ -33,7 +33,7 @@ export interface DirtyBatch {
 }
 
 /** Default of `gatherMs`. */
-export const GATHER_MS = 10;
+export const GATHER_MS = 5;
 
 export class Settler {
   private readonly tree: DirtyTree;

@@ -4,7 +4,8 @@
  * that was damaged, or that would grow past its limit.
  *
  * Every mark gets a number that only grows. Who has worked on what was dirty up to a number clears up to that number: a path that was marked
- * again meanwhile stays.
+ * again meanwhile stays. What need not wait for the disk goes through a queue that is written in its order: marks, horizons (where the
+ * numbers stood), and what is clear up to one.
  */
 import { crc32 } from 'node:zlib';
 import { EMPTY, isRelPath, TwintreeError, type RelPath } from '../../tree/index.js';
@@ -77,12 +78,25 @@ export const dirtyCodec: Codec<Kept> = {
   },
 };
 
+/** Where the numbers of the marks stood when it was taken; known once that was written. */
+export interface Horizon {
+  upTo: number | undefined;
+}
+
+type Queued =
+  | { kind: 'mark'; mark: DirtyMark; at: number }
+  | { kind: 'horizon'; horizon: Horizon }
+  | { kind: 'clear'; horizon: Horizon; paths: () => Iterable<RelPath> };
+
 export class DirtySet {
   private readonly paths: PathMap<Kept>;
   private readonly table: Table;
   private readonly numbers: Table;
-  private queue: { mark: DirtyMark; at: number }[] = [];
+  private queue: Queued[] = [];
   private pending: Promise<number> | undefined;
+  private soonPending: Promise<number> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private begin = (): void => undefined;
   private readonly limit: number;
   private readonly clock: () => number;
 
@@ -149,8 +163,25 @@ export class DirtySet {
     const at = this.clock();
     for (const mark of marks) {
       if (!isRelPath(mark.path)) throw new Error('no path below a root');
-      this.queue.push({ mark: { ...mark, reasons: mark.reasons & ALL_REASONS }, at });
+      this.queue.push({ kind: 'mark', mark: { ...mark, reasons: mark.reasons & ALL_REASONS }, at });
     }
+  }
+
+  /** How much was taken in and is not written yet. */
+  get waiting(): number {
+    return this.queue.length;
+  }
+
+  /** Takes note of where the numbers stand behind all that was taken in. Written as marks are. */
+  horizon(): Horizon {
+    const horizon: Horizon = { upTo: undefined };
+    this.queue.push({ kind: 'horizon', horizon });
+    return horizon;
+  }
+
+  /** As `clear`, in its turn and without waiting for the disk: `paths` is asked then. Written as marks are. */
+  clearLater(horizon: Horizon, paths: () => Iterable<RelPath>): void {
+    this.queue.push({ kind: 'clear', horizon, paths });
   }
 
   /** Writes what was taken in, durably. Returns the number of the latest mark. @throws TwintreeError IO. */
@@ -169,6 +200,26 @@ export class DirtySet {
       return this.flushLater();
     });
     return this.pending;
+  }
+
+  /** The same, begun after `ms` at the latest: calls until then share it. */
+  soon(ms: number): Promise<number> {
+    this.soonPending ??= new Promise<void>((resolve) => {
+      this.begin = resolve;
+      this.timer = setTimeout(resolve, ms);
+    }).then(() => {
+      this.soonPending = undefined;
+      return this.durable();
+    });
+    return this.soonPending;
+  }
+
+  /** Writes what waits; nothing is written behind it. Where that cannot be it is lost. */
+  async close(): Promise<void> {
+    clearTimeout(this.timer);
+    this.begin();
+    await this.soonPending?.catch(() => undefined); // its callers hear of it
+    await this.durable().catch(() => undefined);
   }
 
   private writing: Promise<number> | undefined;
@@ -215,12 +266,27 @@ export class DirtySet {
   }
 
   /** In a transaction. */
-  private apply(taken: readonly { mark: DirtyMark; at: number }[]): number {
+  private apply(taken: readonly Queued[]): number {
     let sequence = this.sequence;
     let room = this.limit - this.table.count;
-    for (const { mark, at } of taken) {
+    let full = false;
+    for (const each of taken) {
+      if (each.kind === 'horizon') {
+        each.horizon.upTo = sequence;
+        continue;
+      }
+      if (each.kind === 'clear') {
+        for (const path of each.paths()) room += this.clearOne(path, this.paths.get(path), each.horizon.upTo ?? 0);
+        continue;
+      }
+      if (full) continue; // everything covers it
+      const { mark, at } = each;
       const before = this.paths.get(mark.path);
-      if (before === undefined && --room < 0) return this.collapse(DirtyReason.Full, sequence, at);
+      if (before === undefined && --room < 0) {
+        sequence = this.collapse(DirtyReason.Full, sequence, at);
+        full = true;
+        continue;
+      }
       this.paths.put(mark.path, {
         subtree: mark.subtree || before?.subtree === true, reasons: mark.reasons | (before?.reasons ?? 0), since: before?.since ?? at, sequence: ++sequence,
       });

@@ -105,6 +105,7 @@ export class PairState implements StoreTables {
     await this.store.close();
     markClosed(storeFolder(this.folder));
     if (this.dirtyStore !== undefined) {
+      await this.dirtySet?.close();
       await this.dirtyStore.close();
       markClosed(dirtyFolder(this.folder));
     }

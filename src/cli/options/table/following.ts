@@ -21,7 +21,7 @@ export const FOLLOWING: readonly OptionSpec[] = [
     set: (d, value) => { d.following.quietMs = parseDuration('--quiet-time', value, 0, 3_600_000); },
   },
   {
-    ...common, name: 'gather-time', argument: 'TIME', help: 'a change that is complete waits for others for TIME (default 10ms)', note: 'A file that was closed, a rename, a deletion. Never longer than --quiet-time.',
+    ...common, name: 'gather-time', argument: 'TIME', help: 'a change that is complete waits for others for TIME (default 5ms)', note: 'A file that was closed, a rename, a deletion. Never longer than --quiet-time.',
     set: (d, value) => { d.following.gatherMs = parseDuration('--gather-time', value, 0, 3_600_000); },
   },
   {
