@@ -13,8 +13,9 @@ import { isWorkName, withoutWorkNames } from '../apply/index.js';
 import { overlayFakeStat } from './fake-stat.js';
 import type { SelectionNode } from './selection.js';
 
-/** Entries whose attributes are held at a time. */
+/** Entries whose attributes are held at a time; and as long as there were no larger folders. */
 export const WINDOW = 2048;
+const FEW = 64;
 
 /** A folder of the source in one mount, open for listing. */
 export interface SourceLayer { mount: number; fd: number; listed: boolean }
@@ -25,8 +26,9 @@ export type FollowRule = (at: number, name: ByteString, table: StatTable, i: num
 /** Sorted names of a folder with a window on their attributes. */
 export class Listing {
   names: ByteString[] = [];
-  readonly table = new StatTable(WINDOW);
-  private readonly errors = new Int32Array(WINDOW);
+  /** It may be another one after the next folder was read. */
+  table = new StatTable(FEW);
+  private errors = new Int32Array(FEW);
   private from = 0;
   private to = 0;
   private layers: SourceLayer[] = [];
@@ -118,6 +120,7 @@ export class Listing {
     }
     this.layerOf = map;
     this.names = [...map.keys()].sort();
+    this.makeRoom();
     return result;
   }
 
@@ -171,12 +174,20 @@ export class Listing {
       if ((this.names[i - 1] as ByteString) > (this.names[i] as ByteString)) { sorted = false; break; }
     }
     if (!sorted) this.names.sort();
+    this.makeRoom();
     return 0;
+  }
+
+  /** A session over few names needs little memory. */
+  private makeRoom(): void {
+    if (this.names.length <= this.table.capacity || this.table.capacity === WINDOW) return;
+    this.table = new StatTable(WINDOW);
+    this.errors = new Int32Array(WINDOW);
   }
 
   private fill(k: number): void {
     const from = k;
-    const to = Math.min(this.names.length, from + WINDOW);
+    const to = Math.min(this.names.length, from + this.table.capacity);
     this.from = from;
     this.to = to;
     if (this.layerOf === undefined) {

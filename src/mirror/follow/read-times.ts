@@ -11,12 +11,13 @@ interface Span { from: number; to: number }
 const SLACK = 20;
 /** Sessions remembered that looked at more than single paths. */
 const MOST = 64;
-/** Single paths remembered, each with the last session that looked at it. */
+/** Single paths remembered, each with the last sessions that looked at it. */
 const MOST_PATHS = 20_000;
+const MOST_OF_PATH = 4;
 
 export class ReadTimes {
   private readonly spans: Span[] = [];
-  private readonly paths = new Map<RelPath, Span>();
+  private readonly paths = new Map<RelPath, readonly Span[]>();
 
   /** A session was at work, milliseconds since 1970 by the system's clock; also one that failed. `paths`: it looked at these alone. */
   add(from: number, to: number, paths?: readonly RelPath[]): void {
@@ -27,8 +28,9 @@ export class ReadTimes {
       return;
     }
     for (const path of paths) {
-      this.paths.delete(path);
-      this.paths.set(path, span);
+      const before = this.paths.get(path);
+      this.paths.delete(path); // the latest are the last
+      this.paths.set(path, before === undefined ? [span] : [...before.slice(1 - MOST_OF_PATH), span]);
     }
     for (const oldest of this.paths.keys()) {
       if (this.paths.size <= MOST_PATHS) return;
@@ -38,11 +40,7 @@ export class ReadTimes {
 
   /** Whether a session may have read this file in the tick of this time. */
   has(path: RelPath, time: number): boolean {
-    const own = this.paths.get(path);
-    return (own !== undefined && holds(own, time)) || this.spans.some((span) => holds(span, time));
+    const holds = ({ from, to }: Span): boolean => from <= time && time <= to;
+    return this.paths.get(path)?.some(holds) === true || this.spans.some(holds);
   }
-}
-
-function holds({ from, to }: Span, time: number): boolean {
-  return from <= time && time <= to;
 }
