@@ -8,7 +8,8 @@ import { archive } from '../endpoint/apply-bench.js';
 import { runSync, type DirtyPath, type Outcome } from '../../src/session/index.js';
 import { sync } from '../../src/index.js';
 import type { SessionOptions } from '../../src/plan/index.js';
-import { fromText, type RelPath } from '../../src/tree/index.js';
+import { loadPosix, type Posix } from '../../src/fs/index.js';
+import { fromText, type ByteString, type RelPath, type StatTable } from '../../src/tree/index.js';
 import { assertSameTree, Dice, useTempFolder } from '../support/index.js';
 
 const RUNS = Number(process.env['DIRTY_RUNS'] ?? 25);
@@ -54,6 +55,26 @@ describe('a session over dirty paths', () => {
     assert.equal(statSync(`${target()}/other`).size, 5, 'not looked at');
     await pass(['other']);
     assertSameTree(source(), target());
+  });
+
+  it('asks for the attributes of nothing else, and still knows what runs that were killed left, and how much the folder holds', async () => {
+    for (let k = 0; k < 50; k++) writeFileSync(`${source()}/f${k}`, 'x');
+    await first();
+    writeFileSync(`${target()}/.~twintree-0123456789abcd-0`, 'left by a run that was killed');
+    writeFileSync(`${source()}/f7`, 'changed');
+    rmSync(`${source()}/f8`);
+    const asked = new Set<string>();
+    const posix: Posix = Object.create(loadPosix(), {
+      statMany: { value: (fd: number, names: readonly ByteString[], from: number, to: number, ...rest: [StatTable, Int32Array]) => {
+        for (const name of names.slice(from, to)) asked.add(name);
+        return loadPosix().statMany(fd, names, from, to, ...rest);
+      } },
+    }) as Posix;
+    const paths = ['f7', 'f8'].map((path) => ({ path: path as RelPath, depth: 'entry' as const }));
+    const outcome = await runSync({ sources: [fromText(`${source()}/`)], target: fromText(target()), options: options((o) => { o.lock = true; o.delete.limit = { percent: 10 }; }), dirty: paths, posix });
+    assert.deepEqual([outcome.problems, outcome.transferredFiles, outcome.deleted.files], [[], 1, 2]);
+    assert.deepEqual([...asked].sort(), ['.~twintree-0123456789abcd-0', 'f7', 'f8']);
+    assertSameTree(source(), target(), { ignore: ['dir-mtime'] });
   });
 
   it('removes a folder that is gone with all in it, named by itself or by what was in it', async () => {

@@ -93,6 +93,27 @@ describe('state: the dirty set', () => {
     });
   });
 
+  it('clears later in its turn what was marked before a horizon, not what was marked behind it', async () => {
+    await withStore(tmp.at('store'), async (store) => {
+      const set = new DirtySet(store);
+      set.check();
+      set.clearTree(set.sequence);
+      set.addMany([mark('a'), mark('b'), mark('d', true), mark('d/x')]);
+      const horizon = set.horizon();
+      set.addMany([mark('b')]);
+      set.clearLater(horizon, () => ['a', 'b', 'absent', ...set.list({ folder: 'd' as RelPath }).map(({ path }) => path)] as RelPath[]);
+      set.addMany([mark('a')]);
+      assert.deepEqual([set.size, set.waiting], [0, 8], 'nothing is written yet');
+      const [last] = await Promise.all([set.soon(1), set.soon(1)]);
+      assert.deepEqual([names(set), set.waiting, last], [['a', 'b'], 0, set.sequence]);
+      assert.ok(horizon.upTo !== undefined && horizon.upTo === last - 2);
+      set.clearLater({ upTo: undefined }, () => ['a'] as RelPath[]);
+      set.addMany([mark('c')]);
+      await set.close();
+      assert.deepEqual(names(set), ['a', 'b', 'c'], 'closing writes what waits; a horizon that was never written clears nothing');
+    }, true);
+  });
+
   it('becomes everything where it would hold too many paths', async () => {
     await withStore(tmp.at('store'), (store) => {
       let now = 1000;
