@@ -130,6 +130,19 @@ describe('a live mirror', () => {
     assertSameTree(s(), t());
   });
 
+  it('without -H finds what was changed through another name, by a full session a while later', async () => {
+    linkSync(s('file'), s('one/second'));
+    const mirror = start('--delete');
+    await mirror.copied();
+    linkSync(s('file'), s('one/third')); // changes nothing that is there
+    await mirror.mirror.caughtUp();
+    assert.equal(mirror.sessions('full').length, 1);
+    appendFileSync(s('one/second'), ' through the other name');
+    await mirror.mirror.caughtUp();
+    assert.deepEqual(mirror.sessions('full').map(({ about }) => about.reason), ['start', 'hard links']);
+    assertSameTree(s(), t(), { ignore: ['hardlink'] });
+  });
+
   it('leaves out what filters leave out, deletes only when told, and follows rule files', async () => {
     const mirror = start('--exclude=*.o', '--gitignore');
     await mirror.copied();

@@ -55,6 +55,18 @@ describe('the agenda of a mirror', () => {
     assert.equal(a.next(100)?.kind, 'full', 'only batches rest');
   });
 
+  it('takes a small share of the time for full sessions that may come later', () => {
+    const a = agenda();
+    a.wantFull('start', 0);
+    a.done(a.next(0) as Job, [], false, 100); // it took 100
+    a.wantFullLater('hard links', 200, 150);
+    a.wantFullLater('hard links', 300, 120);
+    assert.deepEqual([a.nextAt(), a.oldest(), a.next(2199)], [2200, 120, undefined]);
+    a.add(hint('a', 400), 400);
+    assert.deepEqual(paths(a.next(410)), ['a'], 'batches go on meanwhile');
+    assert.deepEqual(a.next(2200)?.reason, 'hard links');
+  });
+
   it('takes a hint for everything, and the timetable, as a full session', () => {
     const a = begun();
     a.add(hint('a', 1), 1);

@@ -36,6 +36,10 @@ export interface AgendaOptions extends SettleOptions {
 
 interface Wanted { since: number | undefined; at: number; reason: string }
 
+/** `wantFullLater`: so many times as long as the last full session took, and at most so long, ms. */
+const LATER_SHARE = 20;
+const MOST_LATER = 600_000;
+
 export class Agenda {
   private readonly settler: Settler;
   private full: Wanted | undefined;
@@ -49,6 +53,8 @@ export class Agenda {
   /** A batch takes a share of the machine's time only: the next begins no sooner than after as long as the last session took, up to the quiet time. */
   private restUntil = -Infinity;
   private begunAt = 0;
+  /** How long the last full session took, ms. */
+  private fullTook = 0;
   private readonly blockWait = new Backoff();
   private readonly mostFailed: number;
 
@@ -67,6 +73,13 @@ export class Agenda {
   wantFull(reason: string, now: number, since: number | undefined = now): void {
     const { full } = this;
     this.full = { since: older(full?.since, since), at: Math.min(full?.at ?? now, now), reason: full?.reason ?? reason };
+  }
+
+  /** Everything is to be compared, but not at once: full sessions for this reason take a small share of the time only. */
+  wantFullLater(reason: string, now: number, since: number | undefined): void {
+    const at = now + Math.min(MOST_LATER, Math.max(this.options.longestMs, LATER_SHARE * this.fullTook));
+    if (this.full === undefined) this.full = { since, at, reason };
+    else this.full.since = older(this.full.since, since);
   }
 
   /** What to do at `now`; undefined: nothing yet. It is the caller's then, until one of the calls below gives its result. */
@@ -115,6 +128,7 @@ export class Agenda {
     this.restUntil = now + Math.min(now - this.begunAt, this.options.quietMs);
     const paths = [...failed];
     if (job.kind === 'full') {
+      this.fullTook = now - this.begunAt;
       this.reconcileAt = now + this.options.reconcileMs;
       this.owesFull = heldDeletions;
       this.failed.clear(); // looked at with all else

@@ -18,6 +18,7 @@ import { LoadWatch } from './load-watch.js';
 import { bytesBehind, type BytesBehind } from './behind.js';
 import { DriftLook, DriftSearch, SyncedTimes } from './drift.js';
 import { approvedDeletions, lookAtHold, lookingOnly } from './hold.js';
+import { LinkDoubt } from './link-doubt.js';
 import { optionsFor, withLinks } from './look.js';
 import { movedIn } from './moved.js';
 import { notePlaces } from './note-places.js';
@@ -236,13 +237,14 @@ export class Follower implements SourceFollower {
   private async perform(job: Job, others: readonly RelPath[], signal: AbortSignal): Promise<void> {
     const upTo = (this.state as PairState).dirty.horizon();
     let heldDeletions = false;
+    const doubt = new LinkDoubt(this.source.root, job, this.request.options);
     let read = (): void => undefined; // it may have been read as far as it came
     const listener: SessionListener = {
       notice: (code, message) => {
         if (code === 'no-deletion') heldDeletions = true;
         this.notice(code, message);
       },
-      ...this.operations(job),
+      ...this.operations(job, doubt),
       ...this.progress(job),
     };
     this.job = job;
@@ -264,6 +266,7 @@ export class Follower implements SourceFollower {
       if (this.reports(job)) return await this.looked(job, outcome);
       if (outcome.exitCode === 0) await this.notePlaces(job, others, end);
       this.conclude(job, outcome, heldDeletions, upTo, from);
+      if (doubt.stands) this.agenda.wantFullLater('hard links', steadyNow(), job.first);
     } catch (error) {
       if (end.aborted) return this.agenda.putBack(job, steadyNow());
       await this.broken(job, error, end);
@@ -302,17 +305,17 @@ export class Follower implements SourceFollower {
   }
 
   /** What a session tells of single operations. Begins the search for drift where the job is one. */
-  private operations(job: Job): Pick<SessionListener, 'operation' | 'wantsOperations'> {
+  private operations(job: Job, doubt: LinkDoubt): Pick<SessionListener, 'operation' | 'wantsOperations'> {
     const { listener } = this;
     const wants = listener.wantsOperations ?? 'none';
     if (job.reason === BY_TIMETABLE && this.mirror.drift !== 'off') this.search = new DriftSearch(new DriftLook(this.source.root, this.synced, job.swallowed ?? []));
     const { search } = this;
-    if (search === undefined) return { wantsOperations: wants, ...(listener.operation === undefined ? {} : { operation: (op, path, result) => listener.operation?.(op, path, result) }) };
     return {
-      wantsOperations: 'changes',
+      wantsOperations: wants === 'none' && (search !== undefined || doubt.wanted) ? 'changes' : wants,
       operation: (op, path, result) => {
-        if (result === 'done' || result === 'planned') search.differs(op, path);
-        if (wants !== 'none' && result !== 'planned') listener.operation?.(op, path, result);
+        doubt.saw(op, path, result);
+        if (search !== undefined && (result === 'done' || result === 'planned')) search.differs(op, path);
+        if (wants !== 'none' && (search === undefined || result !== 'planned')) listener.operation?.(op, path, result);
       },
     };
   }
