@@ -39,7 +39,7 @@ export class Lives {
       for (const line of lines) this.lines.push(JSON.parse(line) as MirrorLine);
       this.wake();
     });
-    void running.finished.then(() => { this.wake(); });
+    running.child.on('close', () => this.wake());
   }
 
   get pid(): number {

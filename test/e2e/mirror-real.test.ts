@@ -125,12 +125,13 @@ describeIf('a mirror of what real programs change', whyNot, () => {
   async function campaign(way: Way, kinds: readonly Trouble[], seconds: number): Promise<void> {
     const { s, t, mirror } = await begin(way);
     const { quiet, checks } = work(s, seconds, SEED);
-    let over = false;
-    const ended = quiet.finally(() => { over = true; });
+    const state = { over: false };
+    const ended = quiet.finally(() => { state.over = true; });
     ended.catch(() => undefined); // awaited below
     const dice = new Dice(SEED);
     const told: string[] = [];
-    for (let k = 0; !over && (long || k < kinds.length); k++) {
+    const most = long ? Infinity : kinds.length;
+    for (let k = 0; !state.over && k < most; k++) {
       const kind = kinds[k % kinds.length] as Trouble;
       await mirror.until(`trouble ${k} (${kind})`, (line) => line.type === 'session' || line.type === 'failed'); // it is at work again
       if (long) await Promise.race([ended, new Promise((resolve) => { setTimeout(resolve, 1000 + dice.below(9000)); })]);

@@ -37,7 +37,7 @@ describe('the agenda of a mirror', () => {
     assert.ok(a.idle);
   });
 
-  it('rests after a batch as long as it took, not longer than the quiet time', () => {
+  it('rests after a batch as long as it took, not longer than the quiet time, and less behind a large one', () => {
     const a = begun({ gatherMs: 0 });
     const saved = (path: string, at: number): void => a.add(hint(path, at, { complete: true }), at);
     saved('a', 20);
@@ -51,8 +51,15 @@ describe('the agenda of a mirror', () => {
     saved('c', 90);
     a.done(second, [], false, 100);
     assert.equal(a.nextAt(), 100 + QUIET);
-    a.wantFull('asked', 100);
-    assert.equal(a.next(100)?.kind, 'full', 'only batches rest');
+    for (let k = 0; k < 128; k++) saved(`many${k}`, 105);
+    const many = a.next(110) as Job;
+    assert.equal(many.hints.length, 129);
+    saved('d', 120);
+    a.done(many, [], false, 200);
+    assert.ok((a.nextAt() as number) < 200 + QUIET / 2);
+    a.next(205);
+    a.wantFull('asked', 205);
+    assert.equal(a.next(205)?.kind, 'full', 'only batches rest');
   });
 
   it('takes a small share of the time for full sessions that may come later', () => {

@@ -62,7 +62,7 @@ describe('the settler', () => {
     fc.assert(fc.property(flat, (steps) => {
       // The model: each path by itself, with when it was first heard of, and since when it is as it is; time goes on by ones.
       const waiting = new Map<RelPath, { first: number; since: number; complete: boolean; gone: boolean }>();
-      const left = new Map<RelPath, number>();
+      const seen = new Map<RelPath, number>();
       const expected: string[] = [];
       let now = 0;
       const runTo = (until: number): void => {
@@ -70,7 +70,7 @@ describe('the settler', () => {
           for (const [each, record] of waiting) {
             if (Math.min(record.since + (record.complete ? GATHER : QUIET), record.first + LONGEST) > at) continue;
             expected.push(`${at} ${each} ${record.first} ${record.gone}`);
-            left.set(each, at);
+            seen.set(each, at);
             waiting.delete(each);
           }
         }
@@ -79,8 +79,8 @@ describe('the settler', () => {
       for (const each of steps) {
         runTo(now + each.wait);
         const record = waiting.get(each.path);
-        const complete = each.complete && (left.get(each.path) ?? -Infinity) + QUIET <= now;
-        if (each.complete && !complete) left.set(each.path, now);
+        const complete = each.complete && (seen.get(each.path) ?? -Infinity) + QUIET <= now;
+        if (each.complete && !complete) seen.set(each.path, now);
         if (record === undefined) waiting.set(each.path, { first: now, since: now, complete, gone: each.gone });
         else Object.assign(record, { since: record.complete && complete ? record.since : now, complete, gone: each.gone });
       }
@@ -125,9 +125,9 @@ describe('the settler', () => {
   });
 
   it('tells what is complete after a moment, and does not wait for more of the kind', () => {
-    const saves = Array.from({ length: 5 }, (_, i): Step => ({ wait: i === 0 ? 0 : 1, path: b(`f${i}`), scope: 'entry', gone: false, complete: true }));
-    assert.deepEqual(play(saves).map(({ at, batch }) => [at, batch.hints.map((hint) => hint.path)]), [[3, ['f0']], [4, ['f1']], [5, ['f2']], [6, ['f3']], [7, ['f4']]]);
-    const folder = play(saves.map((step) => ({ ...step, path: b(`d/${step.path}`) })), { folderStorm: 1 });
+    const saves = (at: string): Step[] => Array.from({ length: 5 }, (_, i): Step => ({ wait: i === 0 ? 0 : 1, path: b(`${at}f${i}`), scope: 'entry', gone: false, complete: true }));
+    assert.deepEqual(play(saves('')).map(({ at, batch }) => [at, batch.hints.map((hint) => hint.path)]), [[3, ['f0']], [4, ['f1']], [5, ['f2']], [6, ['f3']], [7, ['f4']]]);
+    const folder = play(saves('d/'), { folderStorm: 1 });
     assert.deepEqual(folder.map(({ at, batch }) => [at, batch.hints.map(({ path: each, scope: how }) => `${how} ${each}`)]), [[4, ['listing d']], [7, ['entry d/f4']]]);
     const written = play([{ wait: 0, path: b('w'), scope: 'entry', gone: false }, { wait: 7, path: b('w'), scope: 'entry', gone: false, complete: true }]);
     assert.deepEqual(written.map(({ at }) => at), [7 + GATHER], 'closed after it was written');

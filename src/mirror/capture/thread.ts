@@ -94,18 +94,19 @@ class CaptureThread {
     const posix = loadPosix();
     const mountTable = kernel.openMountTable();
     const ready: number[] = [];
-    const later: number[] = [];
     let nextTick = Date.now() + rootCheckMs;
     try {
       while (!this.stopped && Atomics.load(this.flight, Flight.Stop) === 0) {
         this.count(backend);
         this.send();
-        const handles = [{ fd: wakeFd, events: POLLIN }, { fd: mountTable, events: POLLPRI }, { fd: backend.fd, events: POLLIN }]; // a negative handle is passed over
-        kernel.poll(handles, Math.max(nextTick - Date.now(), 0), ready);
-        if ((ready[2] ?? 0) !== 0 && ready[0] === 0 && ready[1] === 0) kernel.poll(handles.map((handle, k) => (k === 2 ? { ...handle, fd: -1 } : handle)), GATHER_MS, later);
-        else later.length = 0;
-        const [woken = 0, mounts = 0] = later.length > 0 ? later : ready;
+        const others = [{ fd: wakeFd, events: POLLIN }, { fd: mountTable, events: POLLPRI }];
+        kernel.poll([...others, { fd: backend.fd, events: POLLIN }], Math.max(nextTick - Date.now(), 0), ready);
+        let [woken = 0, mounts = 0] = ready;
         const events = ready[2] ?? 0;
+        if (events !== 0 && woken === 0 && mounts === 0) {
+          kernel.poll(others, GATHER_MS, ready);
+          [woken = 0, mounts = 0] = ready;
+        }
         if (events !== 0) this.read(backend);
         if (mounts !== 0) backend.mountsChanged(Date.now());
         if (woken !== 0) {

@@ -36,6 +36,8 @@ export interface AgendaOptions extends SettleOptions {
 
 interface Wanted { since: number | undefined; at: number; reason: string }
 
+/** Paths of a session that are few. */
+const FEW_PATHS = 64;
 /** `wantFullLater`: so many times as long as the last full session took, and at most so long, ms. */
 const LATER_SHARE = 20;
 const MOST_LATER = 600_000;
@@ -50,7 +52,10 @@ export class Agenda {
   /** Deletions were held back in a full session, until all can be read. */
   private owesFull = false;
   private blockedUntil = -Infinity;
-  /** A batch takes a share of the machine's time only: the next begins no sooner than after as long as the last session took, up to the quiet time. */
+  /**
+   * A batch takes a share of the machine's time only: the next begins no sooner than after as long as the last session took, up to the quiet time. Where
+   * many paths share what a session costs by itself, it rests less.
+   */
   private restUntil = -Infinity;
   private begunAt = 0;
   /** How long the last full session took, ms. */
@@ -125,7 +130,7 @@ export class Agenda {
   done(job: Job, failed: Iterable<RelPath>, heldDeletions: boolean, now: number, single: (path: RelPath) => boolean = () => false): readonly Hint[] {
     this.blockedUntil = -Infinity;
     this.blockWait.reset();
-    this.restUntil = now + Math.min(now - this.begunAt, this.options.quietMs);
+    this.restUntil = now + Math.min(now - this.begunAt, this.options.quietMs) * Math.min(1, FEW_PATHS / Math.max(1, job.hints.length));
     const paths = [...failed];
     if (job.kind === 'full') {
       this.fullTook = now - this.begunAt;

@@ -238,7 +238,8 @@ export class Follower implements SourceFollower {
     const upTo = (this.state as PairState).dirty.horizon();
     let heldDeletions = false;
     const doubt = new LinkDoubt(this.source.root, job, this.request.options);
-    let read = (): void => undefined; // it may have been read as far as it came
+    let begunAt: number | undefined;
+    let single: RelPath[] | undefined;
     const listener: SessionListener = {
       notice: (code, message) => {
         if (code === 'no-deletion') heldDeletions = true;
@@ -255,9 +256,8 @@ export class Follower implements SourceFollower {
     if (job.kind === 'full') this.tellStatus();
     try {
       if (!this.source.stands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source is gone, or another folder stands in its place');
-      const single = job.kind !== 'full' && job.hints.every(({ scope }) => scope === 'entry') ? [...job.hints.map(({ path }) => path), ...others] : undefined;
-      const from = Date.now();
-      read = () => this.readTimes.add(from, Date.now(), single);
+      single = job.kind !== 'full' && job.hints.every(({ scope }) => scope === 'entry') ? [...job.hints.map(({ path }) => path), ...others] : undefined;
+      begunAt = Date.now();
       const session = this.session(job, this.reports(job) ? lookingOnly(this.optionsFor(job)) : this.optionsFor(job), listener, end, others);
       const outcome = await Promise.race([session, outOfPatience(session, signal, this.mirror.abortPatienceMs ?? ABORT_PATIENCE, () => { this.leftSession = true; })]);
       if (end.aborted) return this.agenda.putBack(job, steadyNow());
@@ -265,13 +265,13 @@ export class Follower implements SourceFollower {
       await this.judgeDrift(end);
       if (this.reports(job)) return await this.looked(job, outcome);
       if (outcome.exitCode === 0) await this.notePlaces(job, others, end);
-      this.conclude(job, outcome, heldDeletions, upTo, from);
+      this.conclude(job, outcome, heldDeletions, upTo, begunAt);
       if (doubt.stands) this.agenda.wantFullLater('hard links', steadyNow(), job.first);
     } catch (error) {
       if (end.aborted) return this.agenda.putBack(job, steadyNow());
       await this.broken(job, error, end);
     } finally {
-      read();
+      if (begunAt !== undefined) this.readTimes.add(begunAt, Date.now(), single); // also of one that failed: it read as far as it came
       this.job = undefined;
       this.search?.close();
       this.search = undefined;
