@@ -133,8 +133,10 @@ describeIf('a mirror of what real programs change', whyNot, () => {
     const most = long ? Infinity : kinds.length;
     for (let k = 0; !state.over && k < most; k++) {
       const kind = kinds[k % kinds.length] as Trouble;
-      await mirror.until(`trouble ${k} (${kind})`, (line) => line.type === 'session' || line.type === 'failed'); // it is at work again
-      if (long) await Promise.race([ended, new Promise((resolve) => { setTimeout(resolve, 1000 + dice.below(9000)); })]);
+      const atWork = mirror.until(`trouble ${k} (${kind})`, (line) => line.type === 'session' || line.type === 'failed'); // it is at work again
+      if (long) await Promise.race([ended, atWork, new Promise((resolve) => { setTimeout(resolve, 1000 + dice.below(14_000)); })]);
+      else await atWork;
+      atWork.catch(() => undefined); // where it is killed first
       await trouble(kind, mirror, s);
       told.push(kind);
     }

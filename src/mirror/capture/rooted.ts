@@ -13,6 +13,9 @@ import type { BackendName, BackendOptions, CaptureState, QueueBackend, Sink } fr
 /** Most paths without a watch that are remembered one by one; beyond, the whole tree is swept. */
 const MOST_UNWATCHED = 1000;
 
+/** Bytes of one event at most, with both names of a rename. */
+const LONGEST_EVENT = 2048;
+
 /** File systems that other hosts change as well; statfs(2) types. */
 const NETWORK = new Map([[0x6969, 'nfs'], [0xff534d42, 'cifs'], [0xfe534d42, 'smb'], [0x65735546, 'fuse'], [0x5346414f, 'afs'], [0x00c36400, 'ceph'], [0x01021997, '9p']]);
 
@@ -82,7 +85,7 @@ export abstract class RootedBackend implements QueueBackend {
     if (!this.take(n, now)) this.restart(now, 'trouble', 'the kernel wrote events that make no sense');
     this.settle(now);
     if (this.doubt) this.checkRoot();
-    return true;
+    return n > this.buffer.length - LONGEST_EVENT; // the kernel gives all that fits: more is there only where the buffer is full
   }
 
   tick(now: number): void {

@@ -72,7 +72,7 @@ export interface QueueBackend {
   readonly notes: readonly string[];
   /** Sets all watches. A reason why it cannot serve here, or undefined: it watches. */
   start(now: number): string | undefined;
-  /** Takes what the queue holds; false: it was empty. */
+  /** Takes what the queue holds, as much as fits into the buffer; false: it is empty. */
   read(now: number): boolean;
   /** The mount table has changed. */
   mountsChanged(now: number): void;

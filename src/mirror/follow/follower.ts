@@ -418,6 +418,7 @@ export class Follower implements SourceFollower {
     this.agenda.hold();
     this.held = held;
     this.tally.failed(code, message, null);
+    this.tellStatus(); // whoever is told of it may ask at once
     this.listener.failed?.(code, message, undefined);
     this.listener.held?.(held);
   }
