@@ -87,6 +87,17 @@ export function emptyFiles(base) {
   });
 }
 
+/** 100,000 files of about 1 KB in 1,000 folders. A run writes to them: it is no matter what they hold. */
+export function followFiles(base) {
+  return once(base, 'follow', (root) => {
+    for (let folder = 0; folder < 1000; folder++) {
+      const path = join(root, `area${folder % 40}`, `folder${folder}`);
+      mkdirSync(path, { recursive: true });
+      for (let i = 0; i < 100; i++) writeFileSync(join(path, `file${i}`), `${folder} ${i}\n`.repeat(100));
+    }
+  });
+}
+
 /** One file of `gib` GiB. */
 export function largeFile(base, gib) {
   return once(base, `large-${gib}`, (root) => {

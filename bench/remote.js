@@ -34,7 +34,7 @@ function pipe(context, link) {
 }
 
 /** ssh with a server of its own at the other end of a pipe, with keys made for it. */
-function realSsh(context) {
+export function realSsh(context) {
   const sshd = '/usr/sbin/sshd';
   if (!existsSync(sshd) || userInfo().uid !== 0) throw new Missing('sshd is not installed, or this is not root');
   const at = join(context.folder, 'ssh');

@@ -10,6 +10,7 @@ import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { FOLLOW_WORKLOADS, printFollow, runFollow } from './follow.js';
 import { Missing, measure, median, run, settle } from './measure.js';
 import { WORKLOADS, cleanUp } from './workloads.js';
 
@@ -33,16 +34,16 @@ process.exitCode = main();
 
 function main() {
   if (values.list) {
-    for (const [name, { title }] of Object.entries(WORKLOADS)) process.stdout.write(`${name.padEnd(22)}${title}\n`);
+    for (const [name, { title }] of Object.entries({ ...WORKLOADS, ...FOLLOW_WORKLOADS })) process.stdout.write(`${name.padEnd(22)}${title}\n`);
     return 0;
   }
   if (values.clean) {
     rmSync(folder, { recursive: true, force: true });
     return 0;
   }
-  const names = positionals.length > 0 ? positionals : Object.keys(WORKLOADS);
+  const names = positionals.length > 0 ? positionals : [...Object.keys(WORKLOADS), ...Object.keys(FOLLOW_WORKLOADS)];
   const runs = Number(values.runs);
-  const unknown = names.filter((name) => !(name in WORKLOADS));
+  const unknown = names.filter((name) => !(name in WORKLOADS) && !(name in FOLLOW_WORKLOADS));
   if (unknown.length > 0 || !Number.isInteger(runs) || runs < 1) {
     process.stderr.write(unknown.length > 0 ? `unknown workload: ${unknown.join(', ')} (see --list)\n` : '--runs takes a whole number from 1\n');
     return 2;
@@ -55,14 +56,18 @@ function main() {
     return 2;
   }
   const results = [];
+  const followed = [];
   for (const name of names) {
-    const result = workload(name, runs);
-    if (result !== undefined) results.push(result);
+    const follows = name in FOLLOW_WORKLOADS;
+    const result = follows ? runFollow(name, runs, folder, (text) => process.stderr.write(text)) : workload(name, runs);
+    if (result !== undefined) (follows ? followed : results).push(result);
   }
   unlock();
-  printTable(results);
-  if (results.length > 0) keep(results);
-  return results.some((result) => result.missed) ? 1 : 0;
+  if (results.length > 0) printTable(results);
+  printFollow(followed);
+  const all = [...results, ...followed];
+  if (all.length > 0) keep(all);
+  return all.some((result) => result.missed) ? 1 : 0;
 }
 
 /** Two at once would work on the same target. Undefined where another process that is alive holds the lock; one that was killed leaves it, and that counts for nothing. */
