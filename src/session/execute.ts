@@ -92,7 +92,7 @@ export class Executor {
   private head = 0;
   private nextUnsent = 0;
   private readonly stack: Frame[] = [];
-  private readonly writer = new OperationWriter(64 << 10);
+  private readonly writer = new OperationWriter(4 << 10);
   private batch: Batch | undefined;
   private partFrame: Frame | undefined;
   private readonly outstanding = new Map<number, { batch: Batch; worker: PoolWorker }>();

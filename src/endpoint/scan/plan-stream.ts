@@ -10,7 +10,7 @@ const CHUNK = 256 << 10;
 
 /** One of the two streams of a walk. */
 export class PlanStream {
-  private readonly writer = new OperationWriter(64 << 10);
+  private readonly writer = new OperationWriter(4 << 10);
   private current: RelPath | undefined;
   private readonly continuation: Operation = emptyOperation();
 
