@@ -118,7 +118,8 @@ export class Follower implements SourceFollower {
       }
     } catch (error) {
       this.tally.failed(error instanceof TwintreeError ? error.code : 'INTERNAL', error instanceof Error ? error.message : String(error), null);
-      this.listener.ended?.(error);
+      await this.close();
+      this.listener.ended?.(error); // by now its pair is free
       throw error;
     } finally {
       signal.removeEventListener('abort', onAbort);
