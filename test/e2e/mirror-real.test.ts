@@ -53,7 +53,7 @@ describeIf('a mirror of what real programs change', whyNot, () => {
     mkdirSync(s);
     if (way === 'ssh') sshd = await startSshd();
     const far = way === 'local' ? [] : ['-e', shell(way === 'ssh' ? (sshd as Sshd).rsh : ''), `--rsync-path=${REMOTE_PATH}`, '--no-bootstrap', '--timeout=5', '--contimeout=20'];
-    lives = new Lives(['-AX', '--delete', ...far, `${s}/`, way === 'local' ? t : `box:${t}`], { TWINTREE_STATE_DIR: temp.at('state') });
+    lives = new Lives(['-AX', '--delete', `--capture=${way === 'shell' ? 'inotify' : 'auto'}`, ...far, `${s}/`, way === 'local' ? t : `box:${t}`], { TWINTREE_STATE_DIR: temp.at('state') });
     lives.start();
     await lives.until('the first copy was made', (line) => line.type === 'session' && line.kind === 'full', 0);
     return { s, t, mirror: lives };
