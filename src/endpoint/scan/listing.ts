@@ -73,6 +73,7 @@ export class Listing {
   replaceNames(names: ByteString[], elsewhere: ReadonlyMap<ByteString, { at: () => number; name: ByteString }>): void {
     this.names = names;
     this.elsewhere = elsewhere;
+    this.makeRoom();
   }
 
   /** Where entry k stands, if not in the folder itself under its own name. */
