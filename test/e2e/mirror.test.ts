@@ -134,12 +134,14 @@ describe('a live mirror', () => {
     linkSync(s('file'), s('one/second'));
     const mirror = start('--delete');
     await mirror.copied();
-    linkSync(s('file'), s('one/third')); // changes nothing that is there
-    await mirror.mirror.caughtUp();
-    assert.equal(mirror.sessions('full').length, 1);
     appendFileSync(s('one/second'), ' through the other name');
     await mirror.mirror.caughtUp();
     assert.deepEqual(mirror.sessions('full').map(({ about }) => about.reason), ['start', 'hard links']);
+    assertSameTree(s(), t(), { ignore: ['hardlink'] });
+    linkSync(s('file'), s('one/third'));
+    chmodSync(s('one/third'), 0o600); // through the new name
+    await mirror.mirror.caughtUp();
+    assert.equal(mirror.sessions('full').length, 3);
     assertSameTree(s(), t(), { ignore: ['hardlink'] });
   });
 

@@ -18,7 +18,7 @@ import { LoadWatch } from './load-watch.js';
 import { bytesBehind, type BytesBehind } from './behind.js';
 import { DriftLook, DriftSearch, SyncedTimes } from './drift.js';
 import { approvedDeletions, lookAtHold, lookingOnly } from './hold.js';
-import { LinkDoubt } from './link-doubt.js';
+import { leavesLinksInDoubt } from './link-doubt.js';
 import { optionsFor, withLinks } from './look.js';
 import { movedIn } from './moved.js';
 import { notePlaces } from './note-places.js';
@@ -238,7 +238,7 @@ export class Follower implements SourceFollower {
   private async perform(job: Job, others: readonly RelPath[], signal: AbortSignal): Promise<void> {
     const upTo = (this.state as PairState).dirty.horizon();
     let heldDeletions = false;
-    const doubt = new LinkDoubt(this.source.root, job, this.request.options);
+    if (leavesLinksInDoubt(this.source.root, job, this.request.options)) this.agenda.wantFullLater('hard links', steadyNow(), job.first);
     let begunAt: number | undefined;
     let single: RelPath[] | undefined;
     const listener: SessionListener = {
@@ -246,7 +246,7 @@ export class Follower implements SourceFollower {
         if (code === 'no-deletion') heldDeletions = true;
         this.notice(code, message);
       },
-      ...this.operations(job, doubt),
+      ...this.operations(job),
       ...this.progress(job),
     };
     this.job = job;
@@ -267,7 +267,6 @@ export class Follower implements SourceFollower {
       if (this.reports(job)) return await this.looked(job, outcome);
       if (outcome.exitCode === 0) await this.notePlaces(job, others, end);
       this.conclude(job, outcome, heldDeletions, upTo, begunAt);
-      if (doubt.stands) this.agenda.wantFullLater('hard links', steadyNow(), job.first);
     } catch (error) {
       if (end.aborted) return this.agenda.putBack(job, steadyNow());
       await this.broken(job, error, end);
@@ -306,15 +305,14 @@ export class Follower implements SourceFollower {
   }
 
   /** What a session tells of single operations. Begins the search for drift where the job is one. */
-  private operations(job: Job, doubt: LinkDoubt): Pick<SessionListener, 'operation' | 'wantsOperations'> {
+  private operations(job: Job): Pick<SessionListener, 'operation' | 'wantsOperations'> {
     const { listener } = this;
     const wants = listener.wantsOperations ?? 'none';
     if (job.reason === BY_TIMETABLE && this.mirror.drift !== 'off') this.search = new DriftSearch(new DriftLook(this.source.root, this.synced, job.swallowed ?? []));
     const { search } = this;
     return {
-      wantsOperations: wants === 'none' && (search !== undefined || doubt.wanted) ? 'changes' : wants,
+      wantsOperations: wants === 'none' && search !== undefined ? 'changes' : wants,
       operation: (op, path, result) => {
-        doubt.saw(op, path, result);
         if (search !== undefined && (result === 'done' || result === 'planned')) search.differs(op, path);
         if (wants !== 'none' && (search === undefined || result !== 'planned')) listener.operation?.(op, path, result);
       },

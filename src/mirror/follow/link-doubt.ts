@@ -1,48 +1,44 @@
 /**
- * Without -H each name of a file is a file of its own on the target. An event names one of them: where a session changed a file through one name, it has
- * changed under its others too, of which nothing was told. Then a full session follows after a while.
+ * Without -H each name of a file is a file of its own on the target. An event names one of them, and whatever happened may have happened to the file
+ * under its other names too: whether a batch looks at such a file. Then a full session follows after a while.
  */
-import { FolderCache, loadPosix } from '../../fs/index.js';
-import { OpKind, type Operation, type SessionOptions } from '../../plan/index.js';
-import type { OperationResult } from '../../session/index.js';
-import { baseOf, EMPTY, parentOf, S_IFDIR, S_IFMT, StatTable, type ByteString, type RelPath } from '../../tree/index.js';
+import { FolderCache, loadPosix, type NameList } from '../../fs/index.js';
+import type { SessionOptions } from '../../plan/index.js';
+import { baseOf, EMPTY, joinPath, parentOf, StatTable, type ByteString, type RelPath } from '../../tree/index.js';
+import type { Hint, HintScope } from '../hint.js';
 import type { Job } from './agenda.js';
 
-export class LinkDoubt {
-  /** Operations of the session are to be told to `saw`: a file with several names may be among them. */
-  readonly wanted: boolean;
-  private readonly changed = new Set<RelPath>();
+/** Entries that are looked at in folders that came as a whole; beyond them the answer is yes. */
+const MOST = 5000;
 
-  /** @param root the source. */
-  constructor(private readonly root: ByteString, { kind, hints }: Job, options: SessionOptions) {
-    this.wanted = kind !== 'full' && !options.attributes.hardLinks && (hints.some(({ scope }) => scope !== 'entry') || this.anyLinked(hints.map(({ path }) => path)));
-  }
+/** @param root the source. */
+export function leavesLinksInDoubt(root: ByteString, { kind, hints }: Job, options: SessionOptions): boolean {
+  return kind !== 'full' && !options.attributes.hardLinks && anyLinked(root, hints);
+}
 
-  /** An operation was carried out. */
-  saw({ kind, expected }: Operation, path: RelPath, result: OperationResult): void {
-    if (!this.wanted || result !== 'done' || expected.mode === 0 || (expected.mode & S_IFMT) === S_IFDIR) return;
-    if (kind === OpKind.File || kind === OpKind.Attributes || kind === OpKind.Symlink || kind === OpKind.Node) this.changed.add(path);
-  }
-
-  /** Whether other names may stand for what was changed. */
-  get stands(): boolean {
-    return this.changed.size > 0 && this.anyLinked([...this.changed]);
-  }
-
-  private anyLinked(paths: readonly RelPath[]): boolean {
-    const posix = loadPosix();
-    const fd = posix.openRoot(this.root);
-    if (fd < 0) return false; // the session finds that out
-    const cache = new FolderCache(posix, fd);
-    const stat = new StatTable(1);
-    try {
-      return paths.some((path) => {
-        const at = path === EMPTY ? -1 : cache.open(parentOf(path));
-        return at >= 0 && posix.stat(at, baseOf(path), stat, 0) === 0 && !stat.isDir(0) && stat.nlink(0) > 1;
-      });
-    } finally {
-      cache.closeAll();
-      posix.close(fd);
+function anyLinked(root: ByteString, hints: readonly Hint[]): boolean {
+  const posix = loadPosix();
+  const fd = posix.openRoot(root);
+  if (fd < 0) return false; // the session finds that out
+  const cache = new FolderCache(posix, fd);
+  const stat = new StatTable(1);
+  const list: NameList = { names: [], types: [] };
+  let left = MOST;
+  const look = (path: RelPath, depth: HintScope): boolean => {
+    if (path !== EMPTY) {
+      const at = cache.open(parentOf(path));
+      if (at < 0 || posix.stat(at, baseOf(path), stat, 0) < 0) return false; // gone: its other names have not changed by that
+      if (!stat.isDir(0)) return stat.nlink(0) > 1;
     }
+    if (depth === 'entry') return false;
+    const folder = cache.open(path);
+    if (folder < 0 || posix.list(folder, list) < 0) return false; // the session tells that it cannot be read
+    return [...list.names].some((name) => --left < 0 || look(joinPath(path, name), depth === 'subtree' ? 'subtree' : 'entry'));
+  };
+  try {
+    return hints.some(({ path, scope }) => look(path, scope));
+  } finally {
+    cache.closeAll();
+    posix.close(fd);
   }
 }
