@@ -130,16 +130,19 @@ describe('renames at the source', () => {
   });
 
   it('tells two files that look alike by their content', async () => {
-    for (const name of ['f', 'g']) {
-      writeFileSync(source(name), name.repeat(1000));
+    for (const name of ['f', 'g', 'a/sub/x', 'b/sub/x']) {
+      mkdirSync(dirname(source(name)), { recursive: true });
+      writeFileSync(source(name), (name[0] ?? '').repeat(1000));
       utimesSync(source(name), 1e9, 1e9);
     }
     await pass();
-    move('f', 't');
-    move('g', 'f');
-    move('t', 'g');
-    const seen = claims(['f', 'g'], ['g', 'f']);
-    assert.equal((await pass(seen)).moved, 2);
+    for (const [one, other] of [['f', 'g'], ['a', 'b']] as const) {
+      move(one, 't');
+      move(other, one);
+      move('t', other);
+    }
+    const seen = claims(['f', 'g'], ['g', 'f'], ['a', 'b'], ['b', 'a']);
+    assert.equal((await pass(seen)).moved, 4);
     assertSameTree(source(), target());
     assert.equal((await pass(seen)).moved, 0, 'what comes twice is not done twice');
     assertSameTree(source(), target());

@@ -28,6 +28,9 @@ export const MOST_CLAIMS = 4000;
 const MOST_LOOKED_AT = 256;
 /** Bytes of a file that is read to tell which of two it is. */
 const MOST_READ = 16 << 20;
+/** Files and folders in a folder that are looked into for that, and how deep. */
+const MOST_TRIED = 4;
+const MOST_DEPTH = 8;
 
 /** Whether renames may stand for deletions and copies under these options: each that makes more of a name than its content rules them out. */
 export function renamesServe({ options: o, mounts, alias, target, foldsNames }: Pick<ScanSetup, 'options' | 'mounts' | 'alias' | 'target' | 'foldsNames'>): boolean {
@@ -118,39 +121,66 @@ class Verifier {
 
   /**
    * Whether the target has it under its new name already: a claim that comes twice would undo an exchange of names. Told by what looks equal there,
-   * beside what looks equal under the old name.
+   * beside what looks equal under the old name; where that is the same, by content.
    */
   private isDone(from: RelPath, to: RelPath, folder: boolean): boolean {
+    const { stat } = this;
+    if (!this.targetHas(to) || stat.isDir(1) !== folder) return false;
+    if (folder) return this.liesThere(from, to, 0) === true;
+    if (!looksEqual(stat)) return false; // record 0 is the source's
+    const size = stat.size(0);
+    if (!this.targetHas(from) || !looksEqual(stat)) return true;
+    // Both look like it, as files do that were written in one tick of the clock: the content tells.
+    return size > MOST_READ || this.holdsSame(to, to, size);
+  }
+
+  /** Whether a folder of the source lies on the target under its new name (true) or its old one (false), by what it holds; undefined where nothing tells. */
+  private liesThere(from: RelPath, to: RelPath, depth: number): boolean | undefined {
     const { w, stat } = this;
-    const at = w.target?.open(parentOf(to)) ?? -1;
-    if (at < 0 || w.posix.stat(at, baseOf(to), stat, 1) < 0 || stat.isDir(1) !== folder) return false;
-    if (!folder) { // record 0 is the source's
-      if (!looksEqual(stat)) return false;
-      const size = stat.size(0);
-      const old = w.target?.open(parentOf(from)) ?? -1;
-      if (old < 0 || w.posix.stat(old, baseOf(from), stat, 1) < 0 || !looksEqual(stat)) return true;
-      // Both look like it, as files do that were written in one tick of the clock: the content tells.
-      return size > MOST_READ || compareFiles(w.posix, w.source, w.setup.mounts.map(({ fd }) => fd), w.setup.target, [{ layer: 0, source: to, target: to, size }], new SharedState())[0] === true;
-    }
     const source = w.mounts[0]?.open(to) ?? -1;
     const list: NameList = { names: [], types: [] };
-    if (source < 0 || w.source.list(source, list) < 0) return false;
+    if (source < 0 || w.source.list(source, list) < 0) return undefined;
     const names = list.names.slice(0, MOST_LOOKED_AT);
     const table = new StatTable(names.length);
     const errors = new Int32Array(names.length);
     w.source.statMany(source, names, 0, names.length, table, errors);
-    const equal = (path: RelPath): number => {
-      const fd = w.target?.open(path) ?? -1;
-      let count = 0;
-      for (const [k, name] of names.entries()) {
-        if (fd < 0 || errors[k] !== 0 || w.posix.stat(fd, name, stat, 1) < 0) continue;
-        stat.copyFrom(0, table, k);
-        if (looksEqual(stat)) count++;
+    const folders: ByteString[] = [];
+    const alike: { name: ByteString; size: number }[] = [];
+    let there = 0; // by how many more entries the new name is like it
+    for (const [k, name] of names.entries()) {
+      if (errors[k] !== 0) continue;
+      if (table.isDir(k)) {
+        folders.push(name);
+        continue;
       }
-      return count;
-    };
-    const now = equal(to);
-    return now > 0 && now >= equal(from);
+      stat.copyFrom(0, table, k);
+      const now = this.targetHas(joinPath(to, name)) && looksEqual(stat);
+      const before = this.targetHas(joinPath(from, name)) && looksEqual(stat);
+      there += (now ? 1 : 0) - (before ? 1 : 0);
+      if (now && before && table.isFile(k) && table.size(k) <= MOST_READ) alike.push({ name, size: table.size(k) });
+    }
+    if (there !== 0) return there > 0;
+    for (const { name, size } of alike.slice(0, MOST_TRIED)) {
+      const now = this.holdsSame(joinPath(to, name), joinPath(to, name), size);
+      if (now !== this.holdsSame(joinPath(to, name), joinPath(from, name), size)) return now;
+    }
+    for (const name of depth < MOST_DEPTH ? folders.slice(0, MOST_TRIED) : []) {
+      const below = this.liesThere(joinPath(from, name), joinPath(to, name), depth + 1);
+      if (below !== undefined) return below;
+    }
+    return undefined;
+  }
+
+  /** Into record 1. */
+  private targetHas(path: RelPath): boolean {
+    const { w } = this;
+    const at = w.target?.open(parentOf(path)) ?? -1;
+    return at >= 0 && w.posix.stat(at, baseOf(path), this.stat, 1) === 0;
+  }
+
+  private holdsSame(source: RelPath, target: RelPath, size: number): boolean {
+    const { posix, source: tree, setup } = this.w;
+    return compareFiles(posix, tree, setup.mounts.map(({ fd }) => fd), setup.target, [{ layer: 0, source, target, size }], new SharedState())[0] === true;
   }
 
   /** Whether the filters take the new name along. */
