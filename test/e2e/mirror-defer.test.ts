@@ -5,7 +5,6 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { assertSameTree, useTempFolder } from '../support/index.js';
 import { RunningMirror } from './mirror-support.js';
-import { remoteShell, wayArgs, type Way } from './remote-support.js';
 
 /** Writes to a file all the time, in a thread of its own, until it is told to end. */
 class Scribbler {
@@ -26,7 +25,7 @@ class Scribbler {
   }
 }
 
-/** More than a connection takes ahead, so that to read it takes a good part of a second at the limit below: it never stands still for so long. */
+/** To read it takes a good part of a second at the limit below: it never stands still for so long. */
 const SIZE = 17 << 20; // read once in each session
 
 describe('a mirror of a file that is written all the time', () => {
@@ -38,27 +37,25 @@ describe('a mirror of a file that is written all the time', () => {
     await running?.stop().catch(() => undefined);
   });
 
-  for (const way of ['local', 'push'] satisfies Way[]) {
-    it(`puts it off, says so, sends it as it is in the end, and is equal when it stands still (${way})`, async function () {
-      this.timeout(180_000);
-      const [s, t] = [temp.at('s'), temp.at('t')];
-      mkdirSync(s);
-      writeFileSync(`${s}/calm`, 'calm');
-      writeFileSync(`${s}/busy`, randomBytes(SIZE)); // what can be compressed would be read at once
-      scribbler = new Scribbler(`${s}/busy`);
-      const mirror = (running = new RunningMirror(['--bwlimit=50M', '--defer=300ms', ...wayArgs(way, remoteShell(temp)), `${s}/`, way === 'push' ? `host:${t}` : t]));
-      await mirror.until((told) => told.kind === 'problem' && told.path === 'busy' && told.code === 'deferred');
-      assert.deepEqual([readFileSync(`${t}/calm`, 'utf8'), existsSync(`${t}/busy`)], ['calm', false]);
-      const off = await mirror.untilStatus(({ deferred }) => deferred.count === 1);
-      assert.deepEqual(off.deferred.files.map(({ path, sentAt }) => [path, sentAt]), [['busy', null]]);
-      assert.deepEqual(off.failingBy, { deferred: 1 });
-      await mirror.until((told) => told.kind === 'problem' && told.path === 'busy' && told.code === 'changed');
-      assert.equal(readFileSync(`${t}/busy`).length, SIZE);
-      await mirror.untilStatus(({ deferred }) => (deferred.files[0]?.sentAt ?? 0) > 0);
-      await scribbler.end();
-      await mirror.mirror.caughtUp();
-      assertSameTree(s, t);
-      await mirror.untilStatus(({ deferred, failingBy }) => deferred.count === 0 && Object.keys(failingBy).length === 0);
-    });
-  }
+  it('puts it off, says so, sends it as it is in the end, and is equal when it stands still', async function () {
+    this.timeout(180_000);
+    const [s, t] = [temp.at('s'), temp.at('t')];
+    mkdirSync(s);
+    writeFileSync(`${s}/calm`, 'calm');
+    writeFileSync(`${s}/busy`, randomBytes(SIZE));
+    scribbler = new Scribbler(`${s}/busy`);
+    const mirror = (running = new RunningMirror(['--bwlimit=50M', '--defer=300ms', `${s}/`, t]));
+    await mirror.until((told) => told.kind === 'problem' && told.path === 'busy' && told.code === 'deferred');
+    assert.deepEqual([readFileSync(`${t}/calm`, 'utf8'), existsSync(`${t}/busy`)], ['calm', false]);
+    const off = await mirror.untilStatus(({ deferred }) => deferred.count === 1);
+    assert.deepEqual(off.deferred.files.map(({ path, sentAt }) => [path, sentAt]), [['busy', null]]);
+    assert.deepEqual(off.failingBy, { deferred: 1 });
+    await mirror.until((told) => told.kind === 'problem' && told.path === 'busy' && told.code === 'changed');
+    assert.equal(readFileSync(`${t}/busy`).length, SIZE);
+    await mirror.untilStatus(({ deferred }) => (deferred.files[0]?.sentAt ?? 0) > 0);
+    await scribbler.end();
+    await mirror.mirror.caughtUp();
+    assertSameTree(s, t);
+    await mirror.untilStatus(({ deferred, failingBy }) => deferred.count === 0 && Object.keys(failingBy).length === 0);
+  });
 });
