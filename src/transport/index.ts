@@ -4,6 +4,7 @@ export { connect } from './connect.js';
 export { askControl, LONGEST_ANSWER, LONGEST_QUESTION, serveControl, type ControlServer } from './control-socket.js';
 export { servePage, type PageServer } from './metrics-server.js';
 export { Peer, type PeerOptions } from './peer.js';
+export { LinkMeter, type RoundTrip } from './link-meter.js';
 export { checkedHost, DEFAULT_PORT, hostAddress, parseRemoteSpec, type DaemonSpec, type HostAddress, type RemoteSpec, type SshSpec } from './remote-spec.js';
 export { agentCommand, DEFAULT_REMOTE_PATH, quoteForShell, remoteCommand, splitShell, type RemoteShell } from './ssh.js';
 export { selfBootstrap } from './bootstrap.js';

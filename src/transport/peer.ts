@@ -11,6 +11,7 @@ import {
   type Agreement, type Bye, type Compression, type Frame, type Hello,
 } from '../wire/index.js';
 import type { ConnectionEnd } from './connection.js';
+import { LinkMeter } from './link-meter.js';
 import { deferred, type Deferred } from './deferred.js';
 import { safeText } from './last-words.js';
 import { SendQueue } from './send-queue.js';
@@ -30,6 +31,8 @@ export interface PeerOptions {
   readonly timeoutMs?: number;
   /** A ping is sent when for so long nothing was sent or came, ms. Default 20,000, and at most half of `timeoutMs`. */
   readonly keepAliveMs?: number;
+  /** While bytes are sent, the way there and back is measured at most so often, ms. 0 or left out: by keep-alive alone. */
+  readonly probeMs?: number;
   /** Until the other side's Hello is there, ms; 0: for ever (a person may be typing a password into ssh). Default: 60,000 for an agent, `timeoutMs` for a client. */
   readonly handshakeTimeoutMs?: number;
   /** What the connection leads to, for messages. */
@@ -57,6 +60,8 @@ type State = 'new' | 'opening' | 'open' | 'closing' | 'over';
 export class Peer {
   /** Takes frames of the types Control, Requests, Items and Credit, in order. Set it before `start` resolves or in the same turn. */
   onFrame: (frame: Frame) => void = () => undefined;
+  /** Called when `meter` may tell something new. */
+  onPong: () => void = () => undefined;
   /** Called once, when nothing will come any more: with the error, or without where the other side said goodbye. Not called for our own `close`. */
   onEnd: (error: TwintreeError | undefined) => void = () => undefined;
 
@@ -66,6 +71,8 @@ export class Peer {
   readonly #about: string;
   readonly #hello: Hello;
   readonly #opened: Deferred<Hello> = deferred();
+  /** What Pings tell. */
+  readonly meter = new LinkMeter();
   readonly #over: Deferred<void> = deferred();
   #state: State = 'new';
   #agreement: Agreement | undefined;
@@ -77,7 +84,6 @@ export class Peer {
   #keepAliveMs: number;
   #watch: NodeJS.Timeout | undefined;
   #handshake: NodeJS.Timeout | undefined;
-  #token = 0;
   #lastPing = 0;
   #ending = false;
   #endHeld: ConnectionEnd | undefined;
@@ -118,6 +124,17 @@ export class Peer {
   send(type: FrameType, channel: number, payload: Uint8Array, flags = 0): void {
     if (this.#state !== 'open') return;
     this.#queue.push(encodeFrame(type, flags, channel, payload));
+    const { probeMs = 0 } = this.options;
+    if (probeMs > 0 && performance.now() - this.#lastPing >= probeMs && this.meter.free(performance.now())) this.#ping((frame) => { this.#queue.push(frame); });
+  }
+
+  /** Asks for a Pong, and measures until it comes, unless another one is waited for. */
+  #ping(send: (frame: readonly Buffer[]) => void): void {
+    const now = performance.now();
+    this.#lastPing = now;
+    const token = this.meter.free(now) ? this.meter.begin(now, this.#queue.given) : 0;
+    send(encodeFrame(FrameType.Ping, 0, 0, encodeToken(token)));
+    if (token !== 0) this.#queue.mark(() => { this.meter.left(token, performance.now()); });
   }
 
   /** Bytes that were given to `send` and are not yet on their way. */
@@ -259,7 +276,10 @@ export class Peer {
         parseToken(frame.payload);
         if (this.#state === 'open' && this.#queue.queued < PONG_LIMIT) this.#queue.push(encodeFrame(FrameType.Pong, 0, 0, frame.payload));
         break;
-      case FrameType.Pong: parseToken(frame.payload); break;
+      case FrameType.Pong:
+        this.meter.end(parseToken(frame.payload), performance.now());
+        this.onPong();
+        break;
       case FrameType.Bye: this.#bye(parseBye(frame.payload)); break;
       case FrameType.Control: case FrameType.Requests: case FrameType.Items: case FrameType.Credit:
         if (this.#state === 'open') this.onFrame(frame);
@@ -312,8 +332,7 @@ export class Peer {
       if (timeout > 0 && silent >= timeout) {
         this.#fail(new TwintreeError('TIMEOUT', `${this.#about}: nothing came and nothing could be sent for ${seconds(timeout)} (--timeout)`), 'TIMEOUT');
       } else if (this.#state === 'open' && this.#queue.queued === 0 && now - Math.min(this.#lastIn, this.#queue.lastTaken) >= keepAlive && now - this.#lastPing >= keepAlive) {
-        this.#lastPing = now;
-        this.#queue.quiet(encodeFrame(FrameType.Ping, 0, 0, encodeToken(++this.#token)));
+        this.#ping((frame) => { this.#queue.quiet(frame); });
       }
     }, period);
     this.#watch.unref();

@@ -27,6 +27,8 @@ export class SendQueue {
   #bucket: TokenBucket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #waiting: { most: number; resolve: () => void }[] = [];
+  #left = 0; // bytes that the stream has passed on
+  readonly #marks: { upTo: number; reached: () => void }[] = [];
 
   constructor(private readonly stream: Writable) {
     stream.on('drain', () => {
@@ -51,6 +53,25 @@ export class SendQueue {
     }
   }
 
+  /** Bytes that were given to this so far. */
+  get given(): number {
+    return this.sent + this.#bytes;
+  }
+
+  /** Calls `reached` when all that was given before has left, in the order of the calls; never where the queue is stopped before. */
+  mark(reached: () => void): void {
+    this.#marks.push({ upTo: this.given, reached });
+    this.#reach(0);
+  }
+
+  #reach(bytes: number): void {
+    this.#left += bytes;
+    for (let first = this.#marks[0]; first !== undefined && first.upTo <= this.#left; first = this.#marks[0]) {
+      this.#marks.shift();
+      first.reached();
+    }
+  }
+
   /** Appends one frame; nothing is copied: the buffers must not change until they are sent. */
   push(frame: readonly Buffer[]): void {
     if (this.#over) return;
@@ -69,7 +90,7 @@ export class SendQueue {
   quiet(frame: readonly Buffer[]): void {
     if (this.#over || this.#bytes > 0) return;
     for (const buffer of frame) {
-      this.stream.write(buffer);
+      this.stream.write(buffer, () => { this.#reach(buffer.length); });
       this.sent += buffer.length;
     }
   }
@@ -149,6 +170,7 @@ export class SendQueue {
     } else this.#offset += n;
     this.#full = !this.stream.write(piece, () => {
       this.lastTaken = performance.now();
+      this.#reach(n);
       if (this.#waiting.length > 0) this.#tell();
     });
   }
