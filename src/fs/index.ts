@@ -21,4 +21,5 @@ export * from './raw-args.js';
 export { runScript } from './run-script.js';
 export { moveFile, namesIn, removeFolder, replaceFile, stampOf, type FileStamp } from './own-files.js';
 export * from './temp.js';
+export { fsyncLater, syncfsLater } from './through.js';
 export * from './watch/index.js';

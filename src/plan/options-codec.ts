@@ -215,7 +215,7 @@ const replace = members<ReplaceOptions>({
   partial: bool, partialDir: maybe(bytes), backup: bool, backupDir: maybe(bytes), suffix,
   backupKeep: optional(members<Exclude<ReplaceOptions['backupKeep'], undefined>>({ ageMs: maybe(whole(0, Number.MAX_SAFE_INTEGER)), bytes: maybe(whole(0, MAX_SIZE)) })),
   altDest: maybe(members<Exclude<ReplaceOptions['altDest'], undefined>>({ kind: oneOf('link', 'copy', 'compare'), dirs: list(bytes, MAX_DIRS) })),
-  fuzzy: optional(oneOf(1, 2)), deferChanging: optional(bool), removeSourceFiles: bool, fsync: bool, mkpath: bool,
+  fuzzy: optional(oneOf(1, 2)), deferChanging: optional(bool), removeSourceFiles: bool, fsync: bool, durable: optional(bool), mkpath: bool,
 });
 
 const session = members<SessionOptions>({

@@ -90,7 +90,10 @@ export interface ReplaceOptions {
   /** A file that changes while it is read is left as the target has it, for a later session; not with `inplace`. */
   deferChanging?: boolean;
   removeSourceFiles: boolean;
+  /** Every file is on the disk before it counts. */
   fsync: boolean;
+  /** Everything is on the disk before the session's end is told; cheaper than `fsync`. */
+  durable?: boolean;
   mkpath: boolean;
 }
 

@@ -101,6 +101,11 @@ export class StatTable {
   devMajor(i: number): number { return this.word(i, W_DEV_MAJOR); }
   devMinor(i: number): number { return this.word(i, W_DEV_MINOR); }
 
+  /** `major:minor` of the file system. */
+  device(i: number): string {
+    return `${this.devMajor(i)}:${this.devMinor(i)}`;
+  }
+
   /** `major:minor:inode`, the identity of an inode on this host. */
   identity(i: number): string {
     return `${this.devMajor(i)}:${this.devMinor(i)}:${this.inoHigh(i)}:${this.inoLow(i)}`;

@@ -8,7 +8,7 @@ export function emptyFindings(): ScanFindings {
   return {
     entries: typeCounts(), targetEntries: 0, totalSize: 0, problems: [], incomplete: false, grouped: 0, linkedNew: 0, removableFiles: 0,
     bytesNeeded: 0, bytesReplaced: 0, bytesRemoved: 0, largestReplaced: 0, transferFiles: 0, transferBytes: 0, creates: typeCounts(), deletes: typeCounts(),
-    attributeChanges: 0, operations: 0, lost: [],
+    attributeChanges: 0, operations: 0, lost: [], fileSystems: [],
   };
 }
 
@@ -35,6 +35,7 @@ export function addFindings(into: ScanFindings, more: ScanFindings): void {
     into.places ??= noChanges();
     addChanges(into.places, more.places);
   }
+  for (const seen of more.fileSystems) if (!into.fileSystems.some(({ device }) => device === seen.device)) into.fileSystems.push(seen);
   for (const lost of more.lost) {
     const known = into.lost.find((l) => l.kind === lost.kind);
     if (known === undefined) into.lost.push({ ...lost });

@@ -59,6 +59,7 @@ export function openFolder(w: WalkContext, run: FolderRun, k: number, outer: Sco
     target = w.target.open(path);
     if (target >= 0) {
       present = w.posix.fstat(target, w.own, 1) === 0;
+      if (present) w.sawTarget(path);
       if (present) target = w.widened.enter(path, target, w.own, 1);
       if (present && w.targetListing.fake) overlayFakeStat(w.posix, target, EMPTY, w.own, 1);
     } else if (target === -Errno.ENOTDIR || target === -Errno.ELOOP || (target === -Errno.ENOENT && options.symlinks.keepDirlinks)) {

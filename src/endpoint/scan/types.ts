@@ -74,6 +74,9 @@ export interface FolderRun {
 }
 
 /** What a walk counted and found beside the plan itself. */
+/** A file system of the target, and a folder on it. */
+export interface FileSystemSeen { readonly device: string; readonly path: RelPath }
+
 export interface ScanFindings {
   entries: TypeCounts;
   targetEntries: number;
@@ -99,6 +102,8 @@ export interface ScanFindings {
   places?: PlaceChanges;
   /** Classes of attributes that the source uses and the target cannot hold, with how many and one example. */
   lost: { kind: string; count: number; example: ByteString }[];
+  /** File systems that folders of the target lie on, as far as they were walked. */
+  fileSystems: FileSystemSeen[];
 }
 
 /** Receives a walk's plan as it grows. Stream 0 is the plan itself, stream 1 the deletions that come last. */

@@ -4,7 +4,7 @@
  */
 import { errnoText, Errno, FolderCache, type Posix } from '../../fs/index.js';
 import { mungeLink, OperationWriter, Planner, Renames, unmungeLink, type IdMapper, type SessionOptions } from '../../plan/index.js';
-import { EMPTY, StatTable, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
+import { EMPTY, STAT_WORDS, StatTable, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
 import { ContentHashes } from '../content-hashes.js';
 import { PlaceNotes } from '../place-notes.js';
 import type { SourceFs } from '../source/index.js';
@@ -78,6 +78,7 @@ export class WalkContext {
   readonly listingFollow: ReturnType<typeof followRule>; // and what the user named a way through
   readonly twins: NameTwins | undefined;
   readonly rootDevice = new StatTable(1);
+  private readonly lastDevice = new StatTable(1); // of the target's folder before
   readonly outside = new StatTable(1);
   readonly deletes: boolean;
   readonly lost = new Map<string, { count: number; example: ByteString }>();
@@ -177,6 +178,15 @@ export class WalkContext {
 
   problem(problem: Problem): void {
     this.findings.problems.push(problem);
+  }
+
+  /** A folder of the target, whose attributes are `own`'s second row. */
+  sawTarget(path: RelPath): void {
+    if (this.own.sameDevice(1, this.lastDevice, 0)) return;
+    this.lastDevice.words.set(this.own.words.subarray(STAT_WORDS, 2 * STAT_WORDS));
+    const device = this.own.device(1);
+    const { fileSystems } = this.findings;
+    if (!fileSystems.some((seen) => seen.device === device)) fileSystems.push({ device, path });
   }
 }
 

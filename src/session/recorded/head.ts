@@ -16,7 +16,7 @@ export const MAX_HEAD = 64 << 20;
 const MAX_ROOTS = 65_535;
 
 /** Findings without the problems themselves: those were told when the plan was made. */
-export type SealedFindings = Omit<ScanFindings, 'problems'>;
+export type SealedFindings = Omit<ScanFindings, 'problems' | 'fileSystems'>;
 
 /** Which end of a plan is on another host, as seen from where the plan is kept. */
 export interface OtherHost { side: 'source' | 'target'; host: HostAddress }

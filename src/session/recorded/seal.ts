@@ -91,7 +91,7 @@ export function optionsToKeep(options: SessionOptions): SessionOptions {
 
 function headOf(plan: FinishedPlan, now: number): PlanHead {
   const { posix, request, sources, target } = plan;
-  const { problems: _told, ...findings } = plan.findings;
+  const { problems: _told, fileSystems: _here, ...findings } = plan.findings;
   const path = absolute(target.path);
   return {
     madeAt: now, euid: posix.euid, umask: plan.umask,

@@ -98,7 +98,7 @@ export class SealedPlan {
     const { findings } = this.head;
     if (findings.grouped > 0) resolver.findLeaders(this.store); // its savings are in the findings already
     for (const move of this.moves.all()) resolver.moveKept(move.from, move.to, move);
-    return { ...structuredClone(findings), problems: [] };
+    return { ...structuredClone(findings), problems: [], fileSystems: [] };
   }
 
   close(): void {

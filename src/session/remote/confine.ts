@@ -91,6 +91,7 @@ const ASKED: Readonly<Record<string, (o: SessionOptions) => boolean>> = {
   'remove-source-files': (o) => o.replace.removeSourceFiles,
   preallocate: (o) => o.replace.preallocate,
   fsync: (o) => o.replace.fsync,
+  durable: (o) => o.replace.durable === true,
   mkpath: (o) => o.replace.mkpath,
   'copy-links': (o) => o.symlinks.copyLinks,
   'copy-unsafe-links': (o) => o.symlinks.copyUnsafeLinks,

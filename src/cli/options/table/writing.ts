@@ -64,7 +64,7 @@ export const DELETING: readonly OptionSpec[] = [
   },
 ];
 
-type ReplaceSwitch = { [K in keyof ReplaceOptions]-?: ReplaceOptions[K] extends boolean ? K : never }[keyof ReplaceOptions];
+type ReplaceSwitch = { [K in keyof ReplaceOptions]-?: ReplaceOptions[K] extends boolean | undefined ? K : never }[keyof ReplaceOptions];
 
 function replace(field: ReplaceSwitch, row: Pick<OptionSpec, 'name' | 'help'> & Partial<OptionSpec>): OptionSpec {
   return {
@@ -158,6 +158,11 @@ export const REPLACING: readonly OptionSpec[] = [
   altDest('copy', 'copy files that are unchanged from DIR'),
   altDest('compare', 'leave out files that are unchanged in DIR'),
   replace('fsync', { name: 'fsync', negatable: false, help: 'write every file through to the disk before it counts' }),
+  replace('durable', {
+    name: 'durable', ours: true, commands: ['sync', 'mirror'], help: "end only when all is on the target's disk",
+    clear: (d) => { delete d.session.replace.durable; },
+    note: 'Cheaper than --fsync: the disk is waited for once. With mirror it is on, and --no-durable ends a batch as soon as the kernel has it.',
+  }),
 ];
 
 const safety: Section = 'Safety and limits';
