@@ -6,12 +6,13 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { loadOwnPosix, loadPosix, portableReason, probeTarget, type Posix, type TargetTraits } from '../fs/index.js';
-import { ApplyRunner, carryOutRenames, commitPlaces, renamesServe, type PlaceChanges, type PlaceStore, forEachNode, idMapper, localSource, RemoteSource, SharedState, verifyRenames, WorkerPool, type ApplyCounters, type ApplySetup, type Link, type LostClass, type RemoteSetup, type RenamesDone, type ScanFindings, type ScanSetup } from '../endpoint/index.js';
+import { ApplyRunner, carryOutRenames, commitPlaces, renamesServe, type PlaceChanges, type PlaceStore, forEachNode, idMapper, localSource, RemoteSource, SharedState, verifyRenames, WorkerPool, type ApplyCounters, type ApplySetup, type Link, type LostClass, type RemoteSetup, type RenamesDone, type ScanFindings, type ScanSetup, type SpareThreads } from '../endpoint/index.js';
 import type { IdMapper, Rename, SessionOptions } from '../plan/index.js';
 import { pairName, RootGuard, stateFolder, type GuardedRoot, type PairState } from '../state/index.js';
 import { addCounts, displayName, fromText, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
 import type { OperationResult, Outcome, PlanTotals, Progress, SessionListener } from './events.js';
 import type { DirtyPath } from './dirty.js';
+import { makeDurable } from './durable.js';
 import type { Pace } from './pace.js';
 import { Executor } from './execute.js';
 import { KeptState, placeStore } from './kept-state.js';
@@ -28,7 +29,7 @@ import { readContent } from './recorded/batch-content.js';
 import { Resolver, type MoveCandidate } from './resolve.js';
 import { scan } from './scan.js';
 import { absolute, openSources, sourcePlace, type Sources } from './sources.js';
-import { TargetLock } from './target-lock.js';
+import { TargetLock, type Tenure } from './target-lock.js';
 import { TempDirClaim } from './temp-dir.js';
 import { findTarget, foldersToMake, inheritedByRoot, makeTarget, openAltDests, openNearest, openSideFolder, sideFolders, type Target } from './target.js';
 
@@ -52,8 +53,10 @@ export interface SyncRequest {
   posix?: Posix;
   /** Between hosts, where the sources are here: folder of a pair's state that this process holds, for sums of what is sent. */
   keptIn?: ByteString;
-  /** The client's run that this session belongs to, hexadecimal: its next session may take the target over. */
-  lineage?: string;
+  /** On whose behalf a client at another host works here: its next session may take the target over. */
+  tenure?: Tenure;
+  /** Threads that outlive the session, where another one follows. */
+  spare?: SpareThreads;
   /** A plan that was kept in a file is carried out: it takes the place of the scan. */
   kept?: SealedPlan;
   /** Given the plan when it is complete and resolved, to be kept; the session waits for it. */
@@ -123,7 +126,7 @@ function giveUmask(): void {
 class Session {
   private readonly posix: Posix;
   private readonly shared = new SharedState();
-  private readonly pool = new WorkerPool(this.shared);
+  private readonly pool: WorkerPool;
   private readonly store: PlanStore;
   private resolver = new Resolver();
   /** What the plan begins with. */
@@ -146,6 +149,8 @@ class Session {
   private stopTimer: NodeJS.Timeout | undefined;
   private ticker: NodeJS.Timeout | undefined;
   private readonly targetLock: TargetLock;
+  private rootIsNew = false;
+  private backupRoot = -1;
   private tempClaim: TempDirClaim | undefined;
   private state: KeptState | undefined;
   private fenced = false; // a newer session took the target over
@@ -159,13 +164,14 @@ class Session {
   constructor(private readonly request: SyncRequest, private readonly listener: SessionListener) {
     const { options } = request;
     this.posix = request.posix ?? loadPosix();
+    this.pool = new WorkerPool(this.shared, request.spare);
     this.store = request.kept?.store ?? new PlanStore(loadOwnPosix());
-    this.targetLock = new TargetLock(loadOwnPosix(), request.lineage, () => {
+    this.targetLock = new TargetLock(loadOwnPosix(), request.tenure, () => {
       this.fenced = true;
       this.abort(true);
     });
     // A list shows the source's own permissions, whatever a copy would make of them.
-    this.options = request.target === undefined ? { ...options, attributes: { ...options.attributes, perms: true, chmod: undefined } } : options;
+    this.options = request.target === undefined ? { ...options, attributes: { ...options.attributes, perms: true, chmod: undefined } } : eachThrough(this.posix, options);
     this.resolver.keepsTimes = options.attributes.times;
     const { threads, stopAt } = options;
     this.threads = threads ?? Math.min(availableParallelism(), MAX_THREADS);
@@ -235,7 +241,9 @@ class Session {
       if (options.contentOnly === true) await this.readContent(sources, target, altRoots, umask);
       return this.finish();
     }
+    const foldersMove = this.renames.length > 0;
     await this.apply(sources, target, altRoots, kept?.head.umask ?? umask, findings, deletes);
+    if (options.replace.durable === true && !this.shared.aborted) await makeDurable({ posix, options, target: target.fd, backupRoot: this.backupRoot, rootIsNew: this.rootIsNew, foldersMove, sources, findings });
     if (this.already > 0) this.listener.notice?.('already-done', `${this.already} operations of the plan had been done before`);
     guard?.remember();
     const finished = this.finish();
@@ -522,13 +530,14 @@ class Session {
   private async apply(sources: Sources, target: Target, altRoots: number[], umask: number, findings: ScanFindings, deletes: boolean): Promise<void> {
     const { posix, options, outcome } = this;
     const { replace } = options;
-    const rootIsNew = target.fd < 0;
+    const rootIsNew = (this.rootIsNew = target.fd < 0);
     if (rootIsNew) {
       makeTarget(posix, target, replace.mkpath, umask);
       this.handles.push(target.fd);
       await this.lock(target);
     }
     const backups = openBackups(posix, target, options, this.startedAt, umask, (handle) => this.handles.push(handle));
+    this.backupRoot = backups.root;
     const tempRoot = openSideFolder(posix, target, replace.tempDir, '--temp-dir', false, umask);
     const sessionTag = randomBytes(6).toString('hex');
     if (tempRoot >= 0) {
@@ -689,6 +698,12 @@ class Session {
     if (outcome.deletionsSkipped > 0) return 25;
     return this.sourceMoved ? 24 : 0;
   }
+}
+
+/** Where the file system cannot be written through as a whole, each file is. */
+function eachThrough(posix: Posix, options: SessionOptions): SessionOptions {
+  if (options.replace.durable !== true || !posix.lacks.has('syncfs')) return options;
+  return { ...options, replace: { ...options.replace, fsync: true, durable: false } };
 }
 
 /** Classes that were asked for and that the target's file system, or this way to it, does not hold. Only what is sure is said. */

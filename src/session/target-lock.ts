@@ -11,29 +11,58 @@ import type { Target } from './target.js';
 
 /** Milliseconds between two looks, at the lock or at who holds it. */
 const LOOK = 200;
+/** Targets that a tenure remembers. */
+const MOST_HELD = 64;
 /** Milliseconds that the old session has to end in. */
 const PATIENCE = 30_000;
+
+/**
+ * A client's hold on its targets, for all sessions of one connection. The note of who works on a target stays between two sessions, so that one that begins
+ * late, after the client has come back over another connection, finds that it is not its turn any more.
+ */
+export class Tenure {
+  readonly session = randomBytes(8).toString('hex');
+  private readonly held = new Set<string>();
+
+  /** @param lineage the client's run, hexadecimal: the same for all its connections */
+  constructor(readonly lineage: string) {}
+
+  /** Whether this connection has worked on the target with this identity; among the last ones, for a client may name any number. */
+  has(identity: string): boolean {
+    return this.held.has(identity);
+  }
+
+  add(identity: string): void {
+    this.held.delete(identity);
+    this.held.add(identity);
+    if (this.held.size > MOST_HELD) this.held.delete([...this.held][0] as string);
+  }
+}
 
 /** The lock on one target root. */
 export class TargetLock {
   private watch: NodeJS.Timeout | undefined;
   private stillMine = (): boolean => true;
 
-  /** @param lineage of a remote client's run; undefined for a session that nobody takes over. @param fenced is called once where a newer session took over. */
-  constructor(private readonly posix: Posix, private readonly lineage: string | undefined, private readonly fenced: () => void) {}
+  /** @param tenure of a remote client; undefined for a session that nobody takes over. @param fenced is called once where a newer session took over. */
+  constructor(private readonly posix: Posix, private readonly tenure: Tenure | undefined, private readonly fenced: () => void) {}
 
-  /** Takes the lock. @throws TwintreeError LOCKED. */
+  /** Takes the lock. @throws TwintreeError LOCKED, FENCED. */
   async take(target: Target): Promise<void> {
-    if (this.lineage === undefined) {
+    const { tenure } = this;
+    if (tenure === undefined) {
       if (this.tryLock(target)) return;
       throw locked(target);
     }
     const table = new StatTable(1);
     this.posix.fstat(target.fd, table, 0);
-    const fence = new Fence(this.posix, stateFolder(process.env, this.posix.euid), table.identity(0));
-    const mine: Holder = { lineage: this.lineage, session: randomBytes(8).toString('hex') };
+    const identity = table.identity(0);
+    const fence = new Fence(this.posix, stateFolder(process.env, this.posix.euid), identity);
+    const mine: Holder = { lineage: tenure.lineage, session: tenure.session };
+    const noted = fence.read();
+    if (tenure.has(identity) && noted?.lineage === mine.lineage && noted.session !== mine.session) throw new TwintreeError('FENCED', 'a newer session of the same client works on this target now');
     if (!this.tryLock(target)) {
-      if (fence.read()?.lineage !== this.lineage) throw locked(target);
+      if (fence.read()?.lineage !== mine.lineage) throw locked(target);
       if (!note(fence, mine)) throw locked(target);
       const until = performance.now() + PATIENCE;
       while (!this.tryLock(target)) {
@@ -42,7 +71,8 @@ export class TargetLock {
       }
       // Still newer sessions may have come while this one waited: then it is their turn.
       if (fence.read()?.session !== mine.session) throw locked(target);
-    } else if (!note(fence, mine)) return; // without a place for the note nobody can take over, and the lock alone counts
+    } else if (noted?.session !== mine.session && !note(fence, mine)) return; // without a place for the note nobody can take over, and the lock alone counts
+    tenure.add(identity);
     this.stillMine = () => {
       const holder = fence.read();
       return holder === undefined || holder.session === mine.session;

@@ -36,6 +36,10 @@ export interface Agreement {
 
 /** Feature of an end that takes the root of kept sums in place of sums (requests of content), and may end a file with one. */
 export const KEPT_SUMS = 'kept-sums';
+/** The agent takes another session when one is over. */
+export const STANDING = 'standing';
+/** Its sessions know the option `durable`. */
+export const DURABLE = 'durable';
 
 const FEATURE = /^[a-z][a-z0-9-]{0,31}$/;
 const MAX_FEATURES = 64;

@@ -1,5 +1,5 @@
 /** A mirror in the test's own process, by the parser of its command line; and a storm of changes in a thread. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { mirrorRequest } from '../../src/cli/commands/mirror.js';
 import { processContext } from '../../src/cli/index.js';
@@ -112,4 +112,11 @@ export async function storm(root: string, outside: string, seed: number, count: 
   const thread = new Worker(new URL('../mirror/storm.js', import.meta.url), { workerData: data, execArgv: [] });
   await new Promise((resolve) => { thread.once('exit', resolve); });
   if (Atomics.load(words, 1) !== 1) throw new Error('the storm failed');
+}
+
+/** Kills the other end of the last connection: `pids` has the processes of a remote shell, which became, or started, the agents. */
+export function cut(pids: string): void {
+  const last = Number(readFileSync(pids, 'utf8').trim().split('\n').at(-1));
+  const children = readFileSync(`/proc/${last}/task/${last}/children`, 'utf8').trim().split(' ').filter((each) => each !== '').map(Number);
+  for (const pid of [...children, last]) process.kill(pid, 'SIGKILL');
 }

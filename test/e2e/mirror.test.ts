@@ -11,7 +11,7 @@ import { parseMirror } from '../../src/cli/options/index.js';
 import { loadOwnPosix } from '../../src/fs/index.js';
 import { Capture, Mirror, readAllStatus } from '../../src/mirror/index.js';
 import { fromText } from '../../src/tree/index.js';
-import { RunningMirror, storm, type Told } from './mirror-support.js';
+import { cut, RunningMirror, storm, type Told } from './mirror-support.js';
 import { remoteShell, wayArgs } from './remote-support.js';
 
 const STORMS = Number(process.env['MIRROR_STORMS'] ?? 1);
@@ -309,10 +309,11 @@ describe('a live mirror', () => {
   describe('over a connection', () => {
     it('is equal after a storm with an outage in it, and catches up with the differences alone', async function () {
       this.timeout(120_000);
-      const shell = remoteShell(temp, `test ! -e ${temp.at('down')} || exit 255`);
+      const shell = remoteShell(temp, `test ! -e ${temp.at('down')} || exit 255\necho $$ >>${temp.at('agents')}`);
       const mirror = (running = new RunningMirror(['--delete', ...wayArgs('push', shell), `${s()}/`, `host:${t()}`]));
       await mirror.copied();
       writeFileSync(temp.at('down'), '');
+      cut(temp.at('agents'));
       await storm(s(), temp.at('outside'), 9, 400);
       const failed = await mirror.until((told): told is Extract<Told, { kind: 'failed' }> => told.kind === 'failed');
       assert.ok(failed.retryAt !== undefined);

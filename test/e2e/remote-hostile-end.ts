@@ -63,8 +63,8 @@ export class HostileEnd {
   }
 
   /** Magic and Hello. */
-  greet(role: 'client' | 'agent'): void {
-    this.raw(Buffer.concat([MAGIC, ...encodeFrame(FrameType.Hello, 0, 0, encodeHello(hello(role, 'hostile', COMPRESSION)))]));
+  greet(role: 'client' | 'agent', features: readonly string[] = []): void {
+    this.raw(Buffer.concat([MAGIC, ...encodeFrame(FrameType.Hello, 0, 0, encodeHello(hello(role, 'hostile', COMPRESSION, features)))]));
   }
 
   raw(bytes: Uint8Array): void {
@@ -119,6 +119,15 @@ export class HostileEnd {
       const message = parseControl(frame.payload);
       if (message.type === type) return message;
     }
+  }
+
+  /** The next control message of either type. */
+  async either(...types: readonly string[]): Promise<ControlMessage | undefined> {
+    for (let frame = await this.next(FrameType.Control); frame !== undefined; frame = await this.next(FrameType.Control)) {
+      const message = parseControl(frame.payload);
+      if (types.includes(message.type)) return message;
+    }
+    return undefined;
   }
 
   /** What the session asks, one by one. */

@@ -12,7 +12,7 @@ import { parseMirror, ratesOf, type ParsedMirror } from '../options/index.js';
 import { createMirrorReport, namedError } from '../report/mirror.js';
 import { MirrorMetrics } from '../report/mirror-metrics.js';
 import { localPath, mirrorPair } from './mirror-pair.js';
-import { sessionRun } from './remote.js';
+import { followingRun } from './remote.js';
 import { abortBySignal, printInstead, processContext } from './shared.js';
 
 /** What a command line asks a mirror for. */
@@ -20,7 +20,7 @@ export function mirrorRequest({ source, targets, following }: ParsedMirror): Mir
   return {
     source, root: localPath(source), stateFolder: localPath(stateFolder(process.env, loadPosix().euid)), ...following, ...(following.throttle === 'auto' ? { ease: { floor: following.throttleFloor } } : {}),
     targets: targets.map((each) => ({
-      target: each.target, localTarget: each.host === undefined ? localPath(each.target) : undefined, pair: mirrorPair(source, each.target, each.host), options: each.options, run: sessionRun(each),
+      target: each.target, localTarget: each.host === undefined ? localPath(each.target) : undefined, pair: mirrorPair(source, each.target, each.host), options: each.options, ...followingRun(each),
       rates: ratesOf(each.options.bwlimit, following),
     })),
   };

@@ -49,6 +49,8 @@ function presetMirror(draft: Draft): void {
   presetArchive(draft);
   draft.connection.timeoutMs = 60_000;
   draft.connection.connectTimeoutMs = 30_000;
+  draft.connection.retries = 0; // the mirror's own attempts follow, and are told
+  draft.session.replace.durable = true;
 }
 
 /** As with -a, unless told otherwise. */

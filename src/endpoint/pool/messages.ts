@@ -63,6 +63,10 @@ export type ToWorker =
   | { kind: 'apply-setup'; setup: ApplySetup }
   | { kind: 'apply'; id: number; parts: ApplyPart[] }
   | { kind: 'compare'; id: number; pairs: ComparePair[]; mounts: number[]; target: number }
+  /** The session is over: what is open is closed, and nothing of it stays. */
+  | { kind: 'leave' }
+  /** First of all for a thread that has left another session. */
+  | { kind: 'session'; memory: SharedArrayBuffer; slot: number }
   /** The end: what is open is closed, and the thread is over. */
   | { kind: 'close' };
 
@@ -74,6 +78,8 @@ export type FromWorker =
   | { kind: 'findings'; findings: ScanFindings }
   | { kind: 'applied'; id: number; result: BatchResult }
   | { kind: 'compared'; id: number; same: boolean[] }
+  /** What was open of the session is closed. */
+  | { kind: 'left' }
   /** What stops the whole run, once: the connection to the source is lost. Other answers that are due do not come. */
   | { kind: 'failed'; code: ErrorCode; message: string; advice: string | undefined };
 

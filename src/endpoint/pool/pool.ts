@@ -1,13 +1,14 @@
 /**
- * WorkerPool: the worker threads of one session. They start in the background (30 ms each) and take
+ * WorkerPool: the worker threads of one session. They start in the background, or were kept from a session before (threads.ts), and take
  * messages one after the other; whoever uses the pool keeps count of what is under way.
  */
-import { Worker, type TransferListItem } from 'node:worker_threads';
+import type { TransferListItem } from 'node:worker_threads';
 import { TwintreeError } from '../../tree/index.js';
 import type { Link } from '../remote/link.js';
 import type { RemoteSetup } from '../remote/remote-source.js';
 import type { FromWorker, SharedState, ToWorker } from './messages.js';
 import { threadFile } from './thread-file.js';
+import { ended, Thread, type SpareThreads } from './threads.js';
 
 /** One thread and what it has been given and not answered. */
 export interface PoolWorker {
@@ -20,15 +21,15 @@ type Handler = (worker: PoolWorker, message: FromWorker) => void;
 /** Starts threads and routes their messages to the current handler. */
 export class WorkerPool {
   readonly workers: PoolWorker[] = [];
-  private readonly threads: Worker[] = [];
-  private readonly ended = new Set<Worker>();
+  private readonly threads: Thread[] = [];
   private handler: Handler = () => undefined;
   private failed: ((error: Error) => void) | undefined;
   private failure: Error | undefined;
 
   private remote: { link: Link; setup: RemoteSetup } | undefined;
 
-  constructor(private readonly shared: SharedState) {}
+  /** @param spare where threads come from and go to, where they outlive the session */
+  constructor(private readonly shared: SharedState, private readonly spare?: SpareThreads) {}
 
   /** Threads that are started from now on read their source from another host. */
   useLink(link: Link, setup: RemoteSetup): void {
@@ -46,17 +47,9 @@ export class WorkerPool {
   grow(count: number): void {
     while (this.threads.length < count) {
       const slot = this.threads.length + 1;
-      const thread = new Worker(threadFile(), {
-        workerData: { memory: this.shared.memory, slot }, trackUnmanagedFds: false, execArgv: [],
-        resourceLimits: { maxYoungGenerationSizeMb: 8 },
-      });
-      const worker: PoolWorker = { slot, post: (message, transfer = []) => thread.postMessage(message, transfer) };
-      thread.on('message', (message: FromWorker) => {
-        if (message.kind === 'failed') this.fail(new TwintreeError(message.code, message.message, message.advice === undefined ? {} : { advice: message.advice }));
-        else this.handler(worker, message);
-      });
-      thread.on('error', (error) => this.fail(error instanceof Error ? error : new Error(String(error))));
-      thread.on('exit', () => this.ended.add(thread));
+      const { thread, worker } = this.thread(slot);
+      thread.onMessage = (message) => { this.hear(worker, message as FromWorker); };
+      thread.onFailed = (error) => { this.fail(error); };
       this.threads.push(thread);
       this.workers.push(worker);
       if (this.remote !== undefined) {
@@ -68,20 +61,41 @@ export class WorkerPool {
     }
   }
 
+  private thread(slot: number): { thread: Thread; worker: PoolWorker } {
+    const { memory } = this.shared;
+    const kept = this.spare?.take();
+    const thread = kept ?? new Thread(threadFile(), { memory, slot });
+    const worker: PoolWorker = { slot, post: (message, transfer = []) => { thread.post(message, transfer); } };
+    if (kept !== undefined) worker.post({ kind: 'session', memory, slot });
+    return { thread, worker };
+  }
+
+  private hear(worker: PoolWorker, message: FromWorker): void {
+    if (message.kind === 'failed') this.fail(new TwintreeError(message.code, message.message, message.advice === undefined ? {} : { advice: message.advice }));
+    else this.handler(worker, message);
+  }
+
   private fail(error: Error): void {
     this.failure ??= error;
     this.failed?.(this.failure);
   }
 
-  /** Ends all threads. They close their handles themselves: those belong to the process and would stay open in it. */
+  /** Ends the work of all threads. They close their handles themselves: those belong to the process and would stay open in it. */
   async close(): Promise<void> {
     this.handler = () => undefined;
     this.failed = undefined;
-    await Promise.all(this.threads.map((thread, k) => {
-      if (this.ended.has(thread)) return undefined;
-      const end = new Promise<void>((resolve) => { thread.once('exit', () => resolve()); });
-      this.workers[k]?.post({ kind: 'close' });
-      return end;
-    }));
+    await Promise.all(this.threads.map((thread) => this.release(thread)));
+  }
+
+  private async release(thread: Thread): Promise<void> {
+    const { spare } = this;
+    if (spare === undefined || thread.over) return ended(thread);
+    const left = new Promise<void>((resolve) => {
+      thread.onMessage = (message) => { if ((message as FromWorker).kind === 'left') resolve(); };
+    });
+    const leave: ToWorker = { kind: 'leave' };
+    thread.post(leave);
+    await Promise.race([left, thread.exited]);
+    await spare.give(thread);
   }
 }

@@ -20,8 +20,8 @@ import { SharedState, type FromWorker, type ToWorker } from './messages.js';
 export function serve(): void {
   const port = parentPort;
   if (port === null) throw new Error('this runs in a worker thread only');
-  const { memory, slot } = workerData as { memory: SharedArrayBuffer; slot: number };
-  const shared = new SharedState(memory);
+  let { memory, slot } = workerData as { memory: SharedArrayBuffer; slot: number };
+  let shared = new SharedState(memory);
   const posix = loadPosix();
   let source: SourceFs = localSource(posix);
   let comparable = false; // the other host may send digests
@@ -123,13 +123,30 @@ export function serve(): void {
       case 'compare':
         say({ kind: 'compared', id: message.id, same: compare(message) });
         break;
+      case 'leave':
+        leave();
+        say({ kind: 'left' });
+        break;
+      case 'session':
+        ({ memory, slot } = message);
+        shared = new SharedState(memory);
+        break;
       case 'close':
-        walker?.close();
-        runner?.close();
-        remote?.end();
+        leave();
         port?.close();
         break;
     }
+  }
+
+  /** Closes what is open of the session, and forgets it. */
+  function leave(): void {
+    walker?.close();
+    runner?.close();
+    remote?.end();
+    walker = runner = remote = undefined;
+    source = localSource(posix);
+    comparable = lost = false;
+    task = 0;
   }
 
   /** Has the walk sent ahead; with -m once before, since it has to be known which folders are empty before the first of them comes. */

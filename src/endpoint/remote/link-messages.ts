@@ -21,6 +21,7 @@ export interface LinkOptions {
   readonly bwlimit?: number;
   readonly timeoutMs?: number;
   readonly keepAliveMs?: number;
+  readonly probeMs?: number;
   readonly handshakeTimeoutMs?: number;
 }
 
@@ -31,9 +32,13 @@ export interface LinkThreadData {
   readonly options: LinkOptions;
   /** A batch answers in place of another host. */
   readonly replay?: ReplayData;
-  /** Two Float64: bytes received, bytes sent. */
+  /** Numbers that the main thread looks at, as Float64: see Counter. */
   readonly counters: SharedArrayBuffer;
 }
+
+/** Places in `counters`. Times are milliseconds, 0 where nothing was measured yet; `measuredAt` is since 1970. */
+export enum Counter { In, Out, Queued, Arrived, Latest, Least, InQueue, MeasuredAt }
+export const COUNTERS_BYTES = 8 * 8;
 
 export type ToLink =
   | { readonly kind: 'channel'; readonly number: number; readonly port: MessagePort; readonly state: SharedArrayBuffer }
@@ -48,6 +53,8 @@ export type ToLink =
   | { readonly kind: 'record'; readonly path: ByteString; readonly setup: RecordSetup }
   /** … that is whole now. */
   | { readonly kind: 'seal' }
+  /** The session is over, and another one may follow: its channels are no more. `session`: number of the one that follows. */
+  | { readonly kind: 'renew'; readonly session: number }
   /** So much of what came (as `weight` said) has been dealt with. */
   | { readonly kind: 'heard'; readonly weight: number }
   /** The other end broke the protocol: the connection ends with this error. */
@@ -66,8 +73,8 @@ export type FromLink =
   | { readonly kind: 'control'; readonly message: ControlMessage; readonly weight: number }
   /** Requests and credit, where this side supplies. */
   | { readonly kind: 'frame'; readonly type: FrameType; readonly channel: number; readonly flags: number; readonly payload: Uint8Array; readonly weight: number }
-  /** So many bytes of items, beside those told before, have left. */
-  | { readonly kind: 'taken'; readonly bytes: number }
+  /** So many bytes of items of this session, beside those told before, have left. */
+  | { readonly kind: 'taken'; readonly bytes: number; readonly session: number }
   /** Also where the connection could not be opened. Nothing but `closed` follows. */
   | { readonly kind: 'lost'; readonly loss: Loss }
   | { readonly kind: 'closed' };

@@ -9,7 +9,7 @@ import { encodeControl, encodeCredit, FIRST_CREDIT, FrameType, MAX_PAYLOAD, pars
 import { Recording } from '../recorded/recording.js';
 import { runReplay } from '../recorded/replay-link.js';
 import { deliver, ownMemory, type FromReader, type Loss } from './channel.js';
-import type { FromLink, LinkThreadData, ToLink } from './link-messages.js';
+import { Counter, type FromLink, type LinkThreadData, type ToLink } from './link-messages.js';
 
 /** Weight of messages that the main thread has not dealt with, above which nothing is read; and a message's weight beside its bytes. */
 const MOST_UNHEARD = 4 << 20;
@@ -50,8 +50,9 @@ class LinkThread {
   private recording: Recording | undefined;
   private unheard = 0; // weight
   private held = false; // nothing is read until the main thread has caught up
-  private handed = 0; // bytes of items that the main thread gave, and has not been told of as taken
+  private handed = 0; // bytes of items that the main thread gave in this session, and has not been told of as taken
   private draining = false;
+  private session = 0; // number of the session under way, or of the next one
 
   constructor(private readonly main: MessagePort, private readonly data: LinkThreadData) {
     this.counters = new Float64Array(data.counters);
@@ -68,6 +69,7 @@ class LinkThread {
       const peer = new Peer(connection.stream, role, { ...settings, about: connection.about, ended: connection.ended, onBanner: text });
       this.peer = peer;
       peer.onFrame = (frame) => this.frame(frame);
+      peer.onPong = () => this.count();
       peer.onEnd = (error) => this.ended(error);
       const theirs = await peer.start();
       this.say({ kind: 'opened', hello: theirs, about: connection.about, notices: connection.notices });
@@ -137,12 +139,12 @@ class LinkThread {
     this.draining = true;
     await peer.drained();
     this.draining = false;
-    this.taken(this.handed);
+    if (this.handed > 0) this.taken(this.handed);
   }
 
   private taken(bytes: number): void {
     this.handed -= bytes;
-    this.say({ kind: 'taken', bytes });
+    this.say({ kind: 'taken', bytes, session: this.session });
   }
 
   /** Ends the connection: the other host broke the protocol, or a recording cannot go on. */
@@ -174,6 +176,7 @@ class LinkThread {
 
   private items(frame: Frame): void {
     const channel = this.channels.get(frame.channel);
+    if (channel === undefined && this.channels.size === 0 && this.session > 0) return; // an answer that nobody of the last session had waited for
     if (channel === undefined) throw new TwintreeError('WIRE', `the other host answers on channel ${frame.channel}, where nothing was asked`);
     const { payload } = frame;
     this.recording?.items(frame.channel, frame.flags, payload);
@@ -216,6 +219,7 @@ class LinkThread {
         this.count();
         return;
       case 'limit': this.peer?.setBwlimit(message.bytesPerSecond); return;
+      case 'renew': this.renew(message.session); return;
       case 'patience': this.peer?.setTimeout(message.ms); return;
       case 'record': this.record(message); return;
       case 'seal': this.recorded((recording) => { this.say({ kind: 'sealed', bytes: recording.seal() }); }); return;
@@ -234,6 +238,17 @@ class LinkThread {
     this.channels.set(number, channel);
     port.on('message', (message: FromReader) => this.forward(channel, message));
     if (this.loss !== undefined) deliver(port, state, { lost: this.loss });
+  }
+
+  /**
+   * Forgets the session that is over. What its threads may still have said is not sent: nothing of it may follow the session's last word, for
+   * channels have the same numbers in the next one.
+   */
+  private renew(session: number): void {
+    for (const { port } of this.channels.values()) port.close();
+    this.channels.clear();
+    this.handed = 0;
+    this.session = session;
   }
 
   private forward(channel: LinkChannel, message: FromReader): void {
@@ -264,7 +279,16 @@ class LinkThread {
 
   private count(): void {
     if (this.peer === undefined) return;
-    this.counters[0] = this.peer.bytesIn;
-    this.counters[1] = this.peer.bytesOut;
+    const { counters } = this;
+    const { meter } = this.peer;
+    counters[Counter.In] = this.peer.bytesIn;
+    counters[Counter.Out] = this.peer.bytesOut;
+    counters[Counter.Queued] = this.peer.queued;
+    counters[Counter.Arrived] = meter.arrived;
+    if (meter.latestMs === undefined) return;
+    counters[Counter.Latest] = meter.latestMs;
+    counters[Counter.Least] = meter.minMs;
+    counters[Counter.InQueue] = meter.queuedMs;
+    counters[Counter.MeasuredAt] = performance.timeOrigin + meter.measuredAt;
   }
 }

@@ -4,13 +4,13 @@
  */
 import { MessageChannel, Worker, type TransferListItem } from 'node:worker_threads';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
-import type { ConnectSpec } from '../../transport/index.js';
+import type { ConnectSpec, RoundTrip } from '../../transport/index.js';
 import { KEPT_SUMS, type ControlMessage, type FrameType, type Hello } from '../../wire/index.js';
 import { threadFile } from '../pool/thread-file.js';
 import type { RecordSetup } from '../recorded/recorder.js';
 import type { ReplayData } from '../recorded/replay-link.js';
 import { abortChannel, channelState, lossError, ownMemory, type ChannelEnd } from './channel.js';
-import type { FromLink, LinkOptions, LinkThreadData, ToLink } from './link-messages.js';
+import { Counter, COUNTERS_BYTES, type FromLink, type LinkOptions, type LinkThreadData, type ToLink } from './link-messages.js';
 
 /** A frame of requests or credit. */
 export interface SupplyFrame { readonly type: FrameType; readonly channel: number; readonly flags: number; readonly payload: Buffer }
@@ -62,6 +62,7 @@ export class Link {
   private readonly states: SharedArrayBuffer[] = [];
   private answered: { resolve(bytes: number): void; reject(error: TwintreeError): void } | undefined;
   private nextChannel = 1;
+  private session = 0;
   private closing = false;
   private readonly gone: Promise<void>;
 
@@ -74,12 +75,12 @@ export class Link {
    * Rejects with a TwintreeError: CONNECT, CONNECT_TIMEOUT, NOT_TWINTREE, VERSION, WIRE …
    */
   static async open(spec: ConnectSpec, options: LinkOptions, onText: (text: string) => void = (text) => { process.stderr.write(text); }): Promise<Link> {
-    return Link.start({ run: 'link', spec, options: { features: [KEPT_SUMS], ...options }, counters: new SharedArrayBuffer(16) }, onText);
+    return Link.start({ run: 'link', spec, options: { ...options, features: [KEPT_SUMS, ...(options.features ?? [])] }, counters: new SharedArrayBuffer(COUNTERS_BYTES) }, onText);
   }
 
   /** A link at whose other end there is a batch. */
   static async replay(replay: ReplayData): Promise<Link> {
-    return Link.start({ run: 'link', spec: { kind: 'stdio' }, options: { role: 'client', connectTimeoutMs: 0 }, replay, counters: new SharedArrayBuffer(16) }, () => undefined);
+    return Link.start({ run: 'link', spec: { kind: 'stdio' }, options: { role: 'client', connectTimeoutMs: 0 }, replay, counters: new SharedArrayBuffer(COUNTERS_BYTES) }, () => undefined);
   }
 
   private static async start(data: LinkThreadData, onText: (text: string) => void): Promise<Link> {
@@ -122,7 +123,9 @@ export class Link {
         this.tellHeard(weight);
         return;
       }
-      case 'taken': this.onTaken(message.bytes); return;
+      case 'taken':
+        if (message.session === this.session) this.onTaken(message.bytes);
+        return;
       case 'lost': this.lost(lossError(message.loss)); return;
       case 'closed': return;
     }
@@ -225,6 +228,20 @@ export class Link {
     return { number, port: port1, state };
   }
 
+  /**
+   * The session on this link is over, and another one may follow: nothing of this one is sent or heard any more. Whatever asked is closed, whoever supplied
+   * has ended; until the next session is under way nobody may ask here.
+   */
+  renew(): void {
+    this.abort();
+    this.states.length = 0;
+    this.nextChannel = 1;
+    this.session++;
+    this.onTaken = () => undefined;
+    this.frameHandler = () => { this.refuse(new TwintreeError('WIRE', 'the other host asks where no session is under way')); };
+    this.post({ kind: 'renew', session: this.session });
+  }
+
   private post(message: ToLink, transfer: TransferListItem[] = []): void {
     this.thread.postMessage(message, transfer);
   }
@@ -236,7 +253,23 @@ export class Link {
 
   /** Bytes that came and went so far. */
   bytes(): { in: number; out: number } {
-    return { in: this.counters[0] ?? 0, out: this.counters[1] ?? 0 };
+    return { in: this.counter(Counter.In), out: this.counter(Counter.Out) };
+  }
+
+  /** What is on its way to the other host, bytes: what waits here, and at most so many that were sent and are not known to have arrived. */
+  inFlight(): { queued: number; unconfirmed: number } {
+    return { queued: this.counter(Counter.Queued), unconfirmed: Math.max(0, this.counter(Counter.Out) - this.counter(Counter.Arrived)) };
+  }
+
+  /** The way there and back, as it was measured last; undefined where it was not yet. */
+  roundTrip(): RoundTrip | undefined {
+    const measuredAt = this.counter(Counter.MeasuredAt);
+    if (measuredAt === 0) return undefined;
+    return { latestMs: this.counter(Counter.Latest), minMs: this.counter(Counter.Least), queuedMs: this.counter(Counter.InQueue), ageMs: Math.max(0, performance.timeOrigin + performance.now() - measuredAt) };
+  }
+
+  private counter(which: Counter): number {
+    return this.counters[which] ?? 0;
   }
 
   /** Says goodbye and ends the thread. Calls of sources on this link throw from now on. */

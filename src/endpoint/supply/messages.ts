@@ -30,11 +30,18 @@ export interface SupplySetup {
 }
 
 /** First data of a supply thread. `run` tells the threads of a bundle apart. */
-export interface SupplyThreadData { run: 'supply'; memory: SharedArrayBuffer; ahead: SharedArrayBuffer; setup: SupplySetup }
+export interface SupplyThreadData { run: 'supply' }
 
-export type ToSupplyThread = { kind: 'requests'; channel: number; slot: number; flags: number; payload: Uint8Array };
+export type ToSupplyThread =
+  /** A session begins; it is over when `memory` says so. */
+  | { kind: 'session'; memory: SharedArrayBuffer; ahead: SharedArrayBuffer; setup: SupplySetup }
+  | { kind: 'requests'; channel: number; slot: number; flags: number; payload: Uint8Array }
+  /** The thread is over, between two sessions. */
+  | { kind: 'close' };
 
 export type FromSupplyThread =
   | { kind: 'items'; channel: number; flags: number; payload: Uint8Array }
+  /** The session is over, and what was open of it is closed. */
+  | { kind: 'left' }
   /** The session broke the protocol (`code`: a WireError's), or something failed that no request can cause. */
   | { kind: 'failed'; code: string | undefined; message: string };

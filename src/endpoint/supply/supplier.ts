@@ -3,8 +3,8 @@
  * to the same one, further channels share) and passes on the frames of items that they make. It holds nothing back and decodes
  * nothing; what is under way is bounded by the credit of each channel, and by a limit on requests that wait.
  */
-import { Worker } from 'node:worker_threads';
 import { FIRST_CREDIT, WireError, type WireErrorCode } from '../../wire/index.js';
+import { ended, Thread, type SpareThreads } from '../pool/threads.js';
 import { Ahead, MAX_SLOTS, requestWeight, SupplyMemory } from './memory.js';
 import type { FromSupplyThread, SupplySetup, SupplyThreadData, ToSupplyThread } from './messages.js';
 
@@ -13,7 +13,7 @@ const MAX_CHANNELS = 160;
 /** Weight of requests that may be on their way to a channel and not dealt with. */
 const MOST_REQUESTS = 32 << 20;
 
-interface SupplyWorker { worker: Worker; memory: SupplyMemory; slots: number; ended: Promise<void> }
+interface SupplyWorker { thread: Thread; memory: SupplyMemory; slots: number; /** It has closed what was open. */ left: Promise<void> }
 interface Route { thread: SupplyWorker; slot: number }
 
 /** Supplies one session with one source tree. */
@@ -31,19 +31,20 @@ export class Supplier {
   private closed = false;
   private failed = false;
 
-  constructor(private readonly setup: SupplySetup, private readonly send: (channel: number, flags: number, payload: Uint8Array) => void) {}
+  /** @param spare where threads come from and go to, where they outlive the session */
+  constructor(private readonly setup: SupplySetup, private readonly send: (channel: number, flags: number, payload: Uint8Array) => void, private readonly spare?: SpareThreads) {}
 
   /** Takes a frame of requests. What is wrong with it is told by `onFailed`. */
   receive(channel: number, flags: number, payload: Buffer): void {
     if (this.closed || this.failed) return;
     const route = this.route(channel);
     if (route === undefined) return this.fail(new WireError('limit', `a session has no more than ${MAX_CHANNELS} channels`));
-    const { thread, slot } = route;
-    if (thread.memory.addRequests(slot, requestWeight(payload)) > MOST_REQUESTS) return this.fail(new WireError('limit', `more than ${MOST_REQUESTS} bytes of requests wait on channel ${channel}`));
+    const { thread: { thread, memory }, slot } = route;
+    if (memory.addRequests(slot, requestWeight(payload)) > MOST_REQUESTS) return this.fail(new WireError('limit', `more than ${MOST_REQUESTS} bytes of requests wait on channel ${channel}`));
     const own = new Uint8Array(payload); // a copy: a frame is part of what was read from the connection
     const message: ToSupplyThread = { kind: 'requests', channel, slot, flags, payload: own };
-    thread.worker.postMessage(message, [own.buffer]);
-    thread.memory.ring();
+    thread.post(message, [own.buffer]);
+    memory.ring();
   }
 
   /** Grants bytes of items on a channel, beside the FIRST_CREDIT that each begins with. */
@@ -65,11 +66,14 @@ export class Supplier {
     for (const { memory } of this.threads) memory.ring();
   }
 
-  /** Ends all threads, in the middle of whatever they do; resolves when nothing of theirs is open any more. The mounts stay open. */
+  /** Ends the work of all threads, in the middle of whatever they do; resolves when nothing of theirs is open any more. The mounts stay open. */
   async close(): Promise<void> {
     this.closed = true;
     for (const { memory } of this.threads) memory.end();
-    await Promise.all(this.threads.map(({ ended }) => ended));
+    await Promise.all(this.threads.map(async ({ thread, left }) => {
+      await Promise.race([left, thread.exited]);
+      await (this.spare === undefined || this.failed ? ended(thread) : this.spare.give(thread));
+    }));
   }
 
   private route(channel: number): Route | undefined {
@@ -91,17 +95,22 @@ export class Supplier {
 
   private start(): SupplyWorker {
     const memory = new SupplyMemory();
-    const workerData: SupplyThreadData = { run: 'supply', memory: memory.memory, ahead: this.ahead.memory, setup: this.setup };
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, trackUnmanagedFds: false, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 8 } });
-    worker.on('message', (message: FromSupplyThread) => this.hear(message));
-    worker.on('error', (error) => this.fail(error instanceof Error ? error : new Error(String(error))));
-    const ended = new Promise<void>((resolve) => { worker.once('exit', () => resolve()); });
-    return { worker, memory, slots: 0, ended };
+    const data: SupplyThreadData = { run: 'supply' };
+    const thread = this.spare?.take() ?? new Thread(new URL('./worker.js', import.meta.url), data);
+    const left = new Promise<void>((resolve) => {
+      thread.onMessage = (message) => { this.hear(message as FromSupplyThread, resolve); };
+    });
+    thread.onFailed = (error) => { this.fail(error); };
+    const session: ToSupplyThread = { kind: 'session', memory: memory.memory, ahead: this.ahead.memory, setup: this.setup };
+    thread.post(session);
+    return { thread, memory, slots: 0, left };
   }
 
-  private hear(message: FromSupplyThread): void {
+  private hear(message: FromSupplyThread, left: () => void): void {
+    if (message.kind === 'left') left();
     if (this.closed || this.failed) return;
     switch (message.kind) {
+      case 'left': return;
       case 'items': this.send(message.channel, message.flags, message.payload); return;
       case 'failed': this.fail(message.code === undefined ? new Error(message.message) : new WireError(message.code as WireErrorCode, message.message));
     }

@@ -1,21 +1,28 @@
 /**
  * A supply thread: serves its channels with synchronous calls and sleeps where none of them has anything to do. It never returns to its
- * event loop before the end: messages are taken from the port between two turns, and the shared memory's bell wakes it.
+ * event loop before the session's end: messages are taken from the port between two turns, and the shared memory's bell wakes it. In its event loop
+ * it waits for the next session.
  */
-import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { loadPosix, type Posix } from '../../fs/index.js';
 import { WireError } from '../../wire/index.js';
 import { KeptSums } from '../kept-sums.js';
 import { SupplyChannel, type ChannelHost } from './channel.js';
 import { Ahead, SupplyMemory } from './memory.js';
-import type { FromSupplyThread, SupplySetup, SupplyThreadData, ToSupplyThread } from './messages.js';
+import type { FromSupplyThread, SupplySetup, ToSupplyThread } from './messages.js';
 import { Ended } from './wait.js';
 
-/** Serves until the supplier ends. Throws where this is no supply thread. */
+/** Serves one session after the other until it is told to end. Throws where this is no supply thread. */
 export function serveSupply(): void {
-  if (parentPort === null) throw new Error('this runs in a worker thread only');
-  const { memory, ahead, setup } = workerData as SupplyThreadData;
-  new SupplyThread(parentPort, new SupplyMemory(memory), new Ahead(ahead), setup, loadPosix()).run();
+  const port = parentPort;
+  if (port === null) throw new Error('this runs in a worker thread only');
+  port.on('message', (message: ToSupplyThread) => {
+    switch (message.kind) {
+      case 'session': new SupplyThread(port, new SupplyMemory(message.memory), new Ahead(message.ahead), message.setup, loadPosix()).run(); return;
+      case 'requests': return; // of a session that is over
+      case 'close': port.close(); return;
+    }
+  });
 }
 
 class SupplyThread implements ChannelHost {
@@ -43,6 +50,7 @@ class SupplyThread implements ChannelHost {
     } finally {
       for (const channel of this.order) channel.close();
       this.sums?.close();
+      this.say({ kind: 'left' });
     }
   }
 
@@ -68,7 +76,9 @@ class SupplyThread implements ChannelHost {
     return busy;
   }
 
-  private receive({ channel, slot, flags, payload }: ToSupplyThread): void {
+  private receive(message: ToSupplyThread): void {
+    if (message.kind !== 'requests') throw new Error(`a message "${message.kind}" in mid-session`);
+    const { channel, slot, flags, payload } = message;
     let serves = this.channels.get(channel);
     if (serves === undefined) {
       serves = new SupplyChannel(this, channel, slot);

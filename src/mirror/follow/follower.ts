@@ -132,6 +132,7 @@ export class Follower implements SourceFollower {
     this.ended = true;
     for (const { reject } of this.waiting.splice(0)) reject(new TwintreeError('ABORTED', 'the mirror has ended'));
     this.tellStatus('stopped');
+    await this.request.end?.();
     const { state } = this;
     this.state = undefined;
     await this.controls.close();

@@ -53,6 +53,8 @@ export interface TargetRequest {
   rates?: RateRequest;
   /** What the connection to it tells of itself. */
   meter?: LinkMeter;
+  /** Lets go of what `run` keeps between two sessions, a connection for example; no session follows. */
+  end?: () => Promise<void>;
 }
 
 /** What a session was about. */

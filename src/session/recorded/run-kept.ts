@@ -52,7 +52,7 @@ export function optionsOf(plan: SealedPlan, how: ApplyRequest): SessionOptions {
 }
 
 /** Where a kept plan is carried out: over a connection, in bounds, for a run of a client. */
-export type ApplyPlace = Pick<SyncRequest, 'from' | 'posix' | 'lineage'> & { options?: SessionOptions };
+export type ApplyPlace = Pick<SyncRequest, 'from' | 'posix' | 'tenure' | 'spare'> & { options?: SessionOptions };
 
 /**
  * Carries a kept plan out, exactly: each path is looked at again, and what has drifted is told and left alone. A dry run only shows it.

@@ -3,17 +3,18 @@
  * client says. As `supplier` it reads for a session that runs at the client; as `session` it runs the session on its own target and tells
  * the client what happens.
  */
-import { Link, Open, selectContents, selectionNode, Supplier } from '../../endpoint/index.js';
+import { Link, Open, selectContents, selectionNode, SpareThreads, Supplier } from '../../endpoint/index.js';
 import { loadOwnPosix, type Posix } from '../../fs/index.js';
 import type { ConnectSpec } from '../../transport/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
-import { FrameType, type ControlMessage } from '../../wire/index.js';
+import { DURABLE, FrameType, STANDING, type ControlMessage } from '../../wire/index.js';
 import type { Outcome, SessionListener } from '../events.js';
 import { openMounts, type SealedMount } from '../recorded/roots.js';
 import { optionsOf, runApply, type ApplyRequest } from '../recorded/run-kept.js';
 import { contentOf, sealedBytes } from '../recorded/seal.js';
 import type { SealedPlan } from '../recorded/sealed-plan.js';
 import { CUT_OFF, runSync, type SyncRequest } from '../run.js';
+import { Tenure } from '../target-lock.js';
 import { openSources, tellable, type Sources } from '../sources.js';
 import { allowedOptions, bindTo, checkKept, type AgentLimits } from './confine.js';
 import { SelectionReader, sourceMessages } from './describe.js';
@@ -30,6 +31,8 @@ export interface AgentOptions {
   spec?: ConnectSpec;
   /** Time until both ends know each other, ms; 0: no limit. */
   handshakeTimeoutMs?: number;
+  /** Time that a connection may wait for its next session, ms; 0: no limit. Default: an hour. */
+  idleMs?: number;
   /** Ends the session in good order. */
   signal?: AbortSignal;
   /** Called when both ends know each other: from here on `signal` is heeded. */
@@ -43,8 +46,8 @@ export interface AgentOptions {
  * @throws TwintreeError where no connection came to stand.
  */
 export async function serveAgent(limitsFor: (root: ByteString | undefined) => AgentLimits, how: AgentOptions = {}): Promise<TwintreeError | undefined> {
-  const { spec = { kind: 'stdio' }, handshakeTimeoutMs, signal } = how;
-  const link = await Link.open(spec, { role: 'agent', connectTimeoutMs: 0, ...(handshakeTimeoutMs === undefined ? {} : { handshakeTimeoutMs }) });
+  const { spec = { kind: 'stdio' }, handshakeTimeoutMs, idleMs = MOST_IDLE, signal } = how;
+  const link = await Link.open(spec, { role: 'agent', features: [STANDING, DURABLE], connectTimeoutMs: 0, ...(handshakeTimeoutMs === undefined ? {} : { handshakeTimeoutMs }) });
   const inbox = new Mailbox(() => { link.heard(); });
   link.onControl = (message) => { inbox.put(message); };
   link.onLost = (error) => { inbox.fail(error); };
@@ -52,8 +55,9 @@ export async function serveAgent(limitsFor: (root: ByteString | undefined) => Ag
   const end = (): void => { inbox.fail(new TwintreeError('ABORTED', 'the other end was told to stop')); };
   if (signal?.aborted === true) end();
   signal?.addEventListener('abort', end);
+  const agent = new Agent(link, inbox, limitsFor);
   try {
-    await serveSession(link, inbox, limitsFor, handshakeTimeoutMs);
+    for (let patience = handshakeTimeoutMs; await agent.serve(patience) === 'again'; patience = idleMs);
     return undefined;
   } catch (error) {
     if (!(error instanceof TwintreeError) || error.code !== 'CONNECTION_LOST') link.send({ type: 'error', ...writeError(error) });
@@ -61,33 +65,75 @@ export async function serveAgent(limitsFor: (root: ByteString | undefined) => Ag
   } finally {
     signal?.removeEventListener('abort', end);
     await link.close();
+    await agent.close();
   }
 }
 
-/** From the first message to the end of the session. What the client says is read and judged before a root is opened. */
-async function serveSession(link: Link, inbox: Mailbox, limitsFor: (root: ByteString | undefined) => AgentLimits, patience: number | undefined): Promise<void> {
-  const files = new FilesReader();
-  let message = await soon(inbox, patience);
-  for (; message.type === 'files'; message = await soon(inbox, patience)) files.add(message['files']);
-  if (message.type !== 'open') throw new TwintreeError('WIRE', `a message "${message.type}" before the session was opened`);
-  const open = readOpen(message);
-  link.patience(open.timeoutMs);
-  const limits = limitsFor(open.root);
-  const options = allowedOptions(open.options, limits);
-  if (open.side === 'supplier') {
-    if (!limits.mayRead) throw new TwintreeError('REFUSED', 'this side is for writing only');
-    if (options.replace.removeSourceFiles && !limits.mayWrite) throw new TwintreeError('REFUSED', 'this side is for reading only: --remove-source-files is refused');
-    const { filesFrom } = options;
-    await supply(link, inbox, bindTo(limits), { ...open, sources: open.sources.map(rootItself), options: { ...options, filesFrom: files.whole ?? filesFrom } }, limits.root === undefined);
-  } else {
+/** What outlives a session here. */
+type Kept = Required<Pick<SyncRequest, 'tenure' | 'spare'>>;
+
+/** What follows a session: nothing, or another one over the same connection. */
+type Next = 'close' | 'again';
+
+/**
+ * The sessions of one connection, one after the other. Who the client is, the root and the limits are settled by the first one; each of them is judged by
+ * itself, and begins with nothing of the one before but the note that the target is this connection's.
+ */
+class Agent {
+  private served: { root: ByteString | undefined; limits: AgentLimits; posix?: Posix } | undefined;
+  private tenure: Tenure | undefined;
+  private readonly spare = new SpareThreads();
+
+  constructor(private readonly link: Link, private readonly inbox: Mailbox, private readonly limitsFor: (root: ByteString | undefined) => AgentLimits) {}
+
+  /** From the first message to the end of a session. What the client says is read and judged before a root is opened. @param patience ms to wait for it, 0 or undefined: for ever */
+  async serve(patience: number | undefined): Promise<Next> {
+    const { link, inbox } = this;
+    const files = new FilesReader();
+    let message = await soon(inbox, patience);
+    if (message.type === 'close' && this.served !== undefined) return 'close';
+    for (; message.type === 'files'; message = await soon(inbox, patience)) files.add(message['files']);
+    if (message.type !== 'open') throw new TwintreeError('WIRE', `a message "${message.type}" before the session was opened`);
+    const open = readOpen(message);
+    link.patience(open.timeoutMs);
+    const limits = this.limits(open.root);
+    const options = allowedOptions(open.options, limits);
+    if (open.side === 'supplier') {
+      if (!limits.mayRead) throw new TwintreeError('REFUSED', 'this side is for writing only');
+      if (options.replace.removeSourceFiles && !limits.mayWrite) throw new TwintreeError('REFUSED', 'this side is for reading only: --remove-source-files is refused');
+      const { filesFrom } = options;
+      await supply(link, inbox, this.posix(limits), { ...open, sources: open.sources.map(rootItself), options: { ...options, filesFrom: files.whole ?? filesFrom } }, limits.root === undefined);
+      return 'close';
+    }
     if (!limits.mayWrite) throw new TwintreeError('REFUSED', 'this side is for reading only');
     // How much is kept would follow what the client says its sources are.
     if (limits.root !== undefined && options.state === true) throw new TwintreeError('REFUSED', 'this side keeps no state for its clients: --state is refused', { advice: 'Leave --state out, or pull from the other host.' });
     if (open.work === 'plan' || open.work === 'apply') checkKept(limits);
-    await receive(link, inbox, bindTo(limits), { ...open, options }, limits);
+    if (this.tenure?.lineage !== open.lineage) this.tenure = new Tenure(open.lineage);
+    return receive(link, inbox, this.posix(limits), { ...open, options }, limits, { tenure: this.tenure, spare: this.spare });
+  }
+
+  /** Ends what outlived the sessions. */
+  async close(): Promise<void> {
+    await this.spare.close();
+  }
+
+  /** Found once: it may take a place among the root's connections, and drop privileges. @throws TwintreeError REFUSED. */
+  private limits(root: ByteString | undefined): AgentLimits {
+    this.served ??= { root, limits: this.limitsFor(root) };
+    if (this.served.root !== root) throw new TwintreeError('REFUSED', 'one connection serves one root');
+    return this.served.limits;
+  }
+
+  /** The process is bound once, and stays so. */
+  private posix(limits: AgentLimits): Posix {
+    const served = this.served as { posix?: Posix };
+    return (served.posix ??= bindTo(limits));
   }
 }
 
+/** How long a connection may wait for its next session, where the client does not end it, ms. */
+const MOST_IDLE = 3_600_000;
 /** Shortest time between two messages of progress, ms. */
 const LEAST_PROGRESS = 50;
 
@@ -128,17 +174,17 @@ async function supply(link: Link, inbox: Mailbox, posix: Posix, open: OpenSuppli
   }
 }
 
-async function receive(link: Link, inbox: Mailbox, posix: Posix, open: OpenSession, limits: AgentLimits): Promise<void> {
+async function receive(link: Link, inbox: Mailbox, posix: Posix, open: OpenSession, limits: AgentLimits, kept: Kept): Promise<Next> {
   const sources = await described(inbox);
   const plan = open.work === 'apply' ? await receivePlan(inbox, (message) => { link.send(message); }) : undefined;
   try {
-    await session(link, inbox, posix, open, limits, sources, plan);
+    return await session(link, inbox, posix, open, limits, kept, sources, plan);
   } finally {
     plan?.close();
   }
 }
 
-async function session(link: Link, inbox: Mailbox, posix: Posix, open: OpenSession, limits: AgentLimits, sources: Sources, plan: SealedPlan | undefined): Promise<void> {
+async function session(link: Link, inbox: Mailbox, posix: Posix, open: OpenSession, limits: AgentLimits, kept: Kept, sources: Sources, plan: SealedPlan | undefined): Promise<Next> {
   const operations = new OperationSender((message) => { link.send(message as ControlMessage); });
   const tell = (message: ControlMessage): void => {
     operations.flush();
@@ -154,23 +200,27 @@ async function session(link: Link, inbox: Mailbox, posix: Posix, open: OpenSessi
   };
   const abort = new AbortController();
   const sender = open.work === 'plan' ? new PlanSender((message) => { tell(message); }) : undefined;
-  const closed = untilClosed(inbox, abort, sender).then(() => undefined, (error: unknown) => {
+  let over = false;
+  const ended = untilClosed(inbox, { abort, ...(sender === undefined ? {} : { sender }), mayGoOn: () => over }).then((next) => ({ next, error: undefined }), (error: unknown) => {
     // The connection is gone, or the client said what it may not say: whoever reads the source meets the same error and tells it.
     sender?.end();
     link.refuse(asTwintreeError(error as Error));
     abort.abort(CUT_OFF);
-    return error;
+    return { next: 'close' as const, error };
   });
-  const { lineage, target, options } = open;
+  const { target, options } = open;
   const from = { link, sources, seed: open.seed, ...(open.work === 'batch' ? { recorded: true } : {}) };
-  const request: SyncRequest = { sources: open.sources, target, options, from, posix, lineage };
+  const request: SyncRequest = { sources: open.sources, target, options, from, posix, ...kept };
   let outcome: Outcome;
   if (plan !== undefined) outcome = await applyHere(plan, request, limits, listener, abort.signal);
   else if (sender === undefined) outcome = await runSync(request, listener, abort.signal);
   else outcome = await runSync({ ...request, options: { ...options, dryRun: true }, keep: (made) => sender.run(sealedBytes(contentOf({ ...made, request }, Date.now()))) }, listener, abort.signal);
+  link.renew(); // nothing of this session leaves behind its outcome
+  over = true;
   tell({ type: 'outcome', outcome: writeOutcome(outcome) });
-  const cutOff = await closed;
-  if (cutOff !== undefined && outcome.aborted) throw cutOff; // it was too early for a reader of the source to meet it
+  const { next, error } = await ended;
+  if (error !== undefined && outcome.aborted) throw error; // it was too early for a reader of the source to meet it
+  return next;
 }
 
 /** A plan that the client sends: the sources are its own, the target is here. What is done is the plan's, how it is done is as `request` says. */
@@ -178,7 +228,7 @@ async function applyHere(plan: SealedPlan, request: SyncRequest, limits: AgentLi
   const { dryRun, threads, lock } = request.options;
   const how: ApplyRequest = { dryRun, lock, bwlimit: 0, ...(threads === undefined ? {} : { threads }) };
   if (plan.head.target.path !== request.target) throw new TwintreeError('WIRE', 'the plan is for another target than the client named');
-  return runApply(plan, how, listener, signal, { ...(request.from === undefined ? {} : { from: request.from }), ...(request.posix === undefined ? {} : { posix: request.posix }), ...(request.lineage === undefined ? {} : { lineage: request.lineage }), options: allowedOptions(optionsOf(plan, how), limits) });
+  return runApply(plan, how, listener, signal, { ...(request.from === undefined ? {} : { from: request.from }), ...(request.posix === undefined ? {} : { posix: request.posix }), ...(request.tenure === undefined ? {} : { tenure: request.tenure }), ...(request.spare === undefined ? {} : { spare: request.spare }), options: allowedOptions(optionsOf(plan, how), limits) });
 }
 
 /** The plan that follows the description of the sources. @throws TwintreeError PLAN_FILE, WIRE, ABORTED. */
@@ -215,14 +265,25 @@ export async function described(inbox: Pick<Mailbox, 'next'>): Promise<Sources> 
   }
 }
 
+/** What a client may say while a session works here. */
+interface Meanwhile {
+  /** It ends the session. */
+  abort: AbortController;
+  /** A plan is sent to it. */
+  sender?: PlanSender;
+  /** The outcome was told: another session may follow. */
+  mayGoOn(): boolean;
+}
+
 /**
- * Reads on while the session works; `abort` ends it. Resolves at `close`. `sender`: a plan is sent meanwhile.
+ * Reads on while the session works. Resolves at `close` or `again`.
  * @throws TwintreeError where the connection is lost, and WIRE for any other message.
  */
-async function untilClosed(inbox: Mailbox, abort?: AbortController, sender?: PlanSender): Promise<void> {
+async function untilClosed(inbox: Mailbox, { abort, sender, mayGoOn }: Partial<Meanwhile> = {}): Promise<Next> {
   for (;;) {
     const message = await inbox.next();
-    if (message.type === 'close') return;
+    if (message.type === 'close') return 'close';
+    if (message.type === 'again' && mayGoOn?.() === true) return 'again';
     if (message.type === 'plan-credit' && sender !== undefined) sender.grant(message);
     else if (message.type === 'abort' && abort !== undefined) {
       sender?.end();

@@ -4,7 +4,7 @@
  * same session runs once more and finds what the last one did.
  */
 import { randomBytes } from 'node:crypto';
-import { Link } from '../../endpoint/index.js';
+import type { Link } from '../../endpoint/index.js';
 import type { Rename, SessionOptions } from '../../plan/index.js';
 import type { ConnectSpec } from '../../transport/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
@@ -19,7 +19,8 @@ import { described } from './agent.js';
 import { sourceMessages } from './describe.js';
 import { readError, readOperations, readOutcome, readProblem, readProgress, readTotals } from './events.js';
 import { Headway } from './headway.js';
-import { Mailbox } from './mailbox.js';
+import { Line } from './line.js';
+import type { Mailbox } from './mailbox.js';
 import { writeFiles, writeOpen, type Compression, type Seed } from './messages.js';
 import { sentence } from './shape.js';
 import { openNearEnd } from './near-end.js';
@@ -64,22 +65,41 @@ export interface LinkSettings {
   firstWaitMs?: number;
 }
 
-/** Default of `firstWaitMs`. */
 /** Milliseconds between two messages of progress: where somebody looks at them, and where they only tell whether an attempt came further. */
 const SHOWN_PROGRESS = 200;
 const QUIET_PROGRESS = 5000;
+/** Default of `firstWaitMs`. */
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 30_000;
 
+/** Where the connections of sessions come from, and what becomes of one that carried a session to its end. */
+export interface Lines {
+  take(request: RemoteRequest, bwlimit: number, notice: (code: string, message: string) => void): Promise<Line>;
+  /** Nothing of the session is at work any more. `over`: it came to its end, so another one may follow. */
+  done(line: Line, over: boolean): Promise<void>;
+}
+
+/** A connection for each session. */
+const EACH_ITS_OWN: Lines = { take: (request, bwlimit, notice) => Line.open(request, bwlimit, notice), done: (line, over) => line.end(over) };
+
+/** What all attempts and sessions of one client have in common, so that a newer one may take the target over from an older one. */
+export function newLineage(): string {
+  return randomBytes(16).toString('hex');
+}
+
 /** Runs the session over a connection. Resolves and throws as runSync; CONNECTION_LOST where no further attempt is made. */
 export async function runRemote(request: RemoteRequest, listener: SessionListener = {}, signal?: AbortSignal): Promise<Outcome> {
+  return runOver(EACH_ITS_OWN, newLineage(), request, listener, signal);
+}
+
+/** Runs the session over a connection of `lines`, and over another one where that breaks. */
+export async function runOver(lines: Lines, lineage: string, request: RemoteRequest, listener: SessionListener, signal: AbortSignal | undefined): Promise<Outcome> {
   const firstWait = request.link.firstWaitMs ?? FIRST_WAIT;
   let wait = firstWait;
-  const lineage = randomBytes(16).toString('hex');
   const headway = new Headway();
   let stood = false; // there was a connection: what hinders another one may pass
   for (let attempt = 0; ; attempt++) {
-    const one = new Attempt(request, listener, signal, lineage, headway);
+    const one = new Attempt(request, listener, signal, lineage, headway, lines);
     try {
       return await (request.direction === 'pull' ? one.pull() : one.push());
     } catch (error) {
@@ -100,7 +120,7 @@ export async function runRemote(request: RemoteRequest, listener: SessionListene
 
 /** Whether another attempt may go better. `opened`: the connection of this one stood; `stood`: that of an earlier one did. */
 function mayPass(error: TwintreeError, opened: boolean, stood: boolean): boolean {
-  if (error.code === 'CONNECTION_LOST') return opened || stood;
+  if (error.code === 'CONNECTION_LOST' || error.code === 'TIMEOUT') return opened || stood; // silence is a connection that has broken without a word
   // While it is opened, a connection that breaks looks as if nobody, or somebody else, had answered.
   return stood && !opened && (error.code === 'CONNECT' || error.code === 'CONNECT_TIMEOUT' || error.code === 'NOT_TWINTREE');
 }
@@ -108,34 +128,35 @@ function mayPass(error: TwintreeError, opened: boolean, stood: boolean): boolean
 class Attempt {
   /** The other end has answered: what breaks from here on may be tried again. */
   opened = false;
-  private link: Link | undefined;
-  private readonly inbox = new Mailbox(() => { this.link?.heard(); });
   private readonly seed: Seed;
 
-  constructor(private readonly request: RemoteRequest, private readonly listener: SessionListener, private readonly signal: AbortSignal | undefined, private readonly lineage: string, private readonly headway: Headway) {
+  constructor(private readonly request: RemoteRequest, private readonly listener: SessionListener, private readonly signal: AbortSignal | undefined, private readonly lineage: string, private readonly headway: Headway, private readonly lines: Lines) {
     this.seed = sessionSeed(request);
   }
 
   async pull(): Promise<Outcome> {
     const { request } = this;
-    const link = await this.connect(0);
+    const line = await this.connect(0);
+    const { link, inbox } = line;
+    let over = false;
     try {
       for (const message of request.options.filesFrom === undefined ? [] : writeFiles(request.options.filesFrom)) link.send(message);
-      const sent: SessionOptions = { ...request.options, filesFrom: undefined, stopAt: undefined };
+      const { durable: _here, ...replace } = request.options.replace;
+      const sent: SessionOptions = { ...request.options, replace, filesFrom: undefined, stopAt: undefined };
       const { work } = request;
       link.send(writeOpen({
         side: 'supplier', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], options: sent, seed: this.seed, compression: request.link.compression, bwlimit: request.options.bwlimit,
         roots: work?.kind === 'apply' ? work.plan.head.mounts : undefined,
       }));
-      const sources = await described(this.errorsOf(this.inbox));
+      const sources = await described(errorsOf(inbox));
       await this.record(link, sources);
-      this.expectSilence(link);
+      expectSilence(line);
       const outcome = await this.session({ sources: request.sources, target: request.target, options: { ...request.options, bwlimit: 0 }, from: { link, sources, seed: this.seed } });
       await this.seal(link, outcome);
-      link.send({ type: 'close' });
+      over = true;
       return outcome;
     } finally {
-      await link.close();
+      await this.lines.done(line, over);
     }
   }
 
@@ -154,21 +175,22 @@ class Attempt {
     const near = openNearEnd(request, this.seed, (code, message) => { listener.notice?.(code, message); });
     let answers: (Answers & { close(): Promise<void> }) | undefined;
     let pushed: PushedWork | undefined;
-    let link: Link | undefined;
+    let line: Line | undefined;
+    let over = false;
     let stopTimer: NodeJS.Timeout | undefined;
     let stopped = false;
     let leavePace: (() => void) | undefined;
-    const abort = (): void => { link?.send({ type: 'abort' }); };
+    const abort = (): void => { line?.link.send({ type: 'abort' }); };
     try {
-      const open = await this.connect(request.pace?.bytesPerSecond ?? request.options.bwlimit);
-      link = open;
+      line = await this.connect(request.pace?.bytesPerSecond ?? request.options.bwlimit);
+      const { link: open, inbox } = line;
       leavePace = request.pace?.follow((bytesPerSecond) => { open.limit(bytesPerSecond); });
       await this.record(open, near.sources);
-      const failed = (error: Error): void => { this.inbox.fail(asTwintreeError(error)); };
-      answers = near.answer(open, failed);
+      const failed = (error: Error): void => { inbox.fail(asTwintreeError(error)); };
+      answers = near.answer(line, failed);
       attach(open, answers);
       const { stopAt } = request.options;
-      const sent: SessionOptions = { ...request.options, filesFrom: undefined, stopAt: undefined, bwlimit: 0 };
+      const sent: SessionOptions = { ...line.optionsFor(request.options), filesFrom: undefined, stopAt: undefined, bwlimit: 0 };
       delete sent.cloneDir; // of this side
       open.send(writeOpen({
         side: 'session', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], target: request.target ?? ('' as ByteString), options: sent, seed: near.seed, lineage: this.lineage, work: request.work?.kind,
@@ -186,11 +208,11 @@ class Attempt {
           abort();
         }, Math.max(0, stopAt - Date.now()));
       }
-      const outcome = await this.hear((message) => mine.take(message));
+      const outcome = await this.hear(inbox, (message) => mine.take(message));
       if (!outcome.aborted) mine.finish();
       if (stopped && outcome.exitCode === 20) outcome.exitCode = 30;
       await this.seal(open, outcome);
-      open.send({ type: 'close' });
+      over = true;
       return outcome;
     } finally {
       leavePace?.();
@@ -198,7 +220,7 @@ class Attempt {
       this.signal?.removeEventListener('abort', abort);
       pushed?.close();
       await answers?.close();
-      await link?.close();
+      if (line !== undefined) await this.lines.done(line, over);
       await near.close();
     }
   }
@@ -213,36 +235,20 @@ class Attempt {
     if (this.request.record !== undefined && !outcome.aborted) await link.seal();
   }
 
-  private async connect(bwlimit: number): Promise<Link> {
-    const { connectTimeoutMs, timeoutMs } = this.request.link;
-    const link = await Link.open(this.request.connect, {
-      role: 'client', connectTimeoutMs, timeoutMs, bwlimit, ...(connectTimeoutMs > 0 ? { handshakeTimeoutMs: connectTimeoutMs } : {}),
-    });
+  private async connect(bwlimit: number): Promise<Line> {
+    const line = await this.lines.take(this.request, bwlimit, (code, message) => { this.listener.notice?.(code, message); });
     this.opened = true;
-    this.link = link;
-    link.onControl = (message) => { this.inbox.put(message); };
-    link.onLost = (error) => { this.inbox.fail(error); };
-    for (const notice of link.notices) this.listener.notice?.('connection', notice);
-    return link;
-  }
-
-  /** While the session runs here an agent that supplies has nothing to say, but for what ended it. */
-  private expectSilence(link: Link): void {
-    const heard = async (): Promise<never> => {
-      const message = await this.inbox.next();
-      throw message.type === 'error' ? readError(message) : new TwintreeError('WIRE', `the other end sent a message "${message.type}" while it supplied`);
-    };
-    heard().catch((error: unknown) => { link.refuse(asTwintreeError(error as Error)); }); // where the connection is lost that changes nothing
+    return line;
   }
 
   /** The agent's events, until its outcome. `other` takes messages that are none. @throws TwintreeError what ended the session there. */
-  private async hear(other: (message: ControlMessage) => boolean): Promise<Outcome> {
+  private async hear(inbox: Mailbox, other: (message: ControlMessage) => boolean): Promise<Outcome> {
     const { listener } = this;
     const problems: Outcome['problems'] = [];
     let planned = false;
     let failed = false;
     for (;;) {
-      const message = await this.inbox.next();
+      const message = await inbox.next();
       switch (message.type) {
         case 'notice': listener.notice?.(sentence(message['code'], 'notice'), sentence(message['message'], 'notice')); break;
         case 'plan': {
@@ -278,17 +284,6 @@ class Attempt {
     }
   }
 
-  /** A mailbox in which the agent's `error` is thrown. */
-  private errorsOf(inbox: Mailbox): Pick<Mailbox, 'next'> {
-    return {
-      next: async () => {
-        const message = await inbox.next();
-        if (message.type === 'error') throw readError(message);
-        return message;
-      },
-    };
-  }
-
   /** The listener, with headway noticed. */
   private watched(): SessionListener {
     const { listener } = this;
@@ -307,6 +302,26 @@ class Attempt {
       },
     };
   }
+}
+
+/** A mailbox in which the agent's `error` is thrown. */
+function errorsOf(inbox: Mailbox): Pick<Mailbox, 'next'> {
+  return {
+    next: async () => {
+      const message = await inbox.next();
+      if (message.type === 'error') throw readError(message);
+      return message;
+    },
+  };
+}
+
+/** While the session runs here an agent that supplies has nothing to say, but for what ended it. */
+function expectSilence({ link, inbox }: Line): void {
+  const heard = async (): Promise<never> => {
+    const message = await inbox.next();
+    throw message.type === 'error' ? readError(message) : new TwintreeError('WIRE', `the other end sent a message "${message.type}" while it supplied`);
+  };
+  heard().catch((error: unknown) => { link.refuse(asTwintreeError(error as Error)); }); // where the connection is lost that changes nothing
 }
 
 /** Problems that the outcome holds at most. */

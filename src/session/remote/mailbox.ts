@@ -20,6 +20,11 @@ export class Mailbox {
     }
   }
 
+  /** Nothing has come that was not taken. */
+  get empty(): boolean {
+    return this.held.length === 0;
+  }
+
   /** No more will come; what came is handed out first. */
   fail(error: TwintreeError): void {
     this.error ??= error;

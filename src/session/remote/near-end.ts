@@ -2,13 +2,14 @@
  * What a client that pushes answers from: its sources as they are (a sync, a plan that is made), the sources of a kept plan, or a batch. The
  * session at the agent asks all of them in the same way.
  */
-import { Supplier, type Link, type Mount, type SelectionNode } from '../../endpoint/index.js';
+import { Supplier, type Mount, type SelectionNode } from '../../endpoint/index.js';
 import { loadPosix, type Posix } from '../../fs/index.js';
 import type { SessionOptions } from '../../plan/index.js';
 import { compressPayload, expandPayload, FrameType } from '../../wire/index.js';
 import type { Batch } from '../recorded/batch.js';
 import { openSources, tellable, type Sources } from '../sources.js';
 import type { RemoteRequest } from './client.js';
+import type { Line } from './line.js';
 import type { Compression, Seed } from './messages.js';
 import { SourceState } from './source-state.js';
 import { supplySetup, type Answers } from './supply.js';
@@ -19,8 +20,8 @@ export interface NearEnd {
   readonly sources: Sources;
   /** Key of all sums. */
   readonly seed: Seed;
-  /** Answers on this connection from now on; `failed` is told what must end it. */
-  answer(link: Link, failed: (error: Error) => void): Answers & { close(): Promise<void> };
+  /** Answers on this connection from now on, by the line's spare threads; `failed` is told what must end it. */
+  answer(line: Line, failed: (error: Error) => void): Answers & { close(): Promise<void> };
   /** Lets go of what is open. Behind `close` of the answers. */
   close(): Promise<void>;
 }
@@ -53,9 +54,9 @@ function treeEnd(posix: Posix, opened: Sources, options: SessionOptions, seed: S
       await state?.close();
       close();
     },
-    answer(link, failed) {
+    answer({ link, spare }, failed) {
       const setup = supplySetup(shared === undefined ? sources : { ...sources, selection: shared }, options, seed, compression);
-      const supplier = new Supplier({ ...setup, expands: link.hello.compression, whole, ...(state === undefined ? {} : { sums: state.store }) }, (channel, flags, payload) => { link.sendFrame(FrameType.Items, channel, flags, payload); });
+      const supplier = new Supplier({ ...setup, expands: link.hello.compression, whole, ...(state === undefined ? {} : { sums: state.store }) }, (channel, flags, payload) => { link.sendFrame(FrameType.Items, channel, flags, payload); }, spare);
       supplier.onFailed = failed;
       return supplier;
     },
@@ -69,7 +70,7 @@ const MOST_OWED = 64 << 20;
 function batchEnd(batch: Batch, compression: Compression): NearEnd {
   return {
     sources: batch.sources, seed: batch.seed, close: async () => undefined,
-    answer(link, failed) {
+    answer({ link }, failed) {
       const expands = link.hello.compression;
       let owed = 0; // bytes that the connection has not taken
       const later = new Map<number, number>(); // credit by channel: who grants much and reads nothing does not fill our memory

@@ -36,11 +36,11 @@ export const CONNECTION: readonly OptionSpec[] = [
     set: (d, value) => { d.connection.connectTimeoutMs = 1000 * parseInteger('--contimeout', value, 0, 86400); }, clear: (d) => { d.connection.connectTimeoutMs = 0; },
   },
   {
-    ...common, name: 'timeout', argument: 'SECONDS', negatable: true, help: 'give up when the other side is silent for SECONDS (exit code 30); 0 waits', note: 'Local reads and writes have none. Default 0; with mirror 60.',
+    ...common, name: 'timeout', argument: 'SECONDS', negatable: true, help: 'a connection on which nothing comes for SECONDS is broken (--retries; in the end exit code 30); 0 waits', note: 'Local reads and writes have none. Default 0; with mirror 60.',
     set: (d, value) => { d.connection.timeoutMs = 1000 * parseInteger('--timeout', value, 0, 86400); }, clear: (d) => { d.connection.timeoutMs = 0; },
   },
   {
-    ...common, name: 'retries', argument: 'N', ours: true, help: 'make a broken connection again up to N times without progress (default 5)', note: 'Files that were under way go on where they were.',
+    ...common, name: 'retries', argument: 'N', ours: true, help: 'make a broken connection again up to N times without progress (default 5)', note: 'Files that were under way go on where they were. With mirror the default is 0: it tries again by itself.',
     set: (d, value) => { d.connection.retries = parseInteger('--retries', value, 0, 1_000_000); },
   },
   {
