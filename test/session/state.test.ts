@@ -166,7 +166,7 @@ describe('a session with --state', () => {
     const [middle, plain] = [bytesRead(), await pull('-c')];
     assert.deepEqual([stateful.exitCode, stateful.totals.operations, plain.totals.operations], [0, 0, 0]);
     const saved = bytesRead() - middle - (middle - start);
-    assert.ok(saved > BIG * 0.9 && saved < BIG * 1.5, String(saved));
+    assert.ok(saved > BIG * 0.6 && saved < BIG * 1.5, String(saved)); // the other end loads its store as well
     writeFileSync(join(target, 'f3'), 'CONTENT 3');
     utimesSync(join(target, 'f3'), 1e9, 1e9);
     assert.equal((await pull('-c', '--state')).transferredFiles, 1);
