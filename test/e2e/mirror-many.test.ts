@@ -4,7 +4,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, unlinkSync
 import { assertSameTree, startTwintree, twintree, useTempFolder } from '../support/index.js';
 import { loadOwnPosix } from '../../src/fs/index.js';
 import { fromText } from '../../src/tree/index.js';
-import { RunningMirror, storm, type Told } from './mirror-support.js';
+import { cut, RunningMirror, storm, type Told } from './mirror-support.js';
 import { remoteShell, wayArgs } from './remote-support.js';
 
 const STORMS = Number(process.env['MIRROR_STORMS'] ?? 1);
@@ -27,10 +27,11 @@ describe('a mirror with several targets', () => {
   for (let seed = 1; seed <= STORMS; seed++) {
     it(`is equal on all three after a storm in which one of them fails (seed ${seed})`, async function () {
       this.timeout(120_000);
-      const shell = remoteShell(temp, `test ! -e ${temp.at('down')} || exit 255`);
+      const shell = remoteShell(temp, `echo $$ >>'${temp.at('agents')}'; test ! -e ${temp.at('down')} || exit 255`);
       const mirror = (running = new RunningMirror(['--delete', ...wayArgs('push', shell), `${s()}/`, t(0), `host:${t(1)}`, t(2)]));
       for (const target of [0, 1, 2]) await mirror.copied(target);
       writeFileSync(temp.at('down'), '');
+      cut(temp.at('agents')); // its connection stood
       await storm(s(), temp.at('outside'), seed + 20, 300);
       await mirror.until((told) => told.kind === 'failed' && told.target === 1);
       await Promise.all([mirror.caughtUp(0), mirror.caughtUp(2)]);
@@ -40,7 +41,7 @@ describe('a mirror with several targets', () => {
       unlinkSync(temp.at('down'));
       await mirror.mirror.caughtUp();
       assertSameTree(s(), t(1), { ignore: ['hardlink'] });
-      assert.equal(mirror.sessions('full').length, 3, 'none needed a second full session');
+      assert.equal(mirror.sessions('full').filter(({ about }) => about.reason !== 'hard links').length, 3, 'none needed a second full session, but for other names of its files');
       assert.equal(mirror.told.filter(({ kind }) => kind === 'watching').length, 1, 'captured once');
     });
   }
