@@ -54,7 +54,7 @@ export function* streamRounds(kernel: Kernel, source: StreamedSource, basisSize:
   const flow = new Flow(kernel, signature, source);
   const done: Copy[] = []; // of the parts that were handed on
   let start = 0;
-  for (let slab = firstSlab, to = slab; !flow.ended; slab = Math.min(2 * slab, Math.max((LONG_SLAB / FIRST_SLAB) * firstSlab, size / SLABS)), to += slab) {
+  for (let slab = firstSlab, to = slab; !flow.ended; slab = Math.min(2 * slab, Math.max((LONG_SLAB / FIRST_SLAB) * firstSlab, Math.ceil(size / SLABS))), to += slab) {
     flow.run(to);
     const open = flow.open;
     if (open > firstSlab * LITTLE_OPEN && open > (Math.min(to, size) - start) * MOSTLY_OPEN) break;
