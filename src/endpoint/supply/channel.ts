@@ -64,6 +64,7 @@ export class SupplyChannel {
           memory.takeCredit(slot, bytes);
           ahead.add(bytes);
         },
+        link: () => ({ taken: ahead.taken, waiting: ahead.waiting }),
       },
       compressing: setup.compression, compression: setup.expands ?? { ...COMPRESSION, zstd: false }, stats: { atimes: setup.options.attributes.atimes, btimes: false },
       post: (flags, payload) => { host.say({ kind: 'items', channel, flags, payload }, [payload.buffer as ArrayBuffer]); },
