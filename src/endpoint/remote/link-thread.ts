@@ -15,7 +15,7 @@ import { Counter, type FromLink, type LinkThreadData, type ToLink } from './link
 const MOST_UNHEARD = 4 << 20;
 const MESSAGE_WEIGHT = 256;
 /** Bytes of items that have left are told to the main thread in steps of this many. */
-const TELL_TAKEN = 1 << 20;
+const TELL_TAKEN = 64 << 10;
 
 /** One channel of the connection. */
 interface LinkChannel {

@@ -6,7 +6,7 @@
 /** Milliseconds that a measure takes at least. */
 const SPAN = 200;
 /** What waits is known to so many bytes: less may have left already. */
-const UNTOLD = 1 << 20;
+const UNTOLD = 128 << 10;
 /** Bytes a millisecond below which packing pays: less than a core packs. */
 const SLOW = 12_000;
 
