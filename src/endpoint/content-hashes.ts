@@ -3,8 +3,9 @@
  * hash is believed only for the very fingerprint it was noted with, on a file system whose ctime no program can set, and where the file was
  * clearly older than the reading. One for each thread; what is noted is written in batches.
  */
-import { fingerprintOf, hasFingerprint, isSettled, openTables, RACY_MS, sameFingerprint, type Fingerprint, type IndexRecord, type Seen, type Side } from '../state/index.js';
-import { TwintreeError, type ByteString, type RelPath, type StatTable } from '../tree/index.js';
+import { fingerprintOf, hasFingerprint, isSettled, RACY_MS, sameFingerprint, type Fingerprint, type IndexRecord, type Seen, type Side } from '../state/index.js';
+import type { ByteString, RelPath, StatTable } from '../tree/index.js';
+import { KeptTables } from './kept-tables.js';
 
 /** What a thread must know to use the hashes: plain data. */
 export interface HashStore {
@@ -21,12 +22,12 @@ type Noted = Partial<Record<Side, Seen>>;
 
 export class ContentHashes {
   private readonly devices: Record<Side, ReadonlySet<string>>;
-  private tables: ReturnType<typeof openTables> | undefined;
+  private readonly tables: KeptTables;
   private readonly waiting = new Map<RelPath, Noted>();
-  private broken = false;
 
   /** @param failed is told once why nothing is kept any more */
-  constructor(private readonly store: HashStore, private readonly failed: (message: string) => void, private readonly clock: () => number = Date.now) {
+  constructor(store: HashStore, failed: (message: string) => void, private readonly clock: () => number = Date.now) {
+    this.tables = new KeptTables(store.folder, failed);
     this.devices = { source: new Set(store.devices.source), target: new Set(store.devices.target) };
   }
 
@@ -38,7 +39,7 @@ export class ContentHashes {
   /** The hash of the file in record i, where it is known. */
   known(side: Side, path: RelPath, table: StatTable, i: number): Buffer | undefined {
     if (!this.believes(side, table.devMajor(i), table.devMinor(i))) return undefined;
-    const seen = this.waiting.get(path)?.[side] ?? this.open()?.index.get(path)?.[side];
+    const seen = this.waiting.get(path)?.[side] ?? this.tables.open()?.index.get(path)?.[side];
     return seen?.hash !== undefined && hasFingerprint(seen.fingerprint, table, i) && isSettled(seen.fingerprint, seen.moment) ? seen.hash : undefined;
   }
 
@@ -47,7 +48,7 @@ export class ContentHashes {
    * believed later is not kept.
    */
   note(side: Side, path: RelPath, fingerprint: Fingerprint, hash: Buffer, moment: number): void {
-    if (this.broken || !this.believes(side, fingerprint.devMajor, fingerprint.devMinor) || !isSettled(fingerprint, moment)) return;
+    if (this.tables.broken || !this.believes(side, fingerprint.devMajor, fingerprint.devMinor) || !isSettled(fingerprint, moment)) return;
     const noted = this.waiting.get(path) ?? {};
     noted[side] = { fingerprint, hash, moment };
     this.waiting.set(path, noted);
@@ -66,14 +67,14 @@ export class ContentHashes {
 
   /** Writes what waits. */
   flush(): void {
-    const tables = this.waiting.size === 0 ? undefined : this.open();
+    const tables = this.waiting.size === 0 ? undefined : this.tables.open();
     if (tables === undefined) return;
     try {
       tables.write(() => {
         for (const [path, noted] of this.waiting) tables.index.put(path, merged(tables.index.get(path), noted));
       });
     } catch (error) {
-      this.fail(error);
+      this.tables.fail(error);
     }
     this.waiting.clear();
   }
@@ -81,27 +82,11 @@ export class ContentHashes {
   /** Writes what waits and lets the store go. */
   close(): void {
     this.flush();
-    this.tables?.close().catch((error: unknown) => { this.fail(error); });
-    this.tables = undefined;
+    this.tables.close();
   }
 
   private believes(side: Side, major: number, minor: number): boolean {
     return this.devices[side].has(`${major}:${minor}`);
-  }
-
-  private open(): ReturnType<typeof openTables> | undefined {
-    if (this.broken) return undefined;
-    try {
-      return (this.tables ??= openTables(this.store.folder));
-    } catch (error) {
-      this.fail(error);
-      return undefined;
-    }
-  }
-
-  private fail(error: unknown): void {
-    if (!this.broken) this.failed(error instanceof TwintreeError || error instanceof Error ? error.message : String(error));
-    this.broken = true;
   }
 }
 

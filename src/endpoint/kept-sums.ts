@@ -5,13 +5,14 @@
  */
 import { CheckedPages, DeltaError, TreeSummer, type LeafRun, type SumPages, type TreeChange, type TreeShape } from '../delta/index.js';
 import { createKernel, type Kernel, type Seed } from '../hash/index.js';
-import { hasFingerprint, isSettled, openTables, RACY_MS, seedTag, type Fingerprint, type Side, type SumHead } from '../state/index.js';
-import type { RelPath, StatTable } from '../tree/index.js';
+import { hasFingerprint, isSettled, RACY_MS, seedTag, type Fingerprint, type Side, type SumHead } from '../state/index.js';
+import type { ByteString, RelPath, StatTable } from '../tree/index.js';
+import { KeptTables } from './kept-tables.js';
 
 /** What a thread must know to use them: plain data. */
 export interface SumStore {
   /** Folder of the pair's state, which this process holds. */
-  readonly folder: string;
+  readonly folder: ByteString;
   readonly seed: Seed;
   /** `major:minor` of the file systems whose fingerprints are believed. */
   readonly devices: readonly string[];
@@ -37,10 +38,10 @@ export class KeptSums {
   private readonly devices: ReadonlySet<string>;
   private kernel: Kernel | undefined;
   private summer: TreeSummer | undefined;
-  private tables: ReturnType<typeof openTables> | undefined;
-  private broken = false;
+  private readonly tables: KeptTables;
 
-  constructor(private readonly store: SumStore, private readonly side: Side, private readonly failed: (message: string) => void = () => undefined) {
+  constructor(store: SumStore, private readonly side: Side, failed: (message: string) => void = () => undefined) {
+    this.tables = new KeptTables(store.folder, failed);
     this.seed = store.seed;
     this.tag = seedTag(store.seed);
     this.devices = new Set(store.devices);
@@ -49,7 +50,7 @@ export class KeptSums {
   /** The tree that is kept of a path, whatever became of the file since. */
   kept(path: RelPath): KeptTree | undefined {
     return this.guarded(() => {
-      const sums = this.open()?.sums;
+      const sums = this.tables.open()?.sums;
       const head = sums?.get(this.side, path);
       if (sums === undefined || head === undefined || !head.tag.equals(this.tag)) return undefined;
       const pages = new CheckedPages(this.trees(), head, head.root, (level, n) => sums.page(this.side, path, head.root, level, n));
@@ -77,7 +78,7 @@ export class KeptSums {
   put(path: RelPath, fingerprint: Fingerprint, moment: number, change: TreeChange, clone?: Fingerprint): void {
     const { tag, side } = this;
     this.guarded(() => {
-      const tables = this.open();
+      const tables = this.tables.open();
       tables?.write(() => tables.sums.put(side, path, { fingerprint, moment, tag, clone }, change));
     });
   }
@@ -95,14 +96,13 @@ export class KeptSums {
   /** What is kept of a path is of no use. */
   forget(path: RelPath): void {
     this.guarded(() => {
-      const tables = this.open();
+      const tables = this.tables.open();
       tables?.write(() => tables.sums.remove(this.side, path));
     });
   }
 
   close(): void {
-    this.tables?.close().catch((error: unknown) => { this.fail(error); });
-    this.tables = undefined;
+    this.tables.close();
   }
 
   private trees(): TreeSummer {
@@ -110,22 +110,13 @@ export class KeptSums {
     return (this.summer ??= new TreeSummer(this.kernel, this.seed));
   }
 
-  private open(): ReturnType<typeof openTables> | undefined {
-    return this.broken ? undefined : (this.tables ??= openTables(this.store.folder as Parameters<typeof openTables>[0]));
-  }
-
   /** Undefined where the store does not serve (told once), or what is in it is damaged. */
   private guarded<T>(work: () => T): T | undefined {
     try {
       return work();
     } catch (error) {
-      if (!(error instanceof DeltaError)) this.fail(error);
+      if (!(error instanceof DeltaError)) this.tables.fail(error);
       return undefined;
     }
-  }
-
-  private fail(error: unknown): void {
-    if (!this.broken) this.failed(error instanceof Error ? error.message : String(error));
-    this.broken = true;
   }
 }

@@ -5,8 +5,9 @@
  *
  * A folder that looks as it did costs a digest and one look into the table.
  */
-import { inodeKey, isReused, openTables, PLACES_DIGEST_BYTES, samePlace, type InodeKey, type Place, type PlaceTable } from '../state/index.js';
+import { inodeKey, isReused, PLACES_DIGEST_BYTES, samePlace, type InodeKey, type Place, type PlaceTable } from '../state/index.js';
 import { joinPath, type ByteString, type RelPath, type StatTable } from '../tree/index.js';
+import { KeptTables } from './kept-tables.js';
 
 /** What a thread must know to use the table: plain data. */
 export interface PlaceStore {
@@ -67,8 +68,7 @@ function held({ put, gone, digests }: PlaceChanges): number {
 
 export class PlaceNotes {
   readonly changes = noChanges();
-  private tables: ReturnType<typeof openTables> | undefined;
-  private broken = false;
+  private readonly tables: KeptTables;
   /** The folder at hand. */
   private at: { path: RelPath; inode: InodeKey; whole: boolean } | undefined;
   private names: ByteString[] = [];
@@ -80,12 +80,14 @@ export class PlaceNotes {
   private readonly digests: { folder: InodeKey; digest: Buffer | undefined }[] = [];
 
   /** @param failed is told once why nothing is kept any more */
-  constructor(private readonly store: PlaceStore, private readonly failed: (message: string) => void) {}
+  constructor(private readonly store: PlaceStore, failed: (message: string) => void) {
+    this.tables = new KeptTables(store.folder, failed);
+  }
 
   /** A folder's entries follow; record i is its own. `whole`: all of them. */
   enter(path: RelPath, table: StatTable, i: number, whole: boolean): void {
     const inode = this.keyOf(table, i);
-    this.at = inode === undefined || this.broken ? undefined : { path, inode, whole };
+    this.at = inode === undefined || this.tables.broken ? undefined : { path, inode, whole };
     this.names = [];
     this.low = 0x811c9dc5;
     this.high = 0x01000193;
@@ -142,7 +144,7 @@ export class PlaceNotes {
   /** A name that was asked for and is not there. */
   missing(name: ByteString): void {
     const { at } = this;
-    const known = at === undefined ? undefined : this.open()?.places.inodeAt(at.inode, name);
+    const known = at === undefined ? undefined : this.tables.open()?.places.inodeAt(at.inode, name);
     if (at !== undefined && known !== undefined) this.changes.gone.push({ parent: at.inode, name, inode: known.inode });
   }
 
@@ -150,7 +152,7 @@ export class PlaceNotes {
   leave(): void {
     const { at } = this;
     this.at = undefined;
-    const tables = at === undefined ? undefined : this.open();
+    const tables = at === undefined ? undefined : this.tables.open();
     if (at === undefined || tables === undefined) return;
     const { places } = tables;
     const digest = Buffer.alloc(PLACES_DIGEST_BYTES);
@@ -189,7 +191,7 @@ export class PlaceNotes {
 
   /** Names of the folder that are there no more. True where there are any. */
   private findGone(folder: InodeKey, entries: readonly Placed[]): boolean {
-    const places = this.open()?.places;
+    const places = this.tables.open()?.places;
     if (places === undefined) return false;
     const there = new Map(entries.map((entry) => [entry.name, entry.inode]));
     let any = false;
@@ -212,7 +214,7 @@ export class PlaceNotes {
 
   /** Writes what waits. */
   flush(): void {
-    const tables = this.waiting.length + this.digests.length === 0 ? undefined : this.open();
+    const tables = this.waiting.length + this.digests.length === 0 ? undefined : this.tables.open();
     if (tables === undefined) return;
     try {
       tables.write(() => {
@@ -220,7 +222,7 @@ export class PlaceNotes {
         for (const { folder, digest } of this.digests) tables.places.noteDigest(folder, digest);
       });
     } catch (error) {
-      this.fail(error);
+      this.tables.fail(error);
     }
     this.waiting.length = 0;
     this.digests.length = 0;
@@ -229,8 +231,7 @@ export class PlaceNotes {
   /** Writes what waits and lets the store go. */
   close(): void {
     this.flush();
-    this.tables?.close().catch((error: unknown) => { this.fail(error); });
-    this.tables = undefined;
+    this.tables.close();
   }
 
   private keyOf(table: StatTable, i: number): InodeKey | undefined {
@@ -238,21 +239,6 @@ export class PlaceNotes {
     const high = table.inoHigh(i);
     if (low === 0 && high === 0) return undefined;
     return inodeKey(table.devMajor(i), table.devMinor(i), high, low, this.store.home);
-  }
-
-  private open(): ReturnType<typeof openTables> | undefined {
-    if (this.broken) return undefined;
-    try {
-      return (this.tables ??= openTables(this.store.folder));
-    } catch (error) {
-      this.fail(error);
-      return undefined;
-    }
-  }
-
-  private fail(error: unknown): void {
-    if (!this.broken) this.failed(error instanceof Error ? error.message : String(error));
-    this.broken = true;
   }
 }
 
