@@ -19,7 +19,7 @@ export function rootOf(kernel: Kernel, { sums }: LeafSums): Buffer {
   return root;
 }
 
-/** Makes the root of a file that comes by: of bytes, holes, and leaves whose sums are known. Used as a LeafStream is. */
+/** Makes the root of a file that goes by: of bytes, zeros, and leaves whose sums are known. Fed as a LeafStream is. */
 export class LeafRoot {
   readonly #hash: WholeHash;
   readonly #stream: LeafStream;
@@ -30,17 +30,12 @@ export class LeafRoot {
     this.#stream = new LeafStream(kernel, leafLength, seed, (at, length) => { this.#hash.addAt(at, length); });
   }
 
-  addBytes(bytes: Buffer): void {
-    for (let done = 0; done < bytes.length;) {
-      const n = bytes.copy(this.#stream.input(), 0, done);
-      this.#stream.advance(n);
-      done += n;
-    }
+  addAt(at: number, length: number): void {
+    this.#stream.addAt(at, length);
   }
   addZeros(length: number): void {
-    this.#stream.hole(length);
+    this.#stream.zeros(length);
   }
-  /** Whole leaves, from a leaf's border on. */
   addKnown(sums: Buffer): void {
     this.#stream.known(sums);
   }

@@ -4,7 +4,6 @@
  * place, coarse first (aligned.ts), for the price of one reading; and the root, the hash of them all, checks a file of which only what differs was read (leaf-root.ts).
  */
 import { CALL_BYTES, type Kernel, type Seed } from '../hash/index.js';
-import { feedZeros } from './signature.js';
 import { MAX_FILE, MAX_BLOCK } from './sizes.js';
 
 /** Shortest leaf, bytes: what a page of a data base and a block of a file system have. */
@@ -64,21 +63,138 @@ export class NodeSummer {
   }
 }
 
-/** Sums the leaves of what is fed to it, in order, and hands the sums on: an address in the kernel's memory and bytes, valid for the call. */
+/** Sums the leaves of what goes by, from wherever it lies, and hands the sums on in order: an address in the kernel's memory and bytes, valid for the call. */
 export class LeafStream {
-  readonly #at: number; // input buffer, whole leaves
-  readonly #room: number;
+  readonly #leaf: number; // a leaf that is not whole yet
   readonly #out: number;
-  readonly #outRoom: number;
+  readonly #most: number; // leaves of one call
   #held = 0;
-  #done = 0; // bytes that were summed
+  #done = 0; // bytes of whole leaves so far
   #zero: Buffer | undefined; // sum of a leaf of zeros
 
+  /** @param kernel holds a leaf and the sums of CALL_BYTES from now on */
   constructor(readonly kernel: Kernel, readonly leafLength: number, readonly seed: Seed, readonly take: (at: number, length: number) => void) {
+    this.#leaf = kernel.reserve(leafLength);
+    this.#most = Math.max(1, CALL_BYTES / leafLength);
+    this.#out = kernel.reserve(this.#most * LEAF_SUM);
+  }
+
+  /** Bytes that came so far. */
+  get position(): number {
+    return this.#done + this.#held;
+  }
+
+  /** The next bytes, in the kernel's memory. */
+  addAt(at: number, length: number): void {
+    const { call, bytes } = this.kernel;
+    const { leafLength, seed } = this;
+    for (let from = at, left = length; left > 0;) {
+      if (this.#held === 0 && left >= leafLength) {
+        const count = Math.min(Math.floor(left / leafLength), this.#most);
+        call.strong128Blocks(from, count, leafLength, seed.low, seed.high, this.#out);
+        this.#summed(count);
+        from += count * leafLength;
+        left -= count * leafLength;
+        continue;
+      }
+      const n = Math.min(left, leafLength - this.#held);
+      bytes.copyWithin(this.#leaf + this.#held, from, from + n);
+      from += n;
+      left -= n;
+      this.#hold(n);
+    }
+  }
+
+  /** Zeros; whole leaves of them are summed once. */
+  zeros(length: number): void {
+    for (let left = length; left > 0;) {
+      if (this.#held === 0 && left >= this.leafLength) {
+        const count = Math.min(Math.floor(left / this.leafLength), this.#most);
+        const zero = this.#zeroSum();
+        this.kernel.bytes.fill(zero, this.#out, this.#out + count * LEAF_SUM);
+        this.#summed(count);
+        left -= count * this.leafLength;
+        continue;
+      }
+      const n = Math.min(left, this.leafLength - this.#held);
+      this.kernel.bytes.fill(0, this.#leaf + this.#held, this.#leaf + this.#held + n);
+      left -= n;
+      this.#hold(n);
+    }
+  }
+
+  /** Whole leaves whose sums are known already. @throws RangeError in the middle of a leaf */
+  known(sums: Buffer): void {
+    this.#checkBorder();
+    for (let done = 0; done < sums.length; done += this.#most * LEAF_SUM) {
+      const part = sums.subarray(done, done + this.#most * LEAF_SUM);
+      this.kernel.bytes.set(part, this.#out);
+      this.#summed(part.length / LEAF_SUM);
+    }
+  }
+
+  /** Whole leaves that nobody wants the sums of. @throws RangeError in the middle of a leaf */
+  pass(leaves: number): void {
+    this.#checkBorder();
+    this.#done += leaves * this.leafLength;
+  }
+
+  /** Ends the file: its last leaf may be short. */
+  finish(): void {
+    if (this.#held > 0) this.#sumLeaf();
+  }
+
+  #checkBorder(): void {
+    if (this.#held > 0) throw new RangeError(`leaves that are known begin at ${this.position}, in the middle of one`);
+  }
+
+  /** Holds bytes that were put into the leaf at hand. */
+  #hold(length: number): void {
+    this.#held += length;
+    if (this.#held === this.leafLength) this.#sumLeaf();
+  }
+
+  #sumLeaf(): void {
+    this.kernel.call.strong128(this.#leaf, this.#held, this.seed.low, this.seed.high, this.#out);
+    this.take(this.#out, LEAF_SUM);
+    this.#done += this.#held;
+    this.#held = 0;
+  }
+
+  /** The sums of the next whole leaves stand at #out. */
+  #summed(leaves: number): void {
+    this.take(this.#out, leaves * LEAF_SUM);
+    this.#done += leaves * this.leafLength;
+  }
+
+  #zeroSum(): Buffer {
+    if (this.#zero === undefined) { // no leaf is held now
+      const { call, bytes } = this.kernel;
+      bytes.fill(0, this.#leaf, this.#leaf + this.leafLength);
+      call.strong128(this.#leaf, this.leafLength, this.seed.low, this.seed.high, this.#out);
+      this.#zero = Buffer.from(bytes.subarray(this.#out, this.#out + LEAF_SUM));
+    }
+    return this.#zero;
+  }
+}
+
+/** Makes the leaf sums of a file that is fed to it. */
+export class LeafSummer {
+  readonly #sums: Buffer;
+  readonly #stream: LeafStream;
+  readonly #at: number; // input buffer, whole leaves
+  readonly #room: number;
+  #held = 0;
+  #length = 0;
+
+  /** @param size of the file, bytes: no more may be fed */
+  constructor(readonly kernel: Kernel, readonly leafLength: number, readonly size: number, readonly seed: Seed) {
+    this.#sums = Buffer.allocUnsafeSlow(Math.ceil(size / leafLength) * LEAF_SUM);
     this.#room = Math.max(CALL_BYTES, leafLength);
     this.#at = kernel.reserve(this.#room);
-    this.#outRoom = (this.#room / leafLength) * LEAF_SUM;
-    this.#out = kernel.reserve(this.#outRoom);
+    this.#stream = new LeafStream(kernel, leafLength, seed, (at, length) => {
+      this.#length += kernel.bytes.copy(this.#sums, this.#length, at, at + length);
+    });
   }
 
   /** Room for the next bytes (never empty); `advance` says how many came. Take it anew after each call. */
@@ -94,104 +210,21 @@ export class LeafStream {
 
   /** Adds zeros; whole leaves of them are summed once. */
   hole(length: number): void {
-    let left = length;
-    const head = Math.min(left, (this.leafLength - (this.#held % this.leafLength)) % this.leafLength);
-    feedZeros(this, head);
-    left -= head;
-    const leaves = Math.floor(left / this.leafLength);
-    if (leaves > 0) {
-      this.#sum();
-      const zeros = Buffer.alloc(Math.min(this.#outRoom, leaves * LEAF_SUM), this.#zeroSum());
-      for (let todo = leaves * LEAF_SUM; todo > 0; todo -= zeros.length) this.#hand(zeros.subarray(0, Math.min(todo, zeros.length)));
-      this.#done += leaves * this.leafLength;
-      left -= leaves * this.leafLength;
-    }
-    feedZeros(this, left);
-  }
-
-  /** Adds whole leaves whose sums are known already. @throws RangeError where `position` is not at a leaf's border */
-  known(sums: Buffer): void {
-    if (this.position % this.leafLength !== 0) throw new RangeError(`known leaves at ${this.position}, in the middle of one`);
     this.#sum();
-    for (let done = 0; done < sums.length; done += this.#outRoom) this.#hand(sums.subarray(done, done + this.#outRoom));
-    this.#done += (sums.length / LEAF_SUM) * this.leafLength;
-  }
-
-  /** Bytes that came so far. */
-  get position(): number {
-    return this.#done + this.#held;
-  }
-
-  /** Ends the file: its last leaf may be short. */
-  finish(): void {
-    this.#sum();
-    if (this.#held === 0) return;
-    this.kernel.call.strong128(this.#at, this.#held, this.seed.low, this.seed.high, this.#out);
-    this.take(this.#out, LEAF_SUM);
-    this.#done += this.#held;
-    this.#held = 0;
-  }
-
-  /** Sums the whole leaves that are held. */
-  #sum(): void {
-    const count = Math.floor(this.#held / this.leafLength);
-    if (count === 0) return;
-    this.kernel.call.strong128Blocks(this.#at, count, this.leafLength, this.seed.low, this.seed.high, this.#out);
-    this.take(this.#out, count * LEAF_SUM);
-    const length = count * this.leafLength;
-    this.#done += length;
-    if (this.#held > length) this.kernel.bytes.copyWithin(this.#at, this.#at + length, this.#at + this.#held);
-    this.#held -= length;
-  }
-
-  #hand(sums: Buffer): void {
-    this.kernel.bytes.set(sums, this.#out);
-    this.take(this.#out, sums.length);
-  }
-
-  #zeroSum(): Buffer {
-    if (this.#zero === undefined) { // the input buffer is empty now
-      const { call, bytes } = this.kernel;
-      bytes.fill(0, this.#at, this.#at + this.leafLength);
-      call.strong128(this.#at, this.leafLength, this.seed.low, this.seed.high, this.#out);
-      this.#zero = Buffer.from(bytes.subarray(this.#out, this.#out + LEAF_SUM));
-    }
-    return this.#zero;
-  }
-}
-
-/** Makes the leaf sums of a file that is fed to it. */
-export class LeafSummer {
-  readonly #sums: Buffer;
-  readonly #stream: LeafStream;
-  #length = 0;
-
-  /** @param size of the file, bytes: no more may be fed */
-  constructor(readonly kernel: Kernel, readonly leafLength: number, readonly size: number, readonly seed: Seed) {
-    this.#sums = Buffer.allocUnsafeSlow(Math.ceil(size / leafLength) * LEAF_SUM);
-    this.#stream = new LeafStream(kernel, leafLength, seed, (at, length) => {
-      this.#length += kernel.bytes.copy(this.#sums, this.#length, at, at + length);
-    });
-  }
-
-  /** As LeafStream's. */
-  input(): Buffer {
-    return this.#stream.input();
-  }
-  advance(length: number): void {
-    this.#stream.advance(length);
-  }
-  hole(length: number): void {
-    this.#stream.hole(length);
-  }
-  get position(): number {
-    return this.#stream.position;
+    this.#stream.zeros(length);
   }
 
   /** Ends the file, of which all must have come. */
   finish(): LeafSums {
+    this.#sum();
     this.#stream.finish();
-    if (this.position !== this.size) throw new RangeError(`${this.position} bytes of a file of ${this.size} were fed`);
+    const { position } = this.#stream;
+    if (position !== this.size) throw new RangeError(`${position} bytes of a file of ${this.size} were fed`);
     return new LeafSums(this.leafLength, this.size, this.#sums);
+  }
+
+  #sum(): void {
+    this.#stream.addAt(this.#at, this.#held);
+    this.#held = 0;
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { LEAF_SUM, LeafRoot, rootOf } from '../../src/delta/index.js';
 import { createKernel } from '../../src/hash/index.js';
-import { content, noise } from '../hash/support.js';
+import { content, noise, place } from '../hash/support.js';
 import { leavesOf } from './support.js';
 
 const SEED = { low: 5, high: 0x80000001 };
@@ -26,16 +26,17 @@ describe('the root of a file', () => {
       const leaves = leavesOf(data, SEED);
       const kernel = createKernel({ kind });
       const root = new LeafRoot(kernel, LEAF, SEED);
+      const add = (bytes: Buffer): void => { root.addAt(place(kernel, bytes), bytes.length); };
       let at = 0;
       for (const { end, way } of cuts) {
         const first = Math.ceil(at / LEAF) * LEAF;
         const last = Math.floor(end / LEAF) * LEAF;
         if (way === 'hole') root.addZeros(end - at);
         else if (way === 'known' && first < last) {
-          root.addBytes(data.subarray(at, first));
+          add(data.subarray(at, first));
           root.addKnown(leaves.between(first, last));
-          root.addBytes(data.subarray(last, end));
-        } else root.addBytes(data.subarray(at, end));
+          add(data.subarray(last, end));
+        } else add(data.subarray(at, end));
         at = end;
       }
       assert.ok(root.digest().equals(rootOf(kernel, leaves)));
@@ -59,7 +60,7 @@ describe('the root of a file', () => {
     assert.equal(leaves.sums.length, 768 * LEAF_SUM);
     assert.ok(root.digest().equals(rootOf(kernel, leaves)));
     const other = new LeafRoot(kernel, LEAF, SEED);
-    other.addBytes(Buffer.alloc(1));
+    other.addAt(place(kernel, Buffer.alloc(1)), 1);
     assert.throws(() => { other.addKnown(leaves.sums); }, RangeError);
   });
 });

@@ -66,18 +66,10 @@ export class DeltaEngine {
   }
   /** Adds the first `length` bytes of `room` to the hash. */
   addRoom(length: number): void {
-    if (this.root !== undefined) {
-      this.root.addBytes(this.room.subarray(0, length));
-      return;
-    }
-    if (!this.passed) this.hash.addAt(this.at, length);
+    if (!this.passed) (this.root ?? this.hash).addAt(this.at, length);
     this.runs?.addAt(this.at, length);
   }
   addBytes(bytes: Buffer): void {
-    if (this.root !== undefined) {
-      this.root.addBytes(bytes);
-      return;
-    }
     for (let done = 0; done < bytes.length; done += ROOM) {
       const part = bytes.subarray(done, done + ROOM);
       this.room.set(part);
