@@ -13,11 +13,12 @@ import { WHOLE_HASH_BYTES, WholeHash, type Kernel, type Seed } from '../../hash/
 import type { ContentNeeds, ReadContent } from './content.js';
 import type { RoundSums } from '../../wire/index.js';
 import type { Outgoing } from './outgoing.js';
-import { hashZeros } from './hashing.js';
 import { Wait, type Job } from './wait.js';
 
 /** Bytes read at a time. */
 const SLICE = 256 << 10;
+/** Bytes of a hole summed between two turns. */
+const ZEROS = 64 << 20;
 
 /** A file to be read; `sparse`: it may have holes. */
 export interface OpenFile { fd: number; size: number; sparse: boolean }
@@ -52,10 +53,16 @@ export function* sendStreamed(posix: Posix, kernel: Kernel, out: Outgoing, file:
   return { errno, size, hash: hash ?? Buffer.alloc(0) };
 }
 
-/** Reading failed, or the file has become shorter, in a search that reads by a callback. */
+/** Reading failed, or the file has become shorter. */
 export class ReadFailed extends Error {
-  constructor(readonly errno: number) {
+  /** @param reached bytes from the start that had been read */
+  constructor(readonly errno: number, readonly reached = 0) {
     super(`reading ended with errno ${errno}`);
+  }
+
+  /** What is told of it. */
+  get content(): ReadContent {
+    return { errno: this.errno, size: this.reached, hash: Buffer.alloc(WHOLE_HASH_BYTES) };
   }
 }
 
@@ -69,7 +76,7 @@ export function* sendRounds(posix: Posix, kernel: Kernel, out: Outgoing, file: O
     return yield* (sending.anythingFits(round) ? sending.aligned(round.leafLength, undefined, round.rooted) : sending.searched());
   } catch (error) {
     if (!(error instanceof ReadFailed)) throw error;
-    return { errno: error.errno, size: 0, hash: Buffer.alloc(WHOLE_HASH_BYTES) };
+    return error.content;
   }
 }
 
@@ -107,15 +114,21 @@ export class RoundsJob {
    * `rooted`: the hash is to be the file's root.
    */
   *aligned(leafLength: number, opening: RoundSums | undefined, rooted: boolean): Job<ReadContent> {
-    const { posix, kernel, file, seed, basisSize } = this;
+    const hash = rooted ? undefined : new WholeHash(this.kernel);
+    const { source, leaves } = yield* this.compared(leafLength, opening, hash);
+    return { ...(yield* this.send(source, hash === undefined ? rootOf(this.kernel, leaves) : hash.digest())), leaves };
+  }
+
+  /** As `aligned`, and nothing is sent yet. The file is read once; `hash` takes all of it. */
+  *compared(leafLength: number, opening: RoundSums | undefined, hash?: WholeHash): Job<{ source: SourceRounds; leaves: LeafSums }> {
+    const { kernel, file, seed, basisSize } = this;
     const blockLength = firstAligned(basisSize, leafLength);
     if (opening === undefined) yield* this.ask({ aligned: true, blockLength, stretches: [{ start: 0, length: basisSize }] });
-    const { leaves, ...content } = yield* readLeaves(posix, kernel, file, leafLength, seed, rooted);
-    const sums = opening ?? (yield* this.answer());
-    if (leaves === undefined) return content;
+    const leaves = yield* readLeaves(this.posix, kernel, file, leafLength, seed, hash);
+    const sums = opening ?? (yield* this.answer()); // also where reading failed: the next one is another file's
+    if (leaves instanceof ReadFailed) throw leaves;
     if (sums.basisSize !== basisSize || (opening === undefined && sums.blockLength !== blockLength)) throw new DeltaError('range', 'a round has other sizes than were asked for');
-    const rounds = yield* this.talk(exchange(kernel, { size: file.size, holes: this.holes, leaves, read: (offset, into) => this.read(offset, into) }, sums, seed));
-    return { ...(yield* this.send(rounds, content.hash)), leaves };
+    return { source: yield* this.talk(exchange(kernel, { size: file.size, holes: this.holes, leaves, read: (offset, into) => this.read(offset, into) }, sums, seed)), leaves };
   }
 
   /** Searches everything and sends what is final meanwhile; the hash is made of what the search reads. */
@@ -202,30 +215,30 @@ export class RoundsJob {
   }
 }
 
-/** Reads the file once: its hash (`rooted`: its root), and the sums of its leaves. Without those where it cannot be read to its end. */
-function* readLeaves(posix: Posix, kernel: Kernel, file: OpenFile, leafLength: number, seed: Seed, rooted: boolean): Job<ReadContent & { leaves: LeafSums | undefined }> {
-  const hash = new WholeHash(kernel);
+/** Reads the file once: the sums of its leaves, or why it cannot be read to its end. `hash` takes all of it. */
+export function* readLeaves(posix: Posix, kernel: Kernel, file: OpenFile, leafLength: number, seed: Seed, hash?: WholeHash): Job<LeafSums | ReadFailed> {
   const summer = new LeafSummer(kernel, leafLength, file.size, seed);
   const extent: Extent = { start: 0, end: file.size };
   for (let at = 0; at < file.size;) {
     if (file.sparse && !nextData(posix, file.fd, at, file.size, extent)) extent.start = extent.end = file.size;
-    if (extent.start > at) {
-      if (!rooted) yield* hashZeros(hash, extent.start - at);
-      summer.hole(extent.start - at);
-      at = extent.start;
+    while (at < extent.start) {
+      const length = Math.min(ZEROS, extent.start - at);
+      hash?.addZeros(length);
+      summer.hole(length);
+      at += length;
+      yield Wait.turn;
     }
     while (at < extent.end) {
       const room = summer.input();
       const got = posix.read(file.fd, room, 0, Math.min(room.length, SLICE, extent.end - at), at);
-      if (got <= 0) return { errno: Math.max(0, -got), size: at, hash: hash.digest(), leaves: undefined };
-      if (!rooted) hash.addAt(room.byteOffset, got);
+      if (got <= 0) return new ReadFailed(Math.max(0, -got), at);
+      hash?.addAt(room.byteOffset, got);
       summer.advance(got);
       at += got;
       yield Wait.turn;
     }
   }
-  const leaves = summer.finish();
-  return { errno: 0, size: file.size, hash: rooted ? rootOf(kernel, leaves) : hash.digest(), leaves };
+  return summer.finish();
 }
 
 /** Sends a part of the file as the rounds found it; what no copy covers is read once more. `size`: the place reached. */

@@ -6,13 +6,13 @@
  * What is sent ends with the root of the new version's tree. Nothing here is believed by the session: where the root is not that of what it built, it asks
  * again, without.
  */
-import { bytesOf, DeltaError, exchange, firstAligned, LEAF_SUM, LeafRuns, LeafSums, PAGE_SUMS, searchRounds, SourceRounds, TreeSummer, type LeafRun, type SumPages, type Stretch, type TreeChange } from '../../delta/index.js';
-import { nextData, type Extent, type Posix } from '../../fs/index.js';
-import { WHOLE_HASH_BYTES, type Kernel, type Seed } from '../../hash/index.js';
+import { bytesOf, DeltaError, LEAF_SUM, LeafRuns, PAGE_SUMS, searchRounds, SourceRounds, TreeSummer, type LeafRun, type SumPages, type Stretch, type TreeChange } from '../../delta/index.js';
+import type { Extent, Posix } from '../../fs/index.js';
+import type { Kernel, Seed } from '../../hash/index.js';
 import type { KnownBasis } from '../../wire/index.js';
 import type { KeptTree } from '../kept-sums.js';
 import type { ContentNeeds, ReadContent } from './content.js';
-import { ReadFailed, RoundsJob, type OpenFile } from './delta.js';
+import { readLeaves, ReadFailed, RoundsJob, type OpenFile } from './delta.js';
 import type { Outgoing } from './outgoing.js';
 import { Wait, type Job } from './wait.js';
 
@@ -24,8 +24,6 @@ const SEARCH_WORTH = 16 << 10;
 const MOST_REFINED = 64 << 20;
 /** Equal bytes between two changes that are worth a copy of their own. */
 const LEAST_COPY = 32;
-/** Bytes of a hole summed between two turns. */
-const ZEROS = 64 << 20;
 
 /** What is to be sent. */
 export interface KnownJob {
@@ -55,7 +53,7 @@ export function* sendKnown(job: KnownJob): Job<ReadContent> {
     return { errno, size, hash: found.change.root, tree: true, change: found.change };
   } catch (error) {
     if (!(error instanceof ReadFailed)) throw error;
-    return { errno: error.errno, size: 0, hash: Buffer.alloc(WHOLE_HASH_BYTES) };
+    return error.content;
   }
 }
 
@@ -135,18 +133,11 @@ function readAll({ posix }: KnownJob, fd: number, offset: number, into: Buffer):
 
 /** The sums of the basis come from the session, from long blocks down to leaves. */
 function* byAsking(job: KnownJob): Job<Found> {
-  const { kernel, file, known, seed } = job;
-  const { leafLength } = known;
+  const { known: { size, leafLength }, file } = job;
   const rounds = roundsOf(job);
-  if (known.size === 0) return { source: new SourceRounds(file.size, rounds.holes), change: treeOf(job, yield* readSums(job)), rounds };
-  const blockLength = firstAligned(known.size, leafLength);
-  yield* rounds.ask({ aligned: true, blockLength, stretches: [{ start: 0, length: known.size }] });
-  const sums = yield* readSums(job);
-  const opening = yield* rounds.answer();
-  if (opening.basisSize !== known.size || opening.blockLength !== blockLength) throw new DeltaError('range', 'a round has other sizes than were asked for');
-  const leaves = new LeafSums(leafLength, file.size, sums);
-  const source = yield* rounds.talk(exchange(kernel, { size: file.size, holes: rounds.holes, leaves, read: (offset, into) => rounds.read(offset, into) }, opening, seed));
-  return { source, change: treeOf(job, sums), rounds };
+  if (size === 0) return { source: new SourceRounds(file.size, rounds.holes), change: treeOf(job, yield* readSums(job)), rounds };
+  const { source, leaves } = yield* rounds.compared(leafLength, undefined);
+  return { source, change: treeOf(job, leaves.sums), rounds };
 }
 
 function treeOf({ kernel, file, known: { leafLength }, seed }: KnownJob, sums: Buffer): TreeChange {
@@ -159,24 +150,9 @@ function roundsOf({ posix, kernel, out, file, known, seed, needs }: KnownJob): R
 
 /** Reads the file once: the sums of its leaves. @throws ReadFailed */
 function* readSums({ posix, kernel, file, known, seed }: KnownJob): Job<Buffer> {
-  const stream = new LeafRuns(kernel, known.leafLength, seed);
-  const room = kernel.reserve(SLICE);
-  const extent: Extent = { start: 0, end: file.size };
-  for (let at = 0; at < file.size;) {
-    if (file.sparse && !nextData(posix, file.fd, at, file.size, extent)) extent.start = extent.end = file.size;
-    for (; at < extent.start; at += Math.min(ZEROS, extent.start - at)) {
-      stream.zeros(Math.min(ZEROS, extent.start - at));
-      yield Wait.turn;
-    }
-    while (at < extent.end) {
-      const got = posix.read(file.fd, kernel.bytes, room, Math.min(SLICE, extent.end - at), at);
-      if (got <= 0) throw new ReadFailed(Math.max(0, -got));
-      stream.addAt(room, got);
-      at += got;
-      yield Wait.turn;
-    }
-  }
-  return stream.finish()[0]?.sums ?? Buffer.alloc(0);
+  const leaves = yield* readLeaves(posix, kernel, file, known.leafLength, seed);
+  if (leaves instanceof ReadFailed) throw leaves;
+  return leaves.sums;
 }
 
 /**

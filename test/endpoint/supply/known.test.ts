@@ -49,9 +49,9 @@ describe('supply: a basis whose sums are kept', () => {
   }
 
   /** Asks for the file, as if the session had `basis` (whose root it tells, or none). */
-  async function fetch(basis: Buffer | undefined, known = basis === undefined ? undefined : treeOf(basis)): Promise<Rebuilt> {
+  async function fetch(basis: Buffer | undefined, known = basis === undefined ? undefined : treeOf(basis), name = 'f'): Promise<Rebuilt> {
     const on = supplier();
-    on.send(1, { kind: 'content', place: { mount: 0, folder: '' as ByteString, name: 'f' as ByteString }, follow: false, noAtime: false, from: 0, sums: undefined, ...(known === undefined ? {} : { known }) });
+    on.send(1, { kind: 'content', place: { mount: 0, folder: '' as ByteString, name: name as ByteString }, follow: false, noAtime: false, from: 0, sums: undefined, ...(known === undefined ? {} : { known }) });
     assert.equal((await on.take(1, 'content-begin')).errno, 0);
     const side = new BasisSide(basis ?? Buffer.alloc(0), SEED);
     const parts: Buffer[] = [];
@@ -103,6 +103,17 @@ describe('supply: a basis whose sums are kept', () => {
     const grown = await fetch(next);
     assertIs(grown, longer);
     assert.ok(grown.literals <= 34 * KB && grown.asked.every(({ aligned }) => !aligned));
+  });
+
+  it('is answered for where the file turns out to be shorter than it said: what was asked for it is not taken for the next one', async function () {
+    const name = 'uevent_seqnum'; // says that it has a page, and holds a number
+    if (!fs.existsSync(`/sys/kernel/${name}`)) return void this.skip();
+    session = new TestSession(setupFor(['-a'], ['/sys/kernel/'], {}));
+    for (const basis of [noise(600 * KB, 1), noise(300 * KB, 2), noise(500 * KB, 3)]) {
+      const { asked, end } = await fetch(basis, treeOf(basis), name);
+      assert.deepEqual([asked, end.errno], [[{ aligned: true, bytes: basis.length }], 0]);
+      assert.ok(end.size > 0 && end.size < 100, String(end.size));
+    }
   });
 
   it('that is not known is asked for, also by a supplier that keeps nothing', async () => {
