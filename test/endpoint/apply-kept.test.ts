@@ -5,11 +5,11 @@ import { TreeSummer } from '../../src/delta/index.js';
 import { KeptSums } from '../../src/endpoint/kept-sums.js';
 import type { ContentRequest, ContentToken } from '../../src/endpoint/source/types.js';
 import { loadPosix } from '../../src/fs/index.js';
-import { createKernel, WholeHash } from '../../src/hash/index.js';
+import { createKernel } from '../../src/hash/index.js';
 import { fingerprintOf } from '../../src/state/index.js';
 import { joinPath, StatTable, type ByteString, type RelPath } from '../../src/tree/index.js';
 import { leavesOf } from '../delta/support.js';
-import { noise } from '../hash/support.js';
+import { hashOf, noise } from '../hash/support.js';
 import { openPair } from '../state/support.js';
 import { archive, tampered, withBench } from './apply-bench.js';
 import { useRoots } from './apply-roots.js';
@@ -26,14 +26,6 @@ const NAME = 'f' as RelPath;
 
 function rootOf(data: Buffer): Buffer {
   return new TreeSummer(createKernel(), SEED).change({ size: data.length, leafLength: LEAF }, undefined, [{ first: 0, sums: leavesOf(data, SEED).sums }]).root;
-}
-function hashOf(data: Buffer): Buffer {
-  const kernel = createKernel();
-  const hash = new WholeHash(kernel);
-  const at = kernel.reserve(data.length);
-  kernel.bytes.set(data, at);
-  hash.addAt(at, data.length);
-  return hash.digest();
 }
 
 /** NEW against OLD, ended as said. */

@@ -1,6 +1,6 @@
 /** Kernels of every kind, and data of the kinds a delta meets. */
 import fc from 'fast-check';
-import { createKernel, type Kernel, type KernelKind } from '../../src/hash/index.js';
+import { createKernel, type Kernel, type KernelKind, WholeHash } from '../../src/hash/index.js';
 
 export const KINDS: readonly KernelKind[] = ['simd', 'plain', 'twin'];
 
@@ -66,4 +66,12 @@ export function place(kernel: Kernel, data: Uint8Array): number {
   const at = kernel.reserve(data.length + 64);
   kernel.bytes.set(data, at);
   return at;
+}
+
+/** The whole-file hash, computed apart. */
+export function hashOf(data: Buffer): Buffer {
+  const kernel = createKernel();
+  const hash = new WholeHash(kernel);
+  hash.addAt(place(kernel, data), data.length);
+  return hash.digest();
 }

@@ -3,11 +3,12 @@
  * hosts; and the state may be missing, old or wrong at any time. MOVED_RUNS=N lengthens the random histories.
  */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, linkSync, lstatSync, mkdirSync, renameSync, rmSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sync, OpKind, type Outcome, type SessionListener } from '../../src/index.js';
 import { assertSameTree, Dice, useTempFolder } from '../support/index.js';
 import { remoteShell, wayArgs, type Way } from '../e2e/remote-support.js';
+import { somewhere } from './renames-support.js';
 
 const RUNS = Number(process.env['MOVED_RUNS'] ?? 20);
 
@@ -142,12 +143,7 @@ describe('moves with --state', () => {
 let stamp = 1_000_000;
 
 function change(dice: Dice, root: string, links: boolean): void {
-  const all = (readdirSync(root, { recursive: true }) as string[]).toSorted();
-  const folders = ['', ...all.filter((name) => lstatSync(`${root}/${name}`).isDirectory())];
-  const folder = folders[dice.below(folders.length)] as string;
-  const name = `${folder}${folder === '' ? '' : '/'}${'abcd'[dice.below(4)] ?? 'a'}`;
-  const at = `${root}/${name}`;
-  const there = all.includes(name);
+  const { all, name, at, there } = somewhere(dice, root);
   switch (dice.below(links ? 8 : 6)) {
     case 0: case 1:
       if (there && !lstatSync(at).isFile()) return;

@@ -1,6 +1,8 @@
-/** Targets whose kernel refuses to rename a name, or whose session ends among its renames. */
+/** Targets whose kernel refuses to rename a name, or whose session ends among its renames; places for random changes of a tree. */
+import { lstatSync, readdirSync } from 'node:fs';
 import { loadPosix, type Posix } from '../../src/fs/index.js';
 import { tampered } from '../endpoint/apply-bench.js';
+import type { Dice } from '../support/index.js';
 
 export function posixRefusing(name: string): Posix {
   const real = loadPosix();
@@ -23,4 +25,13 @@ export function posixEndingAfter(renames: number): { posix: Posix; signal: Abort
     },
   }, real);
   return { posix, signal: controller.signal };
+}
+
+/** A name somewhere in a tree, there or not yet; `all`: what the tree holds. */
+export function somewhere(dice: Dice, root: string): { all: string[]; name: string; at: string; there: boolean } {
+  const all = (readdirSync(root, { recursive: true }) as string[]).toSorted();
+  const folders = ['', ...all.filter((name) => lstatSync(`${root}/${name}`).isDirectory())];
+  const folder = folders[dice.below(folders.length)] as string;
+  const name = `${folder}${folder === '' ? '' : '/'}${'abcd'[dice.below(4)] ?? 'a'}`;
+  return { all, name, at: `${root}/${name}`, there: all.includes(name) };
 }

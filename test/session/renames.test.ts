@@ -11,6 +11,7 @@ import { runSync, type Outcome, type SessionListener } from '../../src/session/i
 import { OpKind, type Rename, type SessionOptions } from '../../src/plan/index.js';
 import { displayName, fromText, type RelPath } from '../../src/tree/index.js';
 import { assertSameTree, Dice, useTempFolder } from '../support/index.js';
+import { posixEndingAfter, posixRefusing, somewhere } from './renames-support.js';
 
 const RUNS = Number(process.env['RENAME_RUNS'] ?? 25);
 const path = (text: string): RelPath => fromText(text) as string as RelPath;
@@ -187,7 +188,6 @@ describe('renames at the source', () => {
     await pass();
     move('a', 'c');
     move('b', 'd');
-    const { posixRefusing } = await import('./renames-support.js');
     const warnings: string[] = [];
     const outcome = await runSync(
       { sources: [fromText(`${source()}/`)], target: fromText(target()), options: options((o) => { o.threads = 1; }), moved: claims(['a', 'c'], ['b', 'd']), posix: posixRefusing('b') },
@@ -205,7 +205,6 @@ describe('renames at the source', () => {
       move(other, one);
       move('t', other);
     }
-    const { posixEndingAfter } = await import('./renames-support.js');
     for (let steps = 1; steps <= 6; steps++) {
       const ended = posixEndingAfter(steps);
       await runSync({ sources: [fromText(`${source()}/`)], target: fromText(target()), options: options((o) => { o.threads = 1; }), moved: claims(['a', 'b'], ['b', 'a'], ['f', 'g'], ['g', 'f']), posix: ended.posix }, {}, ended.signal);
@@ -252,12 +251,7 @@ let stamp = 1;
 
 /** One random change: mostly moves. */
 function shuffle(dice: Dice, root: string): void {
-  const all = (readdirSync(root, { recursive: true }) as string[]).toSorted();
-  const folders = ['', ...all.filter((name) => lstatSync(`${root}/${name}`).isDirectory())];
-  const folder = folders[dice.below(folders.length)] as string;
-  const name = `${folder}${folder === '' ? '' : '/'}${'abcd'[dice.below(4)] ?? 'a'}`;
-  const at = `${root}/${name}`;
-  const there = all.includes(name);
+  const { all, name, at, there } = somewhere(dice, root);
   switch (dice.below(6)) {
     case 0:
       if (there && !lstatSync(at).isFile()) return;

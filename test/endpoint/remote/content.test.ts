@@ -6,7 +6,7 @@ import type { ContentToken } from '../../../src/endpoint/source/index.js';
 import { Errno } from '../../../src/fs/index.js';
 import { StatTable, TwintreeError } from '../../../src/tree/index.js';
 import { Dice, makeTree, randomTree, tempFolder, type TempFolder } from '../../support/index.js';
-import { hashOf } from '../supply/support.js';
+import { hashOf } from '../../hash/support.js';
 import { contentOf, describe as describeTree, local, name, otherHost, posix, type TestHost } from './support.js';
 
 const want = (file: string, from = 0): Parameters<RemoteSource['request']>[0] =>

@@ -6,7 +6,8 @@ import { FIRST_CREDIT as WINDOW } from '../../../src/wire/index.js';
 import type { Item, RoundSums } from '../../../src/wire/index.js';
 import { Dice, useTempFolder } from '../../support/index.js';
 import { BasisSide } from '../../delta/support.js';
-import { content, hashOf, SEED, setupFor, statOf, TestSession } from './support.js';
+import { content, SEED, setupFor, statOf, TestSession } from './support.js';
+import { hashOf } from '../../hash/support.js';
 
 const MIB = 1 << 20;
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { Supplier, type SupplySetup } from '../../../src/endpoint/supply/index.js';
 import { loadPosix } from '../../../src/fs/index.js';
-import { createKernel, WholeHash, type Seed } from '../../../src/hash/index.js';
+import type { Seed } from '../../../src/hash/index.js';
 import { parseSync, processContext } from '../../../src/cli/index.js';
 import { openSources } from '../../../src/session/sources.js';
 import { EMPTY, STAT_WORDS, StatTable, type ByteString } from '../../../src/tree/index.js';
@@ -177,16 +177,6 @@ export function place(path: string, mount = 0): SourcePlace {
 
 export function content(path: string, over: Partial<Extract<Request, { kind: 'content' }>> = {}): Extract<Request, { kind: 'content' }> {
   return { kind: 'content', place: place(path), follow: false, noAtime: false, from: 0, sums: undefined, ...over };
-}
-
-/** The whole-file hash, computed apart. */
-export function hashOf(data: Buffer): Buffer {
-  const kernel = createKernel();
-  const hash = new WholeHash(kernel);
-  const at = kernel.reserve(data.length);
-  kernel.bytes.set(data, at);
-  hash.addAt(at, data.length);
-  return hash.digest();
 }
 
 /** Handles of this process that lead below a folder. */

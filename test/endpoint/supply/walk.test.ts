@@ -6,7 +6,8 @@ import { compareWalk } from '../../../src/endpoint/supply/index.js';
 import { loadPosix } from '../../../src/fs/index.js';
 import type { ByteString } from '../../../src/tree/index.js';
 import { Dice, dir, file, makeTree, randomTree, symlink, useTempFolder, type Tree } from '../../support/index.js';
-import { bytes, folded, hashOf, setupFor, statOf, TestSession } from './support.js';
+import { bytes, folded, setupFor, statOf, TestSession } from './support.js';
+import { hashOf } from '../../hash/support.js';
 
 const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 15);
 
