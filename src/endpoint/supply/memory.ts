@@ -85,8 +85,14 @@ export class Ahead {
   /** Bytes that have left so far, modulo 2^32. */
   get taken(): number { return (Atomics.load(this.ints, 1) - this.waiting) >>> 0; }
 
+  /** Bytes were made. */
   add(bytes: number): void {
     Atomics.add(this.ints, 1, bytes);
     Atomics.add(this.ints, 0, bytes);
+  }
+
+  /** Bytes have left. */
+  leave(bytes: number): void {
+    Atomics.sub(this.ints, 0, bytes);
   }
 }

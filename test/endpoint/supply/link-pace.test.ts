@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Ahead } from '../../../src/endpoint/supply/memory.js';
 import { LinkPace } from '../../../src/endpoint/supply/link-pace.js';
 
 const MIB = 1 << 20;
@@ -9,6 +10,21 @@ function judged(rate: number, { every = 30, waiting = 5 * MIB, start = 0 }: { ev
   for (let at = 0; at <= 2000; at += every) pace.look(at, (start + rate * at) >>> 0, typeof waiting === 'number' ? waiting : waiting(at));
   return pace.slow;
 }
+
+describe('what was made ahead of a connection', () => {
+  it('waits until it has left, and both are counted', () => {
+    const ahead = new Ahead();
+    const told = (): number[] => [ahead.waiting, ahead.taken];
+    ahead.add(1000);
+    ahead.add(500);
+    assert.deepEqual(told(), [1500, 0]);
+    ahead.leave(1200);
+    assert.deepEqual(told(), [300, 1200]);
+    new Ahead(ahead.memory).add(2 ** 31 - 1000); // another thread's
+    ahead.leave(2 ** 31 - 1000);
+    assert.deepEqual(told(), [300, 2 ** 31 + 200]);
+  });
+});
 
 describe('the pace of a link', () => {
   it('is slow where it takes less than a core packs, fast where it takes more', () => {
