@@ -1,7 +1,7 @@
 /** Drift is told apart from what is known to have changed, and from what changed at the source unseen. */
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { DriftLook, DriftSearch, SyncedTimes, type Hint } from '../../src/mirror/index.js';
+import { DriftLook, DriftSearch, SyncedTimes, youngChanges, type Hint } from '../../src/mirror/index.js';
 import { emptyOperation, Item, OpKind, Reason } from '../../src/plan/index.js';
 import { fromText, type RelPath } from '../../src/tree/index.js';
 import { useTempFolder } from '../support/index.js';
@@ -60,6 +60,28 @@ describe('a look for drift', () => {
       assert.equal(look.judge(op(OpKind.File), p('later')), 'unseen');
       times.ended(BATCH, [hint('later')], changed + 1000);
       assert.equal(look.judge(op(OpKind.File), p('later')), 'drift', 'a batch had made it equal since');
+    } finally {
+      look.close();
+    }
+  });
+
+  it('knows what a session saw that began within a tick of the change', () => {
+    mkdirSync(temp.at('s'));
+    writeFileSync(temp.at('s/f'), 'x');
+    const root = fromText(temp.at('s'));
+    const changed = statSync(temp.at('s/f')).ctimeMs;
+    const times = new SyncedTimes();
+    times.ended(FULL, [], changed - 1000);
+    const look = new DriftLook(root, times, []);
+    try {
+      times.ended(BATCH, [hint('f')], changed + 5, youngChanges(root, [hint('f'), hint('gone'), hint('', 'subtree')], changed + 5));
+      assert.equal(look.judge(op(OpKind.File), p('f')), 'drift', 'as it was when the session began');
+      times.ended(BATCH, [hint('f')], changed + 5);
+      assert.equal(look.judge(op(OpKind.File), p('f')), 'unseen', 'nobody looked: it may have changed after that');
+      const old = youngChanges(root, [hint('f')], changed + 1000);
+      assert.equal(old.size, 0, 'its time alone tells it');
+      times.ended(BATCH, [hint('f')], changed + 5, new Map([[p('f'), changed - 4]]));
+      assert.equal(look.judge(op(OpKind.File), p('f')), 'unseen', 'it changed since the session began');
     } finally {
       look.close();
     }

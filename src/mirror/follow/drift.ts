@@ -3,11 +3,11 @@
  * full sessions of the timetable, in which there is no doubt about events. Told apart from it: what is known to have changed, and what changed at the
  * source without being told, which its ctime shows. Clocks are those of this host; times are milliseconds since 1970.
  */
-import { FolderCache, loadPosix, Errno } from '../../fs/index.js';
 import { Item, OpKind, reasonText, type Operation } from '../../plan/index.js';
-import { baseOf, EMPTY, parentOf, StatTable, type ByteString, type RelPath } from '../../tree/index.js';
+import { EMPTY, parentOf, type ByteString, type RelPath } from '../../tree/index.js';
 import type { Hint, HintScope } from '../hint.js';
 import { covers, type Job } from './agenda.js';
+import { SourceTimes } from './source-times.js';
 
 /** `report`: it is told and left. `repair`: it is mended, and told. `off`: it is mended without a word, as in any sync. */
 export type DriftMode = 'off' | 'report' | 'repair';
@@ -19,7 +19,7 @@ export type DriftVerdict =
   | 'unseen' // the source changed, and nothing told of it
   | 'aside'; // the times of a folder, which follow from what happens in it
 
-/** Milliseconds by which a file may be stamped before the moment in which it is written. */
+/** Milliseconds by which a file may be stamped before the moment in which it is written: of one stamped so shortly before a session began, its time alone does not tell whether the session saw it so. */
 const TICK = 20;
 /** Paths remembered since the last full session; beyond them the moment counts for all. */
 const MOST = 50_000;
@@ -27,19 +27,25 @@ const MOST = 50_000;
 /** When paths were last made equal. */
 export class SyncedTimes {
   private whole: number | undefined;
-  private readonly paths = new Map<RelPath, { at: number; scope: HintScope }>();
+  private readonly paths = new Map<RelPath, { at: number; scope: HintScope; young: number | undefined }>();
 
   /** @param most for tests. */
   constructor(private readonly most = MOST) {}
 
-  /** A session that began then ended well for these. */
-  ended(job: Pick<Job, 'kind'>, done: Iterable<Hint>, began: number): void {
+  /** A session that began then ended well for these. @param young their ctimes when it began, as `youngChanges` tells */
+  ended(job: Pick<Job, 'kind'>, done: Iterable<Hint>, began: number, young?: ReadonlyMap<RelPath, number>): void {
     if (job.kind === 'full') return this.all(began);
     for (const { path, scope } of done) {
       const known = this.paths.get(path);
-      this.paths.set(path, { at: began, scope: known !== undefined && known.scope === 'subtree' ? known.scope : scope });
+      this.paths.set(path, { at: began, scope: known !== undefined && known.scope === 'subtree' ? known.scope : scope, young: young?.get(path) });
     }
     if (this.paths.size > this.most) this.all(began);
+  }
+
+  /** Whether the last session saw a path as it is. @param changed its ctime now */
+  saw(path: RelPath, changed: number): boolean {
+    const synced = this.of(path);
+    return synced !== undefined && (changed <= synced - TICK || this.paths.get(path)?.young === changed);
   }
 
   /** When a path was last made equal; undefined: no full session has gone through. */
@@ -60,20 +66,28 @@ export class SyncedTimes {
   }
 }
 
+/** The ctimes of entries that changed so shortly before a session began then: as long as they stay so, the session saw them so. To be asked before it reads. */
+export function youngChanges(root: ByteString, hints: Iterable<Hint>, began: number): Map<RelPath, number> {
+  const young = new Map<RelPath, number>();
+  const source = new SourceTimes(root);
+  for (const { path, scope } of hints) {
+    const changed = scope === 'entry' ? source.changedAt(path) : undefined;
+    if (typeof changed === 'number' && changed > began - TICK) young.set(path, changed);
+  }
+  source.close();
+  return young;
+}
+
 /** One look for drift. `close` gives back what it holds of the source. */
 export class DriftLook {
-  private readonly posix = loadPosix();
-  private readonly fd: number;
-  private readonly cache: FolderCache | undefined;
-  private readonly stat = new StatTable(1);
+  private readonly source: SourceTimes;
   private readonly exact = new Set<RelPath>();
   private readonly parents = new Set<RelPath>();
   private readonly wide: Hint[] = [];
 
   /** @param root path of the source. @param known what waits, or failed before. */
   constructor(root: ByteString, private readonly times: SyncedTimes, known: Iterable<Hint>) {
-    this.fd = this.posix.openRoot(root);
-    if (this.fd >= 0) this.cache = new FolderCache(this.posix, this.fd);
+    this.source = new SourceTimes(root);
     this.heard(known);
   }
 
@@ -90,25 +104,14 @@ export class DriftLook {
   judge(op: Pick<Operation, 'kind' | 'item'>, path: RelPath): DriftVerdict {
     if (op.kind === OpKind.Folder && (op.item & ~(Item.Time | Item.Local)) === 0) return 'aside';
     if (this.exact.has(path) || this.wide.some((hint) => covers(hint, path)) || (op.kind === OpKind.Folder && this.parents.has(path))) return 'known';
-    const synced = this.times.of(path);
-    if (synced === undefined) return 'known';
-    const changed = this.changedAt(path);
+    if (this.times.of(path) === undefined) return 'known';
+    const changed = this.source.changedAt(path);
     if (changed === 'gone') return 'drift'; // nobody told that it went
-    return changed === undefined || changed > synced - TICK ? 'unseen' : 'drift';
+    return changed !== undefined && this.times.saw(path, changed) ? 'drift' : 'unseen';
   }
 
   close(): void {
-    this.cache?.closeAll();
-    if (this.fd >= 0) this.posix.close(this.fd);
-  }
-
-  /** ctime of the source's entry; undefined where it cannot be asked. */
-  private changedAt(path: RelPath): number | 'gone' | undefined {
-    if (this.cache === undefined) return undefined;
-    const at = this.cache.open(path === EMPTY ? EMPTY : parentOf(path));
-    const error = at < 0 ? at : path === EMPTY ? this.posix.fstat(at, this.stat, 0) : this.posix.stat(at, baseOf(path), this.stat, 0);
-    if (error === -Errno.ENOENT || error === -Errno.ENOTDIR) return 'gone';
-    return error < 0 ? undefined : this.stat.ctimeSec(0) * 1000 + this.stat.ctimeNsec(0) / 1e6;
+    this.source.close();
   }
 }
 

@@ -9,14 +9,15 @@ import type { Horizon, PairState } from '../../state/index.js';
 import { displayName, TwintreeError, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
 import type { HeldView } from '../control/index.js';
 import type { Hint } from '../hint.js';
-import { Agenda, BY_TIMETABLE, covers, type Job } from './agenda.js';
+import { Agenda, covers, type Job } from './agenda.js';
 import { beginAgain, forget, openState } from './backlog.js';
 import { steadyNow } from './clock.js';
 import { Controls } from './controls.js';
 import { Deferrals } from './deferrals.js';
 import { LoadWatch } from './load-watch.js';
 import { bytesBehind, type BytesBehind } from './behind.js';
-import { DriftLook, DriftSearch, SyncedTimes } from './drift.js';
+import type { DriftSearch } from './drift.js';
+import { DriftWatch } from './drift-watch.js';
 import { approvedDeletions, lookAtHold, lookingOnly } from './hold.js';
 import { leavesLinksInDoubt } from './link-doubt.js';
 import { optionsFor, withLinks } from './look.js';
@@ -43,6 +44,9 @@ const KEPT_WITHIN = 50;
 /** So many marks may wait for the disk; who hears more waits with them. */
 const MOST_UNKEPT = 20_000;
 
+/** What a look for drift found. */
+type Found = Pick<DriftSearch, 'found' | 'unseen'>;
+
 export class Follower implements SourceFollower {
   /** A session was left behind that still waits for another host: it ends with the process. */
   leftSession = false;
@@ -61,9 +65,7 @@ export class Follower implements SourceFollower {
   private breakOff = new AbortController();
   private readonly controls: Controls;
   private readonly deferrals: Deferrals;
-  private readonly synced = new SyncedTimes();
-  /** Under way in a session of the timetable. */
-  private search: DriftSearch | undefined;
+  private readonly drift: DriftWatch;
   private readonly load: LoadWatch | undefined;
   /** Content bytes that sessions have carried. */
   private carried = 0;
@@ -81,6 +83,7 @@ export class Follower implements SourceFollower {
     this.agenda = new Agenda({ quietMs, gatherMs, longestMs, reconcileMs });
     this.tally = new Tally({ pid: process.pid, source: displayName(root), target: displayName(request.pair.target), startedAt: Date.now() });
     this.deferrals = new Deferrals(mirror.deferMs);
+    this.drift = new DriftWatch(source.root, mirror.drift);
     if (mirror.ease !== undefined) this.load = new LoadWatch(mirror.ease.floor, request.meter, (code, message) => this.notice(code, message));
     this.controls = new Controls({
       held: () => this.held, approve: (hold) => this.approve(hold), pause: (reason, breaksOff) => this.pause(reason, breaksOff), resume: (reason) => this.resume(reason),
@@ -143,7 +146,7 @@ export class Follower implements SourceFollower {
   async heard(hints: readonly Hint[]): Promise<void> {
     if (this.ended) return; // a new start compares everything
     const kept = this.keep(hints);
-    this.search?.heard(hints);
+    this.drift.heard(hints);
     const now = steadyNow();
     for (const hint of hints) this.agenda.add({ ...hint, at: Math.abs(now - hint.at) < 60_000 ? Math.min(hint.at, now) : now }, now); // the system's clock may have been set
     this.wake();
@@ -242,40 +245,44 @@ export class Follower implements SourceFollower {
     if (leavesLinksInDoubt(this.source.root, job, this.request.options)) this.agenda.wantFullLater('hard links', steadyNow(), job.first);
     let begunAt: number | undefined;
     let single: RelPath[] | undefined;
+    this.drift.begins(job, Date.now());
     const listener: SessionListener = {
       notice: (code, message) => {
         if (code === 'no-deletion') heldDeletions = true;
         this.notice(code, message);
       },
-      ...this.operations(job),
+      ...this.operations(),
       ...this.progress(job),
     };
     this.job = job;
     this.ahead = undefined;
     this.retryAt = undefined;
-    this.breakOff = new AbortController();
-    const end = AbortSignal.any([signal, this.breakOff.signal]);
+    const breakOff = (this.breakOff = new AbortController());
+    const end = breakOff.signal;
+    const onAbort = (): void => { breakOff.abort(signal.reason); }; // AbortSignal.any leaves something behind with the signal that lives on, in each batch
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort);
     if (job.kind === 'full') this.tellStatus();
     try {
       if (!this.source.stands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source is gone, or another folder stands in its place');
       single = job.kind !== 'full' && job.hints.every(({ scope }) => scope === 'entry') ? [...job.hints.map(({ path }) => path), ...others] : undefined;
       begunAt = Date.now();
-      const session = this.session(job, this.reports(job) ? lookingOnly(this.optionsFor(job)) : this.optionsFor(job), listener, end, others);
+      const session = this.session(job, this.drift.onlyLooks ? lookingOnly(this.optionsFor(job)) : this.optionsFor(job), listener, end, others);
       const outcome = await Promise.race([session, outOfPatience(session, signal, this.mirror.abortPatienceMs ?? ABORT_PATIENCE, () => { this.leftSession = true; })]);
       if (end.aborted) return this.agenda.putBack(job, steadyNow());
       if (!this.source.stands()) return this.tellFailure(job, 'SOURCE_MISSING', 'the source went away, or another folder came in its place');
-      await this.judgeDrift(end);
-      if (this.reports(job)) return await this.looked(job, outcome);
+      const found = await this.judgeDrift(end);
+      if (found !== undefined && this.drift.onlyLooks) return await this.looked(job, outcome, found);
       if (outcome.exitCode === 0) await this.notePlaces(job, others, end);
-      this.conclude(job, outcome, heldDeletions, upTo, begunAt);
+      this.conclude(job, outcome, heldDeletions, upTo, found);
     } catch (error) {
       if (end.aborted) return this.agenda.putBack(job, steadyNow());
       await this.broken(job, error, end);
     } finally {
+      signal.removeEventListener('abort', onAbort);
       if (begunAt !== undefined) this.readTimes.add(begunAt, Date.now(), single); // also of one that failed: it read as far as it came
       this.job = undefined;
-      this.search?.close();
-      this.search = undefined;
+      this.drift.close();
     }
   }
 
@@ -305,47 +312,40 @@ export class Follower implements SourceFollower {
     };
   }
 
-  /** What a session tells of single operations. Begins the search for drift where the job is one. */
-  private operations(job: Job): Pick<SessionListener, 'operation' | 'wantsOperations'> {
+  /** What a session tells of single operations. */
+  private operations(): Pick<SessionListener, 'operation' | 'wantsOperations'> {
     const { listener } = this;
     const wants = listener.wantsOperations ?? 'none';
-    if (job.reason === BY_TIMETABLE && this.mirror.drift !== 'off') this.search = new DriftSearch(new DriftLook(this.source.root, this.synced, job.swallowed ?? []));
-    const { search } = this;
+    const { looks } = this.drift;
     return {
-      wantsOperations: wants === 'none' && search !== undefined ? 'changes' : wants,
+      wantsOperations: wants === 'none' && looks ? 'changes' : wants,
       operation: (op, path, result) => {
-        if (search !== undefined && (result === 'done' || result === 'planned')) search.differs(op, path);
-        if (wants !== 'none' && (search === undefined || result !== 'planned')) listener.operation?.(op, path, result);
+        if (looks && (result === 'done' || result === 'planned')) this.drift.differs(op, path);
+        if (wants !== 'none' && (!looks || result !== 'planned')) listener.operation?.(op, path, result);
       },
     };
   }
 
-  /** Whether a job only looks: drift is to be told and left. */
-  private reports(job: Job): boolean {
-    return this.search !== undefined && job.kind === 'full' && this.mirror.drift === 'report';
-  }
-
   /** A session that only looked came to its end. What it found that is no drift becomes a batch. */
-  private async looked(job: Job, outcome: Outcome): Promise<void> {
-    const { search } = this;
+  private async looked(job: Job, outcome: Outcome, found: Found): Promise<void> {
     if (judgeOutcome(outcome).nothing) return this.tellFailure(job, 'INCOMPLETE', `the session ended with exit code ${outcome.exitCode}`);
-    if (search === undefined) return;
-    await this.keep(search.unseen);
+    await this.keep(found.unseen);
     const now = steadyNow();
     this.tally.went(job.kind, outcome, now);
-    this.agenda.looked(job, search.unseen, now);
-    this.tellDrift(search, false);
+    this.agenda.looked(job, found.unseen, now);
+    this.tellDrift(found, false);
   }
 
   /** What was found is judged when all that happened until now was heard: else a change whose event is on its way would be taken for one that nothing told. */
-  private async judgeDrift(end: AbortSignal): Promise<void> {
-    const { search } = this;
-    if (search === undefined) return;
+  private async judgeDrift(end: AbortSignal): Promise<Found | undefined> {
+    if (!this.drift.looks) return undefined;
     await orAborted(this.source.flush(), end);
-    if (!search.judge(steadyNow())) this.notice('drift', `more differs on the target than is told: ${search.differences} paths`);
+    const found = this.drift.judge(steadyNow());
+    if (found?.all === false) this.notice('drift', `more differs on the target than is told: ${found.differences} paths`);
+    return found;
   }
 
-  private tellDrift({ found, unseen }: DriftSearch, repaired: boolean): void {
+  private tellDrift({ found, unseen }: Found, repaired: boolean): void {
     this.tally.drifted(found, unseen.length, repaired, steadyNow());
     if (found.length > 0) this.listener.drift?.(found, repaired);
   }
@@ -372,7 +372,7 @@ export class Follower implements SourceFollower {
   }
 
   /** A session came to its end. */
-  private conclude(job: Job, outcome: Outcome, heldDeletions: boolean, upTo: Horizon, began: number): void {
+  private conclude(job: Job, outcome: Outcome, heldDeletions: boolean, upTo: Horizon, found: Found | undefined): void {
     const { nothing, failed } = judgeOutcome(outcome);
     const fresh = this.tally.problems(failed, (path) => looksAt(job, path));
     for (const problem of fresh) this.listener.problem?.(problem);
@@ -383,10 +383,10 @@ export class Follower implements SourceFollower {
     this.deferrals.ended(failed, (path) => looksAt(job, path), now);
     if (job.kind === 'full') this.approved = undefined;
     const stay = new Set(this.agenda.done(job, failed.keys(), heldDeletions, now, (path) => isChanging(failed.get(path))));
-    this.synced.ended(job, job.hints.filter((hint) => !stay.has(hint)), began);
+    this.drift.ended(job, job.hints.filter((hint) => !stay.has(hint)));
     forget(this.state as PairState, job, failed, stay, upTo);
     void this.keep();
-    if (this.search !== undefined) this.tellDrift(this.search, true);
+    if (found !== undefined) this.tellDrift(found, true);
     this.listener.session?.({
       kind: job.kind, paths: job.hints.length, ...(job.reason === undefined ? {} : { reason: job.reason }), lagMs: job.first === undefined ? 0 : Math.max(0, now - job.first),
     }, outcome);

@@ -4,7 +4,7 @@ export type { Follower } from './follower.js';
 export type { RateRequest } from './controls.js';
 export type { FollowerListener, MirrorListener, MirrorRequest, SessionAbout, TargetRequest } from './request.js';
 export { METRICS_TYPE, metricsText } from './metrics.js';
-export { DriftLook, DriftSearch, SyncedTimes, type DriftFound, type DriftMode } from './drift.js';
+export { DriftLook, DriftSearch, SyncedTimes, youngChanges, type DriftFound, type DriftMode } from './drift.js';
 export { LoadWatch, type LinkMeter } from './load-watch.js';
 export { Deferrals, type Deferral } from './deferrals.js';
 export { Agenda, type AgendaOptions, type Job, type JobKind } from './agenda.js';
