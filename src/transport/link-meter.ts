@@ -18,6 +18,13 @@ export interface RoundTrip {
 /** A Ping without an answer for so long is given up, ms: an end that has much to send may leave it out. */
 const GIVEN_UP = 30_000;
 
+/** What was sent waited for so long, here or on the way: the link was busy all the time. ms */
+const WAITED = 20;
+/** A busy link is slow that takes fewer bytes a millisecond: less than a core packs. */
+const SLOW = 12_000;
+/** So many measurements in a row without any waiting, and a link is not called slow any more. */
+const IDLE = 4;
+
 interface Probe { readonly token: number; readonly queuedAt: number; readonly upTo: number; leftAt: number | undefined }
 
 export class LinkMeter {
@@ -27,6 +34,9 @@ export class LinkMeter {
   minMs = Infinity;
   queuedMs = 0;
   measuredAt = 0;
+  /** Whether the link was slow when it was last known to be busy: it pays to pack what is sent. */
+  slow = false;
+  private idle = 0; // measurements without waiting
   private probe: Probe | undefined;
   private token = 0;
 
@@ -52,10 +62,20 @@ export class LinkMeter {
     if (probe?.token !== token) return;
     this.probe = undefined;
     const leftAt = probe.leftAt ?? probe.queuedAt;
+    const [before, had] = [this.measuredAt, this.arrived];
     this.queuedMs = leftAt - probe.queuedAt;
     this.latestMs = now - leftAt;
     this.minMs = Math.min(this.minMs, this.latestMs);
     this.measuredAt = now;
     this.arrived = probe.upTo;
+    if (before > 0) this.judge((probe.upTo - had) / Math.max(1, now - before));
+  }
+
+  /** @param rate bytes a millisecond since the last measurement */
+  private judge(rate: number): void {
+    if (this.queuedMs + (this.latestMs ?? 0) - this.minMs >= WAITED) {
+      this.idle = 0;
+      this.slow = rate < SLOW;
+    } else if (++this.idle >= IDLE) this.slow = false;
   }
 }

@@ -33,6 +33,8 @@ export interface PeerOptions {
   readonly keepAliveMs?: number;
   /** While bytes are sent, the way there and back is measured at most so often, ms. 0 or left out: by keep-alive alone. */
   readonly probeMs?: number;
+  /** … and not before so many bytes were sent since the last time. Default 0. */
+  readonly probeBytes?: number;
   /** Until the other side's Hello is there, ms; 0: for ever (a person may be typing a password into ssh). Default: 60,000 for an agent, `timeoutMs` for a client. */
   readonly handshakeTimeoutMs?: number;
   /** What the connection leads to, for messages. */
@@ -85,6 +87,7 @@ export class Peer {
   #watch: NodeJS.Timeout | undefined;
   #handshake: NodeJS.Timeout | undefined;
   #lastPing = 0;
+  #probedAt = 0; // bytes given until then
   #ending = false;
   #endHeld: ConnectionEnd | undefined;
 
@@ -124,14 +127,15 @@ export class Peer {
   send(type: FrameType, channel: number, payload: Uint8Array, flags = 0): void {
     if (this.#state !== 'open') return;
     this.#queue.push(encodeFrame(type, flags, channel, payload));
-    const { probeMs = 0 } = this.options;
-    if (probeMs > 0 && performance.now() - this.#lastPing >= probeMs && this.meter.free(performance.now())) this.#ping((frame) => { this.#queue.push(frame); });
+    const { probeMs = 0, probeBytes = 0 } = this.options;
+    if (probeMs > 0 && this.#queue.given - this.#probedAt >= probeBytes && performance.now() - this.#lastPing >= probeMs && this.meter.free(performance.now())) this.#ping((frame) => { this.#queue.push(frame); });
   }
 
   /** Asks for a Pong, and measures until it comes, unless another one is waited for. */
   #ping(send: (frame: readonly Buffer[]) => void): void {
     const now = performance.now();
     this.#lastPing = now;
+    this.#probedAt = this.#queue.given;
     const token = this.meter.free(now) ? this.meter.begin(now, this.#queue.given) : 0;
     send(encodeFrame(FrameType.Ping, 0, 0, encodeToken(token)));
     if (token !== 0) this.#queue.mark(() => { this.meter.left(token, performance.now()); });

@@ -34,6 +34,37 @@ describe('the meter of a link', () => {
     meter.end(next, 30_040);
     assert.deepEqual([meter.latestMs, meter.arrived], [20, 20]);
   });
+
+  /** A meter that was asked every 250 ms while so many bytes a millisecond got through. */
+  function measured(meter: LinkMeter, from: number, to: number, rate: number, wait: { queued?: number; way?: number }): LinkMeter {
+    for (let at = from; at < to; at += 250) {
+      const token = meter.begin(at, meter.arrived + 250 * rate);
+      meter.left(token, at + (wait.queued ?? 0));
+      meter.end(token, at + (wait.queued ?? 0) + (wait.way ?? 30));
+    }
+    return meter;
+  }
+  const idle = (): LinkMeter => measured(new LinkMeter(), 1000, 2000, 1, {});
+
+  it('calls a link slow that is busy and takes less than a core packs: what is sent waits here or on its way', () => {
+    for (const wait of [{ queued: 100 }, { way: 80 }]) {
+      assert.deepEqual([187, 11_000, 13_000, 500_000].map((rate) => measured(idle(), 2000, 3000, rate, wait).slow), [true, true, false, false], JSON.stringify(wait));
+    }
+    assert.equal(measured(idle(), 2000, 9000, 10, { way: 45 }).slow, false, 'who sends little over a link that has room knows nothing of it');
+    assert.equal(measured(new LinkMeter(), 1000, 1250, 1, { queued: 500 }).slow, false, 'nor is anything known after one answer');
+  });
+
+  it('takes that back when much gets through, or nothing has waited for a while', () => {
+    const meter = measured(idle(), 2000, 3000, 100, { way: 200 });
+    measured(meter, 3000, 3500, 100, {});
+    assert.equal(meter.slow, true, 'a moment without waiting');
+    measured(meter, 3500, 4500, 100, {});
+    assert.equal(meter.slow, false);
+    measured(meter, 5000, 5500, 100, { way: 200 });
+    assert.equal(meter.slow, true);
+    measured(meter, 5500, 5750, 100_000, { way: 200 });
+    assert.equal(meter.slow, false);
+  });
 });
 
 describe('a peer that measures', () => {
@@ -48,6 +79,29 @@ describe('a peer that measures', () => {
     const { latestMs, queuedMs, arrived } = client.meter;
     assert.ok(latestMs !== undefined && queuedMs >= 200, `${latestMs} ms on the way, ${queuedMs} ms in the queue`); // (60,000 − a slice) / 200,000 s
     assert.ok(arrived >= 60_000);
+    await Promise.all([client.close(), agent.close()]);
+  });
+
+  it('does not before so many bytes were sent', async () => {
+    const [a, b] = pair();
+    const client = new Peer(a, 'client', { probeMs: 1, probeBytes: 10_000 });
+    const agent = new Peer(b, 'agent', {});
+    await Promise.all([client.start(), agent.start()]);
+    const came: number[] = [];
+    let wake = (): void => undefined;
+    agent.onFrame = ({ payload }) => {
+      came.push(payload.length);
+      if (came.length === 2) wake();
+    };
+    const before = agent.bytesIn;
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+      for (const length of [4000, 4001]) client.send(FrameType.Items, 1, Buffer.alloc(length));
+    });
+    assert.equal(agent.bytesIn - before, 2 * 12 + 8001, 'no Ping among them');
+    const answered = new Promise<void>((resolve) => { client.onPong = resolve; });
+    client.send(FrameType.Items, 1, Buffer.alloc(4000));
+    await answered;
     await Promise.all([client.close(), agent.close()]);
   });
 

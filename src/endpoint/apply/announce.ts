@@ -22,7 +22,8 @@ import { partName } from './temp-name.js';
 const ROUNDS_WORTH = 256 << 10;
 /** Leaf sums that are kept between the announcement of files and their turn, bytes; those beyond are made again. */
 const MOST_LEAVES_KEPT = 48 << 20;
-/** Longest basis, bytes, that is taken to be the same where it has the source's size: one sum tells, and where it does not the file travels whole. */
+/** A basis of the source's size is taken to be the same (only the time differs, most likely): one sum tells, and where it does not the file travels whole. Lengths for which that pays, bytes. */
+const LEAST_ALIKE = 128;
 const MOST_ALIKE = ROUNDS_WORTH;
 /** Block lengths are multiples of it. */
 const BLOCK_UNIT = 64;
@@ -165,10 +166,13 @@ function sign(ctx: ApplyContext, s: Scratch, remote: RemoteContent, op: Operatio
     if (typeof leaves === 'number') return undefined; // a basis only saves work
     return { basis, leaves, sums: s.engine.aligned(leaves, firstAligned(basis.size, leaves.leafLength), all, remote.seed) };
   }
-  const alike = basis.size === op.size && basis.size <= MOST_ALIKE; // only the time differs, most likely
-  const blockLength = alike ? Math.ceil(basis.size / BLOCK_UNIT) * BLOCK_UNIT : blockLengthFor(basis.size);
+  const blockLength = alike(op.size, basis.size) ? Math.ceil(basis.size / BLOCK_UNIT) * BLOCK_UNIT : blockLengthFor(basis.size);
   const sums = s.engine.sign(ctx.posix, fd, basis.size, blockLength, all, remote.seed, basis.sparse);
   return typeof sums === 'number' || sums.round.length > MAX_ROUND ? undefined : { basis, sums };
+}
+
+function alike(sourceSize: number, basisSize: number): boolean {
+  return basisSize === sourceSize && basisSize >= LEAST_ALIKE && basisSize <= MOST_ALIKE;
 }
 
 /** The best basis at hand. */
@@ -203,7 +207,7 @@ function chooseBasis(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: O
 
 function openWorth(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Operation, place: BasisPlace): OpenBasis | undefined {
   const basis = openAt(ctx, s, folder, op.name, place);
-  if (basis === undefined || (worthMatching(op.size, basis.size) && basis.size <= MAX_FILE)) return basis;
+  if (basis === undefined || alike(op.size, basis.size) || (worthMatching(op.size, basis.size) && basis.size <= MAX_FILE)) return basis;
   ctx.posix.close(basis.fd);
   return undefined;
 }

@@ -5,6 +5,7 @@ import type { ByteString } from '../../tree/index.js';
 import type { Compression, ControlMessage, FrameType, Hello } from '../../wire/index.js';
 import type { RecordSetup } from '../recorded/recorder.js';
 import type { ReplayData } from '../recorded/replay-link.js';
+import type { Compressing } from '../supply/messages.js';
 import type { Loss } from './channel.js';
 
 /** How a link behaves; see PeerOptions and ConnectOptions. */
@@ -22,6 +23,7 @@ export interface LinkOptions {
   readonly timeoutMs?: number;
   readonly keepAliveMs?: number;
   readonly probeMs?: number;
+  readonly probeBytes?: number;
   readonly handshakeTimeoutMs?: number;
 }
 
@@ -36,9 +38,9 @@ export interface LinkThreadData {
   readonly counters: SharedArrayBuffer;
 }
 
-/** Places in `counters`. Times are milliseconds, 0 where nothing was measured yet; `measuredAt` is since 1970. */
-export enum Counter { In, Out, Queued, Arrived, Latest, Least, InQueue, MeasuredAt }
-export const COUNTERS_BYTES = 8 * 8;
+/** Places in `counters`. Times are milliseconds, 0 where nothing was measured yet; `measuredAt` is since 1970. `slow`: 1 where the link is. */
+export enum Counter { In, Out, Queued, Arrived, Latest, Least, InQueue, MeasuredAt, Slow }
+export const COUNTERS_BYTES = 9 * 8;
 
 export type ToLink =
   | { readonly kind: 'channel'; readonly number: number; readonly port: MessagePort; readonly state: SharedArrayBuffer }
@@ -47,6 +49,8 @@ export type ToLink =
   | { readonly kind: 'frame'; readonly type: FrameType; readonly channel: number; readonly flags: number; readonly payload: Uint8Array }
   /** Most bytes a second that are sent from now on; 0: no limit. */
   | { readonly kind: 'limit'; readonly bytesPerSecond: number }
+  /** Whether requests are compressed from now on; 'auto', as at first: where the link is slow. */
+  | { readonly kind: 'pack'; readonly mode: Compressing }
   /** How long the other side may be silent from now on; 0: for ever. */
   | { readonly kind: 'patience'; readonly ms: number }
   /** What goes by on channels from now on is kept in a file … */

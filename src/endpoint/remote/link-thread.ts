@@ -5,9 +5,10 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { TwintreeError } from '../../tree/index.js';
 import { connect, Peer, type Connection } from '../../transport/index.js';
-import { encodeControl, encodeCredit, FIRST_CREDIT, FrameType, MAX_PAYLOAD, parseControl, parseCredit, WireError, type Frame } from '../../wire/index.js';
+import { compressPayload, encodeControl, encodeCredit, FIRST_CREDIT, FrameType, MAX_PAYLOAD, NO_COMPRESSION, parseControl, parseCredit, WireError, type Compression, type Frame } from '../../wire/index.js';
 import { Recording } from '../recorded/recording.js';
 import { runReplay } from '../recorded/replay-link.js';
+import type { Compressing } from '../supply/messages.js';
 import { deliver, ownMemory, type FromReader, type Loss } from './channel.js';
 import { Counter, type FromLink, type LinkThreadData, type ToLink } from './link-messages.js';
 
@@ -15,7 +16,7 @@ import { Counter, type FromLink, type LinkThreadData, type ToLink } from './link
 const MOST_UNHEARD = 4 << 20;
 const MESSAGE_WEIGHT = 256;
 /** Bytes of items that have left are told to the main thread in steps of this many. */
-const TELL_TAKEN = 64 << 10;
+const TELL_TAKEN = 1 << 20;
 
 /** One channel of the connection. */
 interface LinkChannel {
@@ -52,6 +53,8 @@ class LinkThread {
   private held = false; // nothing is read until the main thread has caught up
   private handed = 0; // bytes of items that the main thread gave in this session, and has not been told of as taken
   private draining = false;
+  private packing: Compressing = 'auto'; // of requests
+  private expands: Compression = NO_COMPRESSION; // the other end
   private session = 0; // number of the session under way, or of the next one
 
   constructor(private readonly main: MessagePort, private readonly data: LinkThreadData) {
@@ -72,6 +75,7 @@ class LinkThread {
       peer.onPong = () => this.count();
       peer.onEnd = (error) => this.ended(error);
       const theirs = await peer.start();
+      this.expands = theirs.compression;
       this.say({ kind: 'opened', hello: theirs, about: connection.about, notices: connection.notices });
     } catch (error) {
       this.ended(error instanceof TwintreeError ? error : new TwintreeError('INTERNAL', String(error), { cause: error }));
@@ -219,6 +223,7 @@ class LinkThread {
         this.count();
         return;
       case 'limit': this.peer?.setBwlimit(message.bytesPerSecond); return;
+      case 'pack': this.packing = message.mode; return;
       case 'renew': this.renew(message.session); return;
       case 'patience': this.peer?.setTimeout(message.ms); return;
       case 'record': this.record(message); return;
@@ -257,12 +262,18 @@ class LinkThread {
     if ('requests' in message) {
       let asked = message.requests;
       this.recorded((recording) => { asked = recording.requests(channel.number, 0, asked).payload; });
-      peer.send(FrameType.Requests, channel.number, asked);
+      const { flags, payload } = this.packed(peer, asked);
+      peer.send(FrameType.Requests, channel.number, payload, flags);
     } else {
       channel.credit += message.credit;
       peer.send(FrameType.Credit, channel.number, encodeCredit(message.credit));
     }
     this.count();
+  }
+
+  private packed({ meter }: Peer, requests: Uint8Array): { flags: number; payload: Uint8Array } {
+    const packs = this.packing === 'on' || (this.packing === 'auto' && meter.slow);
+    return packs ? compressPayload(Buffer.from(requests.buffer, requests.byteOffset, requests.byteLength), this.expands) : { flags: 0, payload: requests };
   }
 
   private async close(): Promise<void> {
@@ -289,6 +300,7 @@ class LinkThread {
     counters[Counter.Latest] = meter.latestMs;
     counters[Counter.Least] = meter.minMs;
     counters[Counter.InQueue] = meter.queuedMs;
+    counters[Counter.Slow] = meter.slow ? 1 : 0;
     counters[Counter.MeasuredAt] = performance.timeOrigin + meter.measuredAt;
   }
 }

@@ -9,6 +9,7 @@ import { KEPT_SUMS, type ControlMessage, type FrameType, type Hello } from '../.
 import { threadFile } from '../pool/thread-file.js';
 import type { RecordSetup } from '../recorded/recorder.js';
 import type { ReplayData } from '../recorded/replay-link.js';
+import type { Compressing } from '../supply/messages.js';
 import { abortChannel, channelState, lossError, ownMemory, type ChannelEnd } from './channel.js';
 import { Counter, COUNTERS_BYTES, type FromLink, type LinkOptions, type LinkThreadData, type ToLink } from './link-messages.js';
 
@@ -218,6 +219,11 @@ export class Link {
     this.post({ kind: 'limit', bytesPerSecond });
   }
 
+  /** Whether requests are compressed from now on; 'auto', as at first: where the link is slow. */
+  pack(mode: Compressing): void {
+    this.post({ kind: 'pack', mode });
+  }
+
   /** A new channel, where this side asks. The end may be given to another thread (its port goes into the transfer list); it belongs to one thread. */
   channel(): ChannelEnd {
     const { port1, port2 } = new MessageChannel();
@@ -266,6 +272,11 @@ export class Link {
     const measuredAt = this.counter(Counter.MeasuredAt);
     if (measuredAt === 0) return undefined;
     return { latestMs: this.counter(Counter.Latest), minMs: this.counter(Counter.Least), queuedMs: this.counter(Counter.InQueue), ageMs: Math.max(0, performance.timeOrigin + performance.now() - measuredAt) };
+  }
+
+  /** What other threads of this process see of the link (see Counter). */
+  get shared(): SharedArrayBuffer {
+    return this.counters.buffer as SharedArrayBuffer;
   }
 
   private counter(which: Counter): number {

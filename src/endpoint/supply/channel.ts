@@ -5,6 +5,7 @@
 import type { Posix } from '../../fs/index.js';
 import { COMPRESSION, expandPayload, RequestReader, WireError, type Request, type RoundSums } from '../../wire/index.js';
 import type { KeptSums } from '../kept-sums.js';
+import { Counter } from '../remote/link-messages.js';
 import { Contents } from './content.js';
 import { Folders } from './fold.js';
 import { Hashing } from './hashing.js';
@@ -57,6 +58,7 @@ export class SupplyChannel {
 
   constructor(private readonly host: ChannelHost, readonly channel: number, private readonly slot: number) {
     const { posix, setup, memory, ahead } = host;
+    const link = setup.link === undefined ? undefined : new Float64Array(setup.link);
     this.out = new Outgoing({
       credit: {
         left: () => memory.credit(slot), room: () => ahead.room,
@@ -64,9 +66,8 @@ export class SupplyChannel {
           memory.takeCredit(slot, bytes);
           ahead.add(bytes);
         },
-        link: () => ({ taken: ahead.taken, waiting: ahead.waiting }),
       },
-      compressing: setup.compression, compression: setup.expands ?? { ...COMPRESSION, zstd: false }, stats: { atimes: setup.options.attributes.atimes, btimes: false },
+      slow: () => link?.[Counter.Slow] === 1, compressing: setup.compression, compression: setup.expands ?? { ...COMPRESSION, zstd: false }, stats: { atimes: setup.options.attributes.atimes, btimes: false },
       post: (flags, payload) => { host.say({ kind: 'items', channel, flags, payload }, [payload.buffer as ArrayBuffer]); },
     });
     const kernels = new KernelBox();

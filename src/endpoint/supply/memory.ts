@@ -72,27 +72,14 @@ export class SupplyMemory {
 export class Ahead {
   private readonly ints: Int32Array;
 
-  constructor(readonly memory: SharedArrayBuffer = new SharedArrayBuffer(8)) {
+  constructor(readonly memory: SharedArrayBuffer = new SharedArrayBuffer(4)) {
     this.ints = new Int32Array(memory);
   }
 
   /** Bytes that may be made. */
-  get room(): number { return MOST_AHEAD - this.waiting; }
+  get room(): number { return MOST_AHEAD - Atomics.load(this.ints, 0); }
 
-  /** Bytes that were made and have not left. */
-  get waiting(): number { return Atomics.load(this.ints, 0); }
-
-  /** Bytes that have left so far, modulo 2^32. */
-  get taken(): number { return (Atomics.load(this.ints, 1) - this.waiting) >>> 0; }
-
-  /** Bytes were made. */
   add(bytes: number): void {
-    Atomics.add(this.ints, 1, bytes);
     Atomics.add(this.ints, 0, bytes);
-  }
-
-  /** Bytes have left. */
-  leave(bytes: number): void {
-    Atomics.sub(this.ints, 0, bytes);
   }
 }

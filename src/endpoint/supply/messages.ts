@@ -23,6 +23,8 @@ export interface SupplySetup {
   compression: Compressing;
   /** What the session can expand, as its Hello said; brotli alone without it. */
   expands?: Compression;
+  /** What is known of the link (remote/link-messages.ts: Counter). */
+  link?: SharedArrayBuffer;
   /** What is supplied is recorded: nothing is told by its digest alone. */
   whole?: boolean;
   /** Where sums of what is sent are kept; with --state. */

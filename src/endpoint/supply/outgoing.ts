@@ -6,7 +6,6 @@
  * large) needs only so much credit to go, so that no window is too small for it; the rest is taken from what comes.
  */
 import { compressPayload, FIRST_CREDIT, ItemWriter, MAX_LITERAL_ITEM, type Compression, type Item } from '../../wire/index.js';
-import { LinkPace } from './link-pace.js';
 import type { Compressing } from './messages.js';
 import type { Job } from './wait.js';
 
@@ -28,8 +27,6 @@ export interface Credit {
   /** Bytes that may be handed on before the connection has taken what was handed on. */
   room(): number;
   take(bytes: number): void;
-  /** Bytes that the connection has taken so far (modulo 2^32), and those that wait for it. */
-  link(): { taken: number; waiting: number };
 }
 
 /** How an Outgoing is set up. */
@@ -37,6 +34,8 @@ export interface OutgoingOptions {
   credit: Credit;
   compressing: Compressing;
   compression: Compression;
+  /** Whether the link is known to be slow: who mostly waits for requests never waits for credit, and does not see it. */
+  slow(): boolean;
   /** atime and birth time travel. */
   stats: { atimes: boolean; btimes: boolean };
   /** Takes a payload; its memory is its own. */
@@ -56,7 +55,6 @@ export class Outgoing {
   private lastSent = performance.now();
   private compresses = false;
   private sent = 0; // bytes
-  private readonly pace = new LinkPace();
 
   constructor(private readonly options: OutgoingOptions) {
     this.writer = new ItemWriter(options.stats);
@@ -106,8 +104,6 @@ export class Outgoing {
     const began = performance.now();
     while (Math.min(credit.left(), credit.room()) < need) yield need;
     const now = performance.now();
-    const { taken, waiting } = credit.link();
-    this.pace.look(now, taken, waiting);
     const share = (now - began) / Math.max(0.001, now - this.lastSent);
     this.waited += 0.2 * (Math.min(1, share) - this.waited);
     this.lastSent = now;
@@ -136,7 +132,7 @@ export class Outgoing {
         // Nothing is known of the link until something has arrived, and a slow one would carry the whole first credit as it is before anyone waits.
         const granted = this.options.credit.left() + this.sent - FIRST_CREDIT;
         const unproven = granted <= 0 || (this.compresses && this.sent - granted > FIRST_CREDIT / 2);
-        this.compresses = unproven || this.pace.slow || this.waited > (this.compresses ? FAST_LINK : SLOW_LINK);
+        this.compresses = unproven || this.options.slow() || this.waited > (this.compresses ? FAST_LINK : SLOW_LINK);
         return this.compresses;
       }
     }

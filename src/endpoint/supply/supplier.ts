@@ -62,7 +62,7 @@ export class Supplier {
 
   /** Bytes that were handed to `send` have left. More than MOST_AHEAD that have not is never made: a session that grants credit and does not read gets no more. */
   taken(bytes: number): void {
-    this.ahead.leave(bytes);
+    this.ahead.add(-bytes);
     for (const { memory } of this.threads) memory.ring();
   }
 

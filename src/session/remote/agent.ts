@@ -23,7 +23,7 @@ import { Mailbox } from './mailbox.js';
 import { FilesReader, readOpen, type OpenSession, type OpenSupplier } from './messages.js';
 import { PlanReceiver, PlanSender } from './plan-parts.js';
 import { SourceState } from './source-state.js';
-import { asTwintreeError, attach, supplySetup } from './supply.js';
+import { asTwintreeError, attach, LINK_PROBES, supplySetup } from './supply.js';
 
 /** How an agent serves. */
 export interface AgentOptions {
@@ -47,7 +47,7 @@ export interface AgentOptions {
  */
 export async function serveAgent(limitsFor: (root: ByteString | undefined) => AgentLimits, how: AgentOptions = {}): Promise<TwintreeError | undefined> {
   const { spec = { kind: 'stdio' }, handshakeTimeoutMs, idleMs = MOST_IDLE, signal } = how;
-  const link = await Link.open(spec, { role: 'agent', features: [STANDING, DURABLE], connectTimeoutMs: 0, ...(handshakeTimeoutMs === undefined ? {} : { handshakeTimeoutMs }) });
+  const link = await Link.open(spec, { role: 'agent', features: [STANDING, DURABLE], ...LINK_PROBES, connectTimeoutMs: 0, ...(handshakeTimeoutMs === undefined ? {} : { handshakeTimeoutMs }) });
   const inbox = new Mailbox(() => { link.heard(); });
   link.onControl = (message) => { inbox.put(message); };
   link.onLost = (error) => { inbox.fail(error); };
@@ -158,7 +158,7 @@ async function supply(link: Link, inbox: Mailbox, posix: Posix, open: OpenSuppli
   const sources = tellable(posix, open.roots === undefined ? openSources(posix, open.sources, options) : openWhole(posix, open.roots), options);
   link.limit(open.bwlimit);
   const state = mayKeep && open.roots === undefined ? SourceState.ofAgent(options, posix, open.sources, sources.mounts, open.seed) : undefined;
-  const setup = { ...supplySetup(sources, options, open.seed, open.compression), expands: link.hello.compression, ...(state === undefined ? {} : { sums: state.store }) };
+  const setup = { ...supplySetup(sources, options, open.seed, open.compression), expands: link.hello.compression, link: link.shared, ...(state === undefined ? {} : { sums: state.store }) };
   const supplier = new Supplier(setup, (channel, flags, payload) => { link.sendFrame(FrameType.Items, channel, flags, payload); });
   const failed = new Promise<never>((_resolve, reject) => {
     supplier.onFailed = (error) => { reject(asTwintreeError(error)); };
@@ -175,6 +175,7 @@ async function supply(link: Link, inbox: Mailbox, posix: Posix, open: OpenSuppli
 }
 
 async function receive(link: Link, inbox: Mailbox, posix: Posix, open: OpenSession, limits: AgentLimits, kept: Kept): Promise<Next> {
+  link.pack(open.compression ?? 'auto');
   const sources = await described(inbox);
   const plan = open.work === 'apply' ? await receivePlan(inbox, (message) => { link.send(message); }) : undefined;
   try {

@@ -139,6 +139,7 @@ class Attempt {
     const line = await this.connect(0);
     const { link, inbox } = line;
     let over = false;
+    link.pack(request.link.compression);
     try {
       for (const message of request.options.filesFrom === undefined ? [] : writeFiles(request.options.filesFrom)) link.send(message);
       const { durable: _here, ...replace } = request.options.replace;
@@ -193,7 +194,7 @@ class Attempt {
       const sent: SessionOptions = { ...line.optionsFor(request.options), filesFrom: undefined, stopAt: undefined, bwlimit: 0 };
       delete sent.cloneDir; // of this side
       open.send(writeOpen({
-        side: 'session', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], target: request.target ?? ('' as ByteString), options: sent, seed: near.seed, lineage: this.lineage, work: request.work?.kind,
+        side: 'session', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], target: request.target ?? ('' as ByteString), options: sent, seed: near.seed, lineage: this.lineage, work: request.work?.kind, ...(request.link.compression === 'auto' ? {} : { compression: request.link.compression }),
         wants: { operations: listener.wantsOperations ?? 'none', progress: listener.progress !== undefined ? SHOWN_PROGRESS : request.link.retries > 0 ? QUIET_PROGRESS : 0 },
       }));
       for (const message of sourceMessages(near.sources)) open.send(message);

@@ -4,6 +4,7 @@ import type { SessionOptions } from '../../plan/index.js';
 import { DURABLE, STANDING } from '../../wire/index.js';
 import type { RemoteRequest } from './client.js';
 import { Mailbox } from './mailbox.js';
+import { LINK_PROBES } from './supply.js';
 
 /** While bytes are sent the way there and back is measured so often, ms: a Ping is 20 bytes. */
 const PROBE_EVERY = 500;
@@ -24,7 +25,7 @@ export class Line {
   static async open({ connect, link }: Pick<RemoteRequest, 'connect' | 'link'>, bwlimit: number, notice: (code: string, message: string) => void, probes = false): Promise<Line> {
     const { connectTimeoutMs, timeoutMs } = link;
     const opened = await Link.open(connect, {
-      role: 'client', features: [STANDING, DURABLE], ...(probes ? { probeMs: PROBE_EVERY } : {}), connectTimeoutMs, timeoutMs, bwlimit, ...(connectTimeoutMs > 0 ? { handshakeTimeoutMs: connectTimeoutMs } : {}),
+      role: 'client', features: [STANDING, DURABLE], ...(probes ? { probeMs: PROBE_EVERY } : LINK_PROBES), connectTimeoutMs, timeoutMs, bwlimit, ...(connectTimeoutMs > 0 ? { handshakeTimeoutMs: connectTimeoutMs } : {}),
     });
     for (const text of opened.notices) notice('connection', text);
     return new Line(opened);

@@ -23,6 +23,8 @@ export type OpenSupplier =
 export type OpenSession =
   /** The agent runs the session on its target: the client supplies. The sources' description follows in `selection` and `opened`. */
   { side: 'session'; root: ByteString | undefined; target: ByteString; sources: ByteString[]; options: SessionOptions; seed: Seed; wants: Wants; lineage: string;
+    /** Of what it asks; undefined: 'auto'. */
+    compression?: Compression | undefined;
     /** What the session is for, where it is no plain sync: a plan that is sent to the client, a plan that the client sends, a batch that supplies. */
     work?: Work | undefined };
 
@@ -48,15 +50,20 @@ export function readOpen(message: ControlMessage): Open {
   const timeoutMs = whole(message['timeoutMs'], 'timeoutMs', 86_400_000);
   const root = optional(message['root'], (value) => bytes(value, 'root', 255));
   if (oneOf(message['side'], 'side', ['supplier', 'session'] as const) === 'supplier') {
-    return { side: 'supplier', timeoutMs, root, sources, options, seed, compression: oneOf(message['compression'], 'compression', ['auto', 'on', 'off'] as const), bwlimit: whole(message['bwlimit'], 'bwlimit'), ...given('roots', optional(message['roots'], readRoots)) };
+    return { side: 'supplier', timeoutMs, root, sources, options, seed, compression: readCompression(message['compression']), bwlimit: whole(message['bwlimit'], 'bwlimit'), ...given('roots', optional(message['roots'], readRoots)) };
   }
   const wants = members(message['wants'], 'wants');
   return {
     side: 'session', timeoutMs, root, sources, options, seed, target: bytes(message['target'], 'target'),
     lineage: lineageOf(message['lineage']),
     wants: { operations: oneOf(wants['operations'], 'wants', ['none', 'changes', 'all'] as const), progress: whole(wants['progress'], 'wants', 3_600_000) },
+    ...given('compression', optional(message['compression'], readCompression)),
     ...given('work', optional(message['work'], (value) => oneOf(value, 'work', ['plan', 'apply', 'batch'] as const))),
   };
+}
+
+function readCompression(value: unknown): Compression {
+  return oneOf(value, 'compression', ['auto', 'on', 'off'] as const);
 }
 
 function given<K extends string, T>(name: K, value: T | undefined): { [name in K]?: T } {

@@ -56,7 +56,7 @@ function treeEnd(posix: Posix, opened: Sources, options: SessionOptions, seed: S
     },
     answer({ link, spare }, failed) {
       const setup = supplySetup(shared === undefined ? sources : { ...sources, selection: shared }, options, seed, compression);
-      const supplier = new Supplier({ ...setup, expands: link.hello.compression, whole, ...(state === undefined ? {} : { sums: state.store }) }, (channel, flags, payload) => { link.sendFrame(FrameType.Items, channel, flags, payload); }, spare);
+      const supplier = new Supplier({ ...setup, expands: link.hello.compression, link: link.shared, whole, ...(state === undefined ? {} : { sums: state.store }) }, (channel, flags, payload) => { link.sendFrame(FrameType.Items, channel, flags, payload); }, spare);
       supplier.onFailed = failed;
       return supplier;
     },

@@ -10,6 +10,9 @@ import type { Compression, Seed } from './messages.js';
 /** Threads that supply at most by themselves. */
 const MOST_THREADS = 4;
 
+/** How a link is measured that much is sent over; little costs nothing. */
+export const LINK_PROBES = { probeMs: 250, probeBytes: 64 << 10 };
+
 export function supplySetup(sources: Sources, options: SessionOptions, seed: Seed, compression: Compression): SupplySetup {
   return {
     options, mounts: sources.mounts, selection: sources.selection, seed, compression, threads: options.threads ?? Math.min(MOST_THREADS, availableParallelism()),
