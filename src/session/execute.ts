@@ -20,8 +20,10 @@ const BATCH_OPERATIONS = 64;
 const BATCH_BYTES = 2 << 20;
 /** A file from this size on is never copied by the main thread, which must hear signals. */
 const HEAVY = 8 << 20;
-/** Batches given to one worker ahead of its answer. */
+/** Batches given to one worker ahead of its answer. Over a connection more of them, as long as they are small: a long way there and back is filled by what was asked for. */
 const AHEAD = 3;
+const AHEAD_REMOTE = 16;
+const AHEAD_REMOTE_BYTES = 4 << 20;
 /** Items between the dispatcher and the release, at most. */
 const WINDOW = 512;
 /** Operations from which workers pay. */
@@ -56,6 +58,10 @@ export interface ExecuteDeps {
   finished(operations: number, files: number): void;
   tick(): void;
 }
+
+/** What one worker has and has not answered; bytes of content. */
+interface Load { readonly batches: number; readonly bytes: number }
+const NO_LOAD: Load = { batches: 0, bytes: 0 };
 
 interface Frame {
   path: RelPath;
@@ -96,7 +102,7 @@ export class Executor {
   private batch: Batch | undefined;
   private partFrame: Frame | undefined;
   private readonly outstanding = new Map<number, { batch: Batch; worker: PoolWorker }>();
-  private readonly load = new Map<PoolWorker, number>();
+  private readonly load = new Map<PoolWorker, Load>();
   private nextId = 1;
   private workersReady = false;
   private wake: (() => void) | undefined;
@@ -321,7 +327,7 @@ export class Executor {
       deps.pool.grow(Math.max(1, deps.remote ? (several ? deps.threads : 1) : deps.threads - 1));
       for (const worker of deps.pool.workers) {
         worker.post({ kind: 'apply-setup', setup: deps.applySetup });
-        this.load.set(worker, 0);
+        this.load.set(worker, { batches: 0, bytes: 0 });
       }
     }
     if (!this.workersReady) return;
@@ -331,16 +337,29 @@ export class Executor {
       if (item.kind !== 'batch' || item.state !== 'waiting') continue;
       let best: PoolWorker | undefined;
       for (const worker of deps.pool.workers) {
-        const load = this.load.get(worker) ?? 0;
-        if (load < AHEAD && (best === undefined || load < (this.load.get(best) ?? 0))) best = worker;
+        const load = this.loadOf(worker);
+        if (this.takesMore(load) && (best === undefined || load.batches < this.loadOf(best).batches)) best = worker;
       }
       if (best === undefined) return;
       const id = this.nextId++;
       item.state = 'sent';
       this.outstanding.set(id, { batch: item, worker: best });
-      this.load.set(best, (this.load.get(best) ?? 0) + 1);
+      this.burden(best, 1, item.bytes);
       best.post({ kind: 'apply', id, parts: item.parts });
     }
+  }
+
+  private loadOf(worker: PoolWorker): Load {
+    return this.load.get(worker) ?? NO_LOAD;
+  }
+
+  private burden(worker: PoolWorker, batches: number, bytes: number): void {
+    const load = this.loadOf(worker);
+    this.load.set(worker, { batches: load.batches + batches, bytes: load.bytes + bytes });
+  }
+
+  private takesMore({ batches, bytes }: Load): boolean {
+    return batches < AHEAD || (this.deps.remote && batches < AHEAD_REMOTE && bytes < AHEAD_REMOTE_BYTES);
   }
 
   /** What would keep the main thread from hearing signals: much content, or content that is slowed down or comes over a connection. */
@@ -353,7 +372,7 @@ export class Executor {
     const entry = this.outstanding.get(message.id);
     if (entry === undefined) throw new Error('an answer to no batch');
     this.outstanding.delete(message.id);
-    this.load.set(entry.worker, (this.load.get(entry.worker) ?? 1) - 1);
+    this.burden(entry.worker, -1, -entry.batch.bytes);
     this.settle(entry.batch, message.result);
     this.deal();
     this.wake?.();

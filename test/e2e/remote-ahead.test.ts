@@ -33,6 +33,33 @@ describe('content that is asked for ahead', () => {
   });
 });
 
+describe('small files whose time alone differs', () => {
+  const tmp = useTempFolder('ahead-alike');
+  const COUNT = 1000;
+  const names = Array.from({ length: COUNT }, (_, k) => `a file with a name ${k}`);
+  const tree = (at: number): Tree => Object.fromEntries(names.map((name, k) => [name, file({ size: 150 + k, seed: k + 1 }, { mtime: time(at) })]));
+
+  for (const how of ['pull', 'push'] as const) {
+    it(`are asked for by one sum each, and with -z what asks for them is compressed: ${how}`, async () => {
+      makeTree(tmp.at('s'), tree(1_600_000_000), { mtime: T });
+      const asked: number[] = [];
+      for (const compression of ['off', 'on'] as const) {
+        const target = tmp.at(`${how}-${compression}`);
+        makeTree(target, tree(1_500_000_000), { mtime: T });
+        const done = await runOver(tmp, how, ['-a'], `${tmp.at('s')}/`, target, { compression });
+        assert.equal(done.outcome?.exitCode, 0, String(done.error));
+        assert.equal(done.outcome?.literalBytes, 0);
+        assertSameTree(tmp.at('s'), target);
+        const [attempt] = done.attempts;
+        asked.push((how === 'pull' ? attempt?.out : attempt?.in) ?? Infinity);
+        assert.ok((attempt?.in ?? Infinity) + (attempt?.out ?? Infinity) < COUNT * 200, `compression ${compression}: ${attempt?.in} and ${attempt?.out} bytes for ${COUNT} files`);
+      }
+      const [plain = 0, packed = Infinity] = asked;
+      assert.ok(packed < plain * 0.75, `${plain} bytes, compressed ${packed}`);
+    });
+  }
+});
+
 describe('folders that are sent ahead', () => {
   const tmp = useTempFolder('ahead-folders');
 
@@ -49,5 +76,17 @@ describe('folders that are sent ahead', () => {
       const turns = done.attempts[0]?.turns ?? Infinity;
       assert.ok(turns < 15, `${name}: ${turns} round trips`);
     }
+  });
+
+  it('are held until the walk has come back to them, however much lies between', async () => {
+    const inner = (mtime: ReturnType<typeof time>): Tree => Object.fromEntries(Array.from({ length: 400 }, (_, k) => [`d${k}`, dir({ f: file('f', { mtime }) }, { mtime: T })]));
+    const tree = (mtime: ReturnType<typeof time>): Tree => ({ a: dir(Object.fromEntries(Array.from({ length: 100 }, (_, k) => [`b${k}`, dir(k === 0 ? inner(mtime) : { f: file('f', { mtime }) }, { mtime: T })])), { mtime: T }) });
+    makeTree(tmp.at('s'), tree(T), { mtime: T });
+    makeTree(tmp.at('t'), tree(time(1_500_000_000)), { mtime: T });
+    const done = await runOver(tmp, 'pull', ['-a'], `${tmp.at('s')}/`, tmp.at('t'));
+    assert.equal(done.outcome?.exitCode, 0, String(done.error));
+    assertSameTree(tmp.at('s'), tmp.at('t'));
+    const turns = done.attempts[0]?.turns ?? Infinity;
+    assert.ok(turns < 40, `${turns} round trips`);
   });
 });

@@ -32,7 +32,7 @@ export interface CutRun {
 }
 
 /** How a run is made. */
-export interface CutOptions { cuts?: readonly (Cut | null)[]; retries?: number; signal?: AbortSignal; listener?: SessionListener; log?: string; agent?: readonly string[]; timeoutMs?: number }
+export interface CutOptions { cuts?: readonly (Cut | null)[]; retries?: number; signal?: AbortSignal; listener?: SessionListener; log?: string; agent?: readonly string[]; timeoutMs?: number; compression?: RemoteRequest['link']['compression'] }
 
 let runs = 0;
 
@@ -50,7 +50,7 @@ export function requestFor(direction: Direction, args: readonly string[], from: 
 export async function runOver(tmp: TempFolder, direction: Direction, args: readonly string[], from: string, to: string, how: CutOptions = {}): Promise<CutRun> {
   const log = how.log ?? tmp.at(`relay-${process.pid}-${runs++}.log`);
   const plan: RelayPlan = { log, cuts: how.cuts ?? [] };
-  const request = requestFor(direction, args, from, to, [process.execPath, RELAY, JSON.stringify(plan), ...(how.agent ?? AGENT)], { retries: how.retries ?? 0, timeoutMs: how.timeoutMs ?? 0, connectTimeoutMs: 60_000 });
+  const request = requestFor(direction, args, from, to, [process.execPath, RELAY, JSON.stringify(plan), ...(how.agent ?? AGENT)], { retries: how.retries ?? 0, timeoutMs: how.timeoutMs ?? 0, connectTimeoutMs: 60_000, ...(how.compression === undefined ? {} : { compression: how.compression }) });
   const run: CutRun = { outcome: undefined, error: undefined, notices: [], problems: [], attempts: [], agents: [] };
   try {
     run.outcome = await runRemote(request, {

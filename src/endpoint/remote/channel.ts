@@ -102,16 +102,22 @@ export class SyncChannel {
   receive(): Buffer {
     for (;;) {
       const seen = Atomics.load(this.words, DELIVERED);
+      const payload = this.take();
+      if (payload !== undefined) return payload;
+      const since = performance.now();
+      if (this.idle === undefined) Atomics.wait(this.words, DELIVERED, seen);
+      else if (Atomics.wait(this.words, DELIVERED, seen, IDLE) === 'timed-out') this.idle();
+      this.waited += performance.now() - since;
+    }
+  }
+
+  /** As `receive`, where a payload is there already; else undefined. */
+  take(): Buffer | undefined {
+    for (;;) {
       if (this.lost !== undefined) throw lossError(this.lost);
       if (Atomics.load(this.words, ABORTED) !== 0) throw new TwintreeError('ABORTED', 'the session was aborted while it waited for the other host');
       const got = receiveMessageOnPort(this.end.port);
-      if (got === undefined) {
-        const since = performance.now();
-        if (this.idle === undefined) Atomics.wait(this.words, DELIVERED, seen);
-        else if (Atomics.wait(this.words, DELIVERED, seen, IDLE) === 'timed-out') this.idle();
-        this.waited += performance.now() - since;
-        continue;
-      }
+      if (got === undefined) return undefined;
       const message = got.message as ToReader;
       if ('lost' in message) {
         this.lost = message.lost;

@@ -2,7 +2,7 @@
  * What is known of the source's folders: each as it was sent, and a bounded number of them by mount and path. A folder of the walk
  * stream may lack names that the options leave out; one that was asked for has them all.
  */
-import { STAT_WORDS, TwintreeError, type ByteString, type RelPath, type StatTable } from '../../tree/index.js';
+import { EMPTY, parentOf, STAT_WORDS, TwintreeError, type ByteString, type RelPath, type StatTable } from '../../tree/index.js';
 import type { FolderItem, WireXattr } from '../../wire/index.js';
 
 /** Bytes of one stat record. */
@@ -150,7 +150,7 @@ export class StoredFolder {
 
 const NONE: readonly WireXattr[] = [];
 
-/** A bounded number of folders, the longest unused first out. */
+/** A bounded number of folders, the longest unused first out; those on the way to the one that came last count as used with it: the walk comes back to them. */
 export class FolderStore {
   private readonly folders = new Map<string, StoredFolder>();
   private bytes = 0;
@@ -166,6 +166,7 @@ export class FolderStore {
 
   put(folder: StoredFolder): void {
     const key = keyOf(folder.mount, folder.path);
+    for (let at = folder.path; at !== EMPTY;) this.get(folder.mount, (at = parentOf(at)));
     this.drop(key);
     this.folders.set(key, folder);
     this.bytes += folder.bytes;

@@ -13,7 +13,7 @@ import type { SourceStream } from './stream.js';
 import type { TargetFolders } from './target-folders.js';
 
 /** Folders that are looked at ahead, at most, and their bytes. */
-const AHEAD = 256;
+const AHEAD = 1024;
 const AHEAD_BYTES = 8 << 20;
 
 /** A folder of the stream: here, or asked for. */

@@ -15,32 +15,29 @@ export class ItemSource {
   /** @param names learns what items tell of users and groups */
   constructor(private readonly channel: SyncChannel, private readonly names: ToldNames) {}
 
-  /** Whether items of the last payload are left. */
+  /** Whether the next item is there already. Throws as `next` does. */
   get comes(): boolean {
-    return this.reader?.done === false;
+    return valid(() => {
+      while (this.reader?.done !== false) {
+        const payload = this.channel.take();
+        if (payload === undefined) return false;
+        this.reader = new ItemReader(payload);
+      }
+      return true;
+    });
   }
 
   /** The next item; what was gathered is sent before. Blocks; throws as SyncChannel.receive does, and WIRE for what is not valid. */
   next(): Item {
-    try {
-      return this.read();
-    } catch (error) {
-      if (error instanceof WireError) throw new TwintreeError('WIRE', `the other host broke the protocol: ${error.message}`, { cause: error });
-      throw error;
-    }
-  }
-
-  private read(): Item {
-    for (;;) {
-      if (this.reader !== undefined && !this.reader.done) {
-        const item = this.reader.next();
-        if (item.kind === 'folder') this.names.take(item.users, item.groups);
-        return item;
+    return valid(() => {
+      while (this.reader?.done !== false) {
+        this.flush();
+        this.reader = new ItemReader(this.channel.receive());
       }
-      this.reader = undefined;
-      this.flush();
-      this.reader = new ItemReader(this.channel.receive());
-    }
+      const item = this.reader.next();
+      if (item.kind === 'folder') this.names.take(item.users, item.groups);
+      return item;
+    });
   }
 
   /** Adds a request to those that `flush` sends, and returns its length in bytes. */
@@ -54,5 +51,14 @@ export class ItemSource {
 
   flush(): void {
     if (this.writer.length > 0) this.channel.send(this.writer.take());
+  }
+}
+
+function valid<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof WireError) throw new TwintreeError('WIRE', `the other host broke the protocol: ${error.message}`, { cause: error });
+    throw error;
   }
 }
