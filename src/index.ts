@@ -8,8 +8,9 @@
  * if (outcome.exitCode !== 0) for (const p of outcome.problems) console.error(p.path, p.message);
  */
 import {
-  applyHow, applyRun, parseApply, parseExplain, parsePlan, parseSync, parseVerify, planRun, processContext, sessionRun, type Informative, type ParseContext, type ParsedRun, type SessionRun,
+  applyHow, applyRun, mirrorRequest, parseApply, parseExplain, parseMirror, parsePlan, parseSync, parseVerify, planRun, processContext, sessionRun, type Informative, type ParseContext, type ParsedRun, type SessionRun,
 } from './cli/index.js';
+import { Mirror, type MirrorListener } from './mirror/index.js';
 import { explainPaths, openPlan, optionsOf, verifyTrees, type Explanation, type Outcome, type SessionListener } from './session/index.js';
 import type { SessionOptions } from './plan/index.js';
 import { fromBytes, fromText, TwintreeError, type ByteString } from './tree/index.js';
@@ -18,6 +19,7 @@ export { displayName, fromBytes, fromText, toBytes, TwintreeError } from './tree
 export type { ByteString, ErrorCode, Problem, ProblemCode, RelPath } from './tree/index.js';
 export { Item, OpKind, Reason, reasonId, reasonText, SetBits } from './plan/index.js';
 export type { Operation, SessionOptions } from './plan/index.js';
+export type { Condition, FollowerListener, HeldView, MirrorListener, MirrorStatus, SessionAbout, TargetRequest } from './mirror/index.js';
 export type { Explanation, OperationResult, Outcome, PlanTotals, Progress, SessionListener, TypeCounts, Verdict } from './session/index.js';
 
 /** Some fields of the options, each group by itself. */
@@ -100,6 +102,52 @@ export async function apply(what: ApplyOptions): Promise<Outcome> {
   } finally {
     sealed.close();
   }
+}
+
+/** A mirror. */
+export interface MirrorOptions {
+  /** A folder of this host, with a trailing slash: its content is followed. */
+  source: PathLike;
+  /** One target or several, here or on other hosts. */
+  target: PathLike | readonly PathLike[];
+  /** Options as on the command line of `twintree mirror`, such as `['--delete', '--bwlimit=2M']`. --cpu-limit and --read-limit are for a process, and refused here. */
+  args?: readonly string[];
+  /** Told what happens; `follower` gives who is told of each target. */
+  listener?: MirrorListener;
+  /** Ends it in good order. The next one compares everything. */
+  signal?: AbortSignal;
+}
+
+/** A mirror that is at work. */
+export interface RunningMirror {
+  /**
+   * Resolves when it has ended after the signal.
+   * @throws TwintreeError where it cannot begin or go on, or a target ended before.
+   */
+  readonly over: Promise<void>;
+  /** Resolves when all that happened before the call is on all targets, and durable there. Rejects where it ends before. */
+  caughtUp(): Promise<void>;
+  /** What a limit of deletions holds back is done, once. False: nothing is held. */
+  approve(): boolean;
+  /** What stands at the source's place now is the source. False: it is not missed, or nothing stands there. */
+  adopt(): boolean;
+}
+
+/**
+ * Makes the targets equal to the source, then follows every change until the signal. `twintree status`, `pause` and the other commands reach it as one that was
+ * started by the command. Its state lies in the user's state folder.
+ * @throws TwintreeError USAGE for bad options.
+ */
+export function mirror(what: MirrorOptions): RunningMirror {
+  const targets: readonly PathLike[] = typeof what.target === 'string' || what.target instanceof Uint8Array ? [what.target] : what.target;
+  const parsed = parseMirror([...words(what.args ?? []), '--' as ByteString, bytes(what.source), ...targets.map(bytes)], processContext());
+  if (parsed.kind !== 'run') throw askedForHelp();
+  const { limits, metrics } = parsed.following;
+  if (limits.cpu > 0 || limits.reading > 0) throw new TwintreeError('USAGE', '--cpu-limit and --read-limit hold for a whole process', { advice: 'Start twintree mirror for it.' });
+  if (metrics.file !== undefined || metrics.listen !== undefined) throw new TwintreeError('USAGE', '--metrics and --metrics-listen are for the command', { advice: 'The listener is told each status.' });
+  const running = new Mirror(mirrorRequest(parsed), what.listener);
+  const over = running.run(what.signal ?? new AbortController().signal);
+  return { over, caughtUp: async () => running.caughtUp(), approve: () => running.approve(), adopt: () => running.adopt() };
 }
 
 /** What `explain` is asked. */

@@ -31,7 +31,7 @@ export async function generalHelp(): Promise<string> {
     .epilogue('twintree COMMAND --help lists the options of a command. twintree --version tells the version.');
   for (const [name, summary] of Object.entries(SUMMARY)) program.command(name, summary);
   program.command('status', 'tell how mirrors stand');
-  program.command('pause', 'pause a mirror').command('resume', 'let it go on').command('approve', 'let deletions that are held go on').command('throttle', 'change how fast a mirror may send');
+  program.command('pause', 'pause a mirror').command('resume', 'let it go on').command('approve', 'let deletions that are held go on').command('adopt', 'take what stands at the place of a missed source for the source').command('throttle', 'change how fast a mirror may send');
   program.command('delta', 'signatures, deltas and patches of single files, as rdiff makes them');
   program.command('serve', 'serve folders to other hosts, as a daemon or bound by ssh');
   program.command('cert', 'make certificates and tokens for serve and twintree://');

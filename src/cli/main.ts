@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   sync: () => import('./commands/sync.js'),
   mirror: () => import('./commands/mirror.js'),
   status: () => import('./commands/status.js'),
+  adopt: () => import('./commands/control.js').then(({ adopt }) => adopt),
   pause: () => import('./commands/control.js').then(({ pause }) => pause),
   resume: () => import('./commands/control.js').then(({ resume }) => resume),
   approve: () => import('./commands/control.js').then(({ approve }) => approve),

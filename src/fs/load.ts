@@ -5,6 +5,7 @@
  */
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { StatTable, type ByteString } from '../tree/index.js';
+import { braked } from './brake.js';
 import { ConfinedPosix, type Confinement } from './confined.js';
 import { Errno } from './errno.js';
 import { libcIsKnown } from './libc.js';
@@ -15,6 +16,7 @@ import { readFileAt } from './read-file.js';
 import { readWholeFile } from './temp.js';
 
 let loaded: Posix | undefined;
+let working: Posix | undefined;
 let own: Posix | undefined;
 let failure: string | undefined;
 
@@ -26,6 +28,11 @@ export function loadPosix(): Posix {
   return (loaded ??= confined(loadOwnPosix()));
 }
 
+/** As `loadPosix`, for who works on trees: held to what the process may use (brake.ts). */
+export function loadWorkingPosix(): Posix {
+  return (working ??= braked(loadPosix()));
+}
+
 /** The calls for the program's own files (state, temporary files): never bound to a folder. No path from another host may reach them. */
 export function loadOwnPosix(): Posix {
   return (own ??= choose());
@@ -34,6 +41,7 @@ export function loadOwnPosix(): Posix {
 /** Forgets what was loaded in this thread: the process is another user's now. */
 export function reloadPosix(): void {
   loaded = undefined;
+  working = undefined;
   own = undefined;
 }
 
@@ -42,6 +50,7 @@ export function confineProcess(confinement: Confinement): void {
   if (getEnvironmentData(BOUND) !== undefined) throw new Error('a process is bound to one folder only');
   setEnvironmentData(BOUND, confinement as unknown as Parameters<typeof setEnvironmentData>[1]);
   loaded = undefined;
+  working = undefined;
 }
 
 /** Content of a rule file by its absolute path, or a negated errno. Where the process is bound to a folder, that one is `/`. */

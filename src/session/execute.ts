@@ -7,6 +7,7 @@ import {
   describeFolder, discardDelayed, enterFolder, execute, finishDelayed, leaveFolder, removeEntry,
   type ApplyCounters, type ApplyPart, type ApplyRunner, type ApplySetup, type FolderContext, type FromWorker, type PoolWorker, type SharedState, type WorkerPool,
 } from '../endpoint/index.js';
+import { readingIsLimited } from '../fs/index.js';
 import {
   copyOperation, emptyOperation, OpKind, OperationReader, OperationWriter, Reason, type Operation, type SessionOptions,
 } from '../plan/index.js';
@@ -364,7 +365,7 @@ export class Executor {
 
   /** What would keep the main thread from hearing signals: much content, or content that is slowed down or comes over a connection. */
   private isHeavy(batch: Batch): boolean {
-    return batch.bytes >= HEAVY || (batch.bytes > 0 && (this.deps.shared.limited || this.deps.runner.context.source.remote !== undefined));
+    return batch.bytes >= HEAVY || (batch.bytes > 0 && (this.deps.shared.limited || readingIsLimited() || this.deps.runner.context.source.remote !== undefined));
   }
 
   private receive(_worker: PoolWorker, message: FromWorker): void {

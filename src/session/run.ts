@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { loadOwnPosix, loadPosix, portableReason, probeTarget, type Posix, type TargetTraits } from '../fs/index.js';
+import { loadOwnPosix, loadWorkingPosix, portableReason, probeTarget, type Posix, type TargetTraits } from '../fs/index.js';
 import { ApplyRunner, carryOutRenames, commitPlaces, renamesServe, type PlaceChanges, type PlaceStore, forEachNode, idMapper, localSource, RemoteSource, SharedState, verifyRenames, WorkerPool, type ApplyCounters, type ApplySetup, type Link, type LostClass, type RemoteSetup, type RenamesDone, type ScanFindings, type ScanSetup, type SpareThreads } from '../endpoint/index.js';
 import type { IdMapper, Rename, SessionOptions } from '../plan/index.js';
 import { pairName, RootGuard, stateFolder, type GuardedRoot, type PairState } from '../state/index.js';
@@ -163,7 +163,7 @@ class Session {
 
   constructor(private readonly request: SyncRequest, private readonly listener: SessionListener) {
     const { options } = request;
-    this.posix = request.posix ?? loadPosix();
+    this.posix = request.posix ?? loadWorkingPosix();
     this.pool = new WorkerPool(this.shared, request.spare);
     this.store = request.kept?.store ?? new PlanStore(loadOwnPosix());
     this.targetLock = new TargetLock(loadOwnPosix(), request.tenure, () => {

@@ -1,6 +1,6 @@
 /** A mirror that is told what to do while it runs: pause and resume, a limit that changes, the approval of what is held. By its socket, and by commands. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { localPath, mirrorPair } from '../../src/cli/commands/mirror-pair.js';
 import { processContext } from '../../src/cli/index.js';
 import { parseMirror, parseSync } from '../../src/cli/options/index.js';
@@ -102,6 +102,35 @@ describe('a mirror that is told what to do', () => {
     assert.deepEqual(await say('approve', `${s()}/`, t()), { code: 23, stdout: 'nothing is held\n', stderr: '' });
   });
 
+  it('takes what stands at the place of its source for the source, by a command', async () => {
+    const mirror = start('--delete');
+    await mirror.copied();
+    assert.deepEqual(await say('adopt', `${s()}/`, t()), { code: 23, stdout: '', stderr: 'the source is not missed, or nothing stands in its place\n' });
+    renameSync(s(), temp.at('old'));
+    await mirror.until((told) => told.kind === 'condition' && told.condition === 'root-lost');
+    mkdirSync(s());
+    writeFileSync(s('restored'), 'of the backup');
+    await mirror.untilStatus(({ phase }) => phase === 'source-lost');
+    assert.deepEqual(await say('adopt', `${s()}/`, t()), { code: 0, stdout: 'what stands at the source\'s place is taken for the source\n', stderr: '' });
+    await mirror.until((told) => told.kind === 'condition' && told.condition === 'root-back');
+    await mirror.mirror.caughtUp();
+    assertSameTree(s(), t());
+  });
+
+  it('reads no faster than it may', async () => {
+    writeFileSync(s('large'), Buffer.alloc(4 << 20, 'x'));
+    const began = performance.now();
+    const mirror = startTwintree(['mirror', '--cpu-limit=400', '--read-limit=1M', '--json', `${s()}/`, t()], { env: { TWINTREE_STATE_DIR: process.env['TWINTREE_STATE_DIR'] }, timeout: 60_000 });
+    try {
+      assert.ok(await mirror.output(/"type":"session"/), 'it came to an end before');
+      assert.ok(performance.now() - began >= 3500, 'four MiB at one a second');
+      assertSameTree(s(), t());
+    } finally {
+      mirror.child.kill('SIGTERM');
+      await mirror.finished;
+    }
+  });
+
   it('leaves a socket for its user alone, which is gone when it has ended', async () => {
     const mirror = start();
     await mirror.copied();
@@ -126,6 +155,8 @@ describe('a mirror that is told what to do', () => {
     };
     assert.match(refused(parseMirror, '--bwlimit=mon-fri 8-18'), /timetable is wrong/);
     assert.match(refused(parseMirror, '--time-zone=Mars/Olympus'), /no time zone/);
+    assert.match(refused(parseMirror, '--cpu-limit=0'), /no share of a core/);
+    assert.match(refused(parseMirror, '--read-limit=fast'), /not a size/);
     assert.match(refused(parseSync, '--bwlimit=off'), /takes one rate here/);
     assert.match(refused(parseSync, '--time-zone=UTC'), /sync does not take --time-zone/);
   });

@@ -1,7 +1,7 @@
 /** The library's face: what the commands do, as functions. */
 import assert from 'node:assert';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { apply, explain, plan, sync, TwintreeError, verify, type Operation } from '../../src/index.js';
+import { apply, explain, mirror, plan, sync, TwintreeError, verify, type Operation } from '../../src/index.js';
 import { assertSameTree, dir, file, makeTree, time, useTempFolder } from '../support/index.js';
 
 describe('the library', () => {
@@ -32,6 +32,23 @@ describe('the library', () => {
   it('refuses a file that is no plan, with a code', async () => {
     writeFileSync(tmp.at('plan'), 'no plan');
     await assert.rejects(apply({ plan: tmp.at('plan') }), (error) => error instanceof TwintreeError && error.code === 'PLAN_FILE');
+  });
+
+  it('follows a tree to several targets until it is told to end', async () => {
+    const end = new AbortController();
+    const told = new Set<string>();
+    const running = mirror({ source: `${tmp.at('s')}/`, target: [tmp.at('t'), tmp.at('u')], args: ['--delete'], signal: end.signal, listener: { follower: ({ target }) => ({ session: ({ kind }) => { told.add(`${target} ${kind}`); } }) } });
+    await running.caughtUp();
+    writeFileSync(tmp.at('s/new'), 'followed');
+    await running.caughtUp();
+    for (const target of ['t', 'u']) {
+      assertSameTree(tmp.at('s'), tmp.at(target));
+      assert.ok(told.has(`${tmp.at(target)} full`) && told.has(`${tmp.at(target)} batch`), [...told].join());
+    }
+    assert.deepStrictEqual([running.approve(), running.adopt()], [false, false]);
+    end.abort();
+    await running.over;
+    assert.throws(() => mirror({ source: `${tmp.at('s')}/`, target: tmp.at('t'), args: ['--read-limit=1M'] }), /whole process/);
   });
 
   it('makes equal, compares, and explains, with words or typed options', async () => {

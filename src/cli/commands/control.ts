@@ -1,5 +1,5 @@
 /**
- * `twintree pause | resume | approve | throttle SRC/ DST...`: says something to the mirror of these trees that runs on this host, by its socket. Each
+ * `twintree pause | resume | approve | adopt | throttle SRC/ DST...`: says something to the mirror of these trees that runs on this host, by its socket. Each
  * tells the mirror's answer for each target; the exit code is 0 where it did what was asked, 23 where there is no such mirror, or it could not.
  */
 import { CONTROL_SOCKET, readAnswer, type ControlAnswer, type ControlRequest } from '../../mirror/index.js';
@@ -50,6 +50,12 @@ export const approve = command({
     process.stdout.write(heldText(found.held));
     return options.has('show') ? EXIT.ok : told(await ask({ do: 'approve', hold: found.held.id }));
   },
+});
+
+export const adopt = command({
+  name: 'adopt', rows: [],
+  usage: 'twintree adopt SRC/ DST...\n\nThe mirror of SRC that misses its source takes what stands at its place now for the source: it was restored, cloned or mounted anew. Everything is compared, under the guards. It holds for all targets of that mirror.',
+  act: async (_said, _more, ask) => told(await ask({ do: 'adopt' })),
 });
 
 export const throttle = command({

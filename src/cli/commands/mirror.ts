@@ -2,7 +2,7 @@
  * `twintree mirror [OPTION]... SRC/ DST...`: makes each target equal, then follows every change. Ended by a signal, it ends in good order with exit
  * code 0, where no target ended before; SIGUSR2 lets it go on where a guard holds it.
  */
-import { loadPosix } from '../../fs/index.js';
+import { limitProcess, loadPosix } from '../../fs/index.js';
 import { Mirror, type MirrorRequest } from '../../mirror/index.js';
 import { stateFolder } from '../../state/index.js';
 import type { ByteString } from '../../tree/index.js';
@@ -32,6 +32,8 @@ export async function run(args: readonly ByteString[]): Promise<number> {
   const { source, output } = parsed;
   const { stdout, stderr } = process;
   const request = mirrorRequest(parsed);
+  const { limits } = parsed.following;
+  if (limits.cpu > 0 || limits.reading > 0) limitProcess(limits);
   const targets = request.targets.map(({ pair }) => pair.target);
   const report = createMirrorReport(output, { out: stdout, err: stderr, isTTY: stdout.isTTY === true, columns: stdout.columns || 80, rows: stdout.rows || 24 }, { source, targets, pid: process.pid });
   const { metrics: wanted } = parsed.following;

@@ -7,6 +7,7 @@
  */
 import type { SessionOptions } from '../../plan/index.js';
 import type { FilterRule } from '../../filter/index.js';
+import type { Allowance } from '../../fs/index.js';
 import { fromText, type ByteString } from '../../tree/index.js';
 import type { BatchWords } from './batch.js';
 import { defaultConnection, type ConnectionOptions } from './connection.js';
@@ -29,6 +30,8 @@ export interface FollowingOptions {
   /** --throttle=auto, and the least rate. */
   throttle: 'auto' | undefined;
   throttleFloor: number;
+  /** --cpu-limit and --read-limit: of this host's process. */
+  limits: Allowance;
   /** --metrics and --metrics-listen. */
   metrics: { file: ByteString | undefined; listen: { host: string; port: number } | undefined };
 }
@@ -117,7 +120,7 @@ export function emptyDraft(): Draft {
       info: silent(INFO_NAMES), debug: silent(DEBUG_NAMES),
     },
     connection: defaultConnection(),
-    following: { quietMs: 200, gatherMs: 5, longestMs: 5000, reconcileMs: 86_400_000, deferMs: 60_000, drift: 'off', backend: 'auto', timetable: undefined, timeZone: undefined, throttle: undefined, throttleFloor: 131_072, metrics: { file: undefined, listen: undefined } },
+    following: { quietMs: 200, gatherMs: 5, longestMs: 5000, reconcileMs: 86_400_000, deferMs: 60_000, drift: 'off', backend: 'auto', timetable: undefined, timeZone: undefined, throttle: undefined, throttleFloor: 131_072, limits: { cpu: 0, reading: 0 }, metrics: { file: undefined, listen: undefined } },
     recurse: Recurse.Off, dirs: Dirs.Unsaid, relative: undefined,
     checksum: false, ignoreTimes: false, sizeOnly: false,
     deleting: false, deleteBefore: false, deleteDuring: false, deleteAfter: false,

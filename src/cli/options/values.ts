@@ -34,6 +34,13 @@ export function parseRate(option: string, text: ByteString): number {
   return Math.floor((bytes + 512) / 1024) * 1024;
 }
 
+/** A share of one core in percent, perhaps with a fraction and with or without its sign, as a factor. */
+export function parseShare(option: string, text: ByteString): number {
+  const percent = Number(/^([0-9]+(?:\.[0-9]+)?)%?$/.exec(text)?.[1] ?? NaN);
+  if (!(percent >= 1 && percent <= 100_000)) throw usageError(`${option}=${displayName(text)} is no share of a core`, `Write ${option}=50 for half a core; the least is 1.`);
+  return percent / 100;
+}
+
 /** Whether --bwlimit says more than a rate: something with entries, times, or a word. */
 export function isTimetable(text: ByteString): boolean {
   return /[,\s]|^(?:full|off)$/i.test(text);

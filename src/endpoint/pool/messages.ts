@@ -1,4 +1,5 @@
 /** What the main thread and its workers say to each other. Plain data. */
+import { wakeBraked } from '../../fs/index.js';
 import type { ErrorCode, Problem, RelPath } from '../../tree/index.js';
 import type { HashStore } from '../content-hashes.js';
 import type { SumStore } from '../kept-sums.js';
@@ -137,6 +138,7 @@ export class SharedState {
     Atomics.compareExchange(this.ints, 0, 0, cutOff ? 2 : 1);
     Atomics.add(this.ints, 4, 1); // who waits for the common budget
     Atomics.notify(this.ints, 4);
+    wakeBraked();
   }
   get cutOff(): boolean { return Atomics.load(this.ints, 0) === 2; }
 

@@ -4,7 +4,7 @@
  * on the first of them, so that the content of all its batches travels at once.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { loadPosix, type NameList } from '../../fs/index.js';
+import { loadWorkingPosix, type NameList } from '../../fs/index.js';
 import { TwintreeError } from '../../tree/index.js';
 import { RemoteSource } from '../remote/remote-source.js';
 import { digestsServe, TargetFolders } from '../remote/target-folders.js';
@@ -22,7 +22,7 @@ export function serve(): void {
   if (port === null) throw new Error('this runs in a worker thread only');
   let { memory, slot } = workerData as { memory: SharedArrayBuffer; slot: number };
   let shared = new SharedState(memory);
-  const posix = loadPosix();
+  const posix = loadWorkingPosix();
   let source: SourceFs = localSource(posix);
   let comparable = false; // the other host may send digests
   let remote: RemoteSource | undefined;

@@ -4,6 +4,7 @@
  * nothing; what is under way is bounded by the credit of each channel, and by a limit on requests that wait.
  */
 import { FIRST_CREDIT, WireError, type WireErrorCode } from '../../wire/index.js';
+import { wakeBraked } from '../../fs/index.js';
 import { ended, Thread, type SpareThreads } from '../pool/threads.js';
 import { Ahead, MAX_SLOTS, requestWeight, SupplyMemory } from './memory.js';
 import type { FromSupplyThread, SupplySetup, SupplyThreadData, ToSupplyThread } from './messages.js';
@@ -70,6 +71,7 @@ export class Supplier {
   async close(): Promise<void> {
     this.closed = true;
     for (const { memory } of this.threads) memory.end();
+    wakeBraked();
     await Promise.all(this.threads.map(async ({ thread, left }) => {
       await Promise.race([left, thread.exited]);
       await (this.spare === undefined || this.failed ? ended(thread) : this.spare.give(thread));

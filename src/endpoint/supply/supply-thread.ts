@@ -4,7 +4,7 @@
  * it waits for the next session.
  */
 import { parentPort, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
-import { loadPosix, type Posix } from '../../fs/index.js';
+import { loadWorkingPosix, type Posix } from '../../fs/index.js';
 import { WireError } from '../../wire/index.js';
 import { KeptSums } from '../kept-sums.js';
 import { SupplyChannel, type ChannelHost } from './channel.js';
@@ -18,7 +18,7 @@ export function serveSupply(): void {
   if (port === null) throw new Error('this runs in a worker thread only');
   port.on('message', (message: ToSupplyThread) => {
     switch (message.kind) {
-      case 'session': new SupplyThread(port, new SupplyMemory(message.memory), new Ahead(message.ahead), message.setup, loadPosix()).run(); return;
+      case 'session': new SupplyThread(port, new SupplyMemory(message.memory), new Ahead(message.ahead), message.setup, loadWorkingPosix()).run(); return;
       case 'requests': return; // of a session that is over
       case 'close': port.close(); return;
     }

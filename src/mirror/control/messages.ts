@@ -12,6 +12,8 @@ export type ControlRequest =
   | { readonly do: 'held' }
   /** Lets exactly this hold go on. */
   | { readonly do: 'approve'; readonly hold: string }
+  /** What stands at the source's place now is the source. */
+  | { readonly do: 'adopt' }
   /** A rate or a timetable, from now on; null: what the command line says. */
   | { readonly do: 'throttle'; readonly limit: string | null };
 
@@ -43,7 +45,7 @@ const LONGEST_TEXT = 64 << 10;
 export function readRequest(line: string): ControlRequest {
   const value = parsed(line);
   switch (value?.['do']) {
-    case 'pause': case 'resume': case 'held': return { do: value['do'] };
+    case 'pause': case 'resume': case 'held': case 'adopt': return { do: value['do'] };
     case 'approve':
       if (isText(value['hold'], 64)) return { do: 'approve', hold: value['hold'] };
       break;

@@ -19,6 +19,8 @@ export interface RateRequest {
 export interface Controlled {
   held(): HeldView | undefined;
   approve(hold: string): boolean;
+  /** False: no source is missed, or nothing stands in its place. */
+  adopt(): boolean;
   pause(reason: string, breaksOff: boolean): void;
   resume(reason: string): void;
   notice(code: string, message: string): void;
@@ -113,6 +115,7 @@ export class Controls {
         return held === undefined ? { ok: true, message: 'nothing is held' } : { ok: true, message: held.message, held };
       }
       case 'approve': return this.follower.approve(request.hold) ? { ok: true, message: 'approved' } : { ok: false, message: 'that hold does not stand any more; look again' };
+      case 'adopt': return this.follower.adopt() ? { ok: true, message: 'what stands at the source\'s place is taken for the source' } : { ok: false, message: 'the source is not missed, or nothing stands in its place' };
       case 'throttle': return this.throttle(request.limit);
     }
   }

@@ -86,7 +86,7 @@ export class Follower implements SourceFollower {
     this.drift = new DriftWatch(source.root, mirror.drift);
     if (mirror.ease !== undefined) this.load = new LoadWatch(mirror.ease.floor, request.meter, (code, message) => this.notice(code, message));
     this.controls = new Controls({
-      held: () => this.held, approve: (hold) => this.approve(hold), pause: (reason, breaksOff) => this.pause(reason, breaksOff), resume: (reason) => this.resume(reason),
+      held: () => this.held, approve: (hold) => this.approve(hold), adopt: () => this.source.adopt(), pause: (reason, breaksOff) => this.pause(reason, breaksOff), resume: (reason) => this.resume(reason),
       notice: (code, message) => this.listener.notice?.(code, message),
     }, request.rates);
   }

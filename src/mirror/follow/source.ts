@@ -33,6 +33,8 @@ export interface SourceView {
   readonly blind: boolean;
   /** Whether the folder that is followed stands there now. */
   stands(): boolean;
+  /** A person says that what stands at the root's path now is the source. False: the source is not lost, or nothing stands there. */
+  adopt(): boolean;
   /** Resolves when all that happened before the call was heard by all followers. */
   flush(): Promise<void>;
   /** Undefined: not all watches are set yet. */

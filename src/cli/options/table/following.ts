@@ -4,7 +4,7 @@ import { displayName } from '../../../tree/index.js';
 import { usageError } from '../../errors.js';
 import type { Draft } from '../draft.js';
 import type { OptionSpec } from '../spec.js';
-import { parseDuration, parseListen, parseRate } from '../values.js';
+import { parseDuration, parseListen, parseRate, parseShare } from '../values.js';
 
 const common = { section: 'Following', standing: 'works', ours: true, commands: ['mirror'] } as const satisfies Partial<OptionSpec>;
 const BACKENDS = ['auto', 'fanotify', 'inotify', 'chokidar'] as const;
@@ -59,6 +59,14 @@ export const FOLLOWING: readonly OptionSpec[] = [
       if (rate === 0) throw usageError('--throttle-floor cannot be 0');
       d.following.throttleFloor = rate;
     },
+  },
+  {
+    ...common, name: 'cpu-limit', argument: 'PERCENT', help: 'use no more CPU time than PERCENT of one core, in all threads together (200: two cores)', note: "Of this host's process; so does --read-limit. See mirror.md.",
+    set: (d, value) => { d.following.limits = { ...d.following.limits, cpu: parseShare('--cpu-limit', value) }; },
+  },
+  {
+    ...common, name: 'read-limit', argument: 'RATE', help: 'read no more of the content of files than RATE a second (units as in --bwlimit; 0: no limit)',
+    set: (d, value) => { d.following.limits = { ...d.following.limits, reading: parseRate('--read-limit', value) }; },
   },
   {
     ...common, name: 'time-zone', argument: 'ZONE', help: "the zone of the times in --bwlimit, such as Europe/Berlin (default: the system's)",
