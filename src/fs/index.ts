@@ -21,6 +21,7 @@ export { PROBE_PREFIX } from './probe-folder.js';
 export * from './raw-args.js';
 export { runScript } from './run-script.js';
 export { moveFile, namesIn, removeFolder, replaceFile, stampOf, type FileStamp } from './own-files.js';
+export { sdNotify } from './sd-notify.js';
 export * from './temp.js';
 export { fsyncLater, syncfsLater } from './through.js';
 export * from './watch/index.js';
