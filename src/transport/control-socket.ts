@@ -5,7 +5,7 @@
  */
 import net from 'node:net';
 import { chmodSync, unlinkSync } from 'node:fs';
-import { errnoText, loadOwnPosix } from '../fs/index.js';
+import { Errno, errnoText, loadOwnPosix } from '../fs/index.js';
 import { toBytes, TwintreeError, type ByteString } from '../tree/index.js';
 
 /** Longest question and longest answer, bytes. */
@@ -58,7 +58,8 @@ export async function serveControl(folder: ByteString, name: string, answer: (qu
  */
 export async function askControl(folder: ByteString, name: string, question: string, timeoutMs: number): Promise<string | undefined> {
   if (Buffer.byteLength(question) > LONGEST_QUESTION) throw new TwintreeError('USAGE', 'the question is too long');
-  const place = openPlace(folder, name);
+  const place = openPlace(folder, name, true);
+  if (place === undefined) return undefined;
   try {
     return await new Promise<string | undefined>((resolve, reject) => {
       const socket = net.connect(place.path);
@@ -126,10 +127,16 @@ class Line {
 }
 
 /** How the socket is reached. */
-function openPlace(folder: ByteString, name: string): { path: string; close(): void } {
+interface Place { readonly path: string; close(): void }
+
+/** @param missing whether the folder may be missing: undefined then */
+function openPlace(folder: ByteString, name: string, missing: true): Place | undefined;
+function openPlace(folder: ByteString, name: string): Place;
+function openPlace(folder: ByteString, name: string, missing = false): Place | undefined {
   if (process.platform !== 'linux') return { path: `${toBytes(folder).toString('utf8')}/${name}`, close: () => undefined };
   const posix = loadOwnPosix();
   const fd = posix.openRoot(folder);
+  if (fd === -Errno.ENOENT && missing) return undefined;
   if (fd < 0) throw new TwintreeError('IO', `the folder cannot be opened: ${errnoText(-fd)}`, { path: folder });
   return { path: `/proc/self/fd/${fd}/${name}`, close: () => { posix.close(fd); } };
 }

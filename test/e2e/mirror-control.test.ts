@@ -136,6 +136,7 @@ describe('a mirror that is told what to do', () => {
     await mirror.copied();
     const socket = Buffer.from(`${folder()}/control`, 'latin1');
     assert.equal(statSync(socket).mode & 0o777, 0o600);
+    assert.deepEqual(await say('pause', `${s()}/`, temp.at('another')), { code: 23, stdout: '', stderr: 'no mirror of these is at work here\n' }, 'of a pair that never was');
     await mirror.stop();
     assert.ok(!existsSync(socket));
     assert.deepEqual(await say('pause', `${s()}/`, t()), { code: 23, stdout: '', stderr: 'no mirror of these is at work here\n' });
