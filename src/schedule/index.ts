@@ -1,3 +1,9 @@
-/** When things happen: timetables. Pure; the clock is handed in. */
+/** When things happen: timetables, windows, schedules. Pure; the clock is handed in. */
+export { Calendar, LONGEST_STEP_BACK_MS, MOST_CAUGHT_UP, ON_TIME_MS, settled } from './calendar.js';
+export { Cron, type Due } from './cron-next.js';
+export { jitterShare } from './jitter.js';
+export { PositionError } from './position.js';
+export { Schedule, type CatchUp, type Move, type Occurrence, type ScheduleSpec } from './schedule.js';
 export { Timetable, type Limit } from './timetable.js';
-export { zoneOffset } from './zone.js';
+export { Window } from './window.js';
+export { localStamp, localText, zoneOffset } from './zone.js';
