@@ -13,6 +13,7 @@ import { ZoneStretches } from './zone.js';
 const LONGEST_GAP = 3 * 3_600_000;
 /** Farther ahead nothing is looked for: 29 February of a certain weekday comes within 40 years, 8 more over the end of a century. */
 const HORIZON = 50 * 366 * 86_400_000;
+/** Longer than any change of the clocks. */
 const TWO_DAYS = 2 * 86_400_000;
 
 /** An instant that is due, and the local time (ms as if UTC) that the clock passed over, where it is due instead of it. */
@@ -43,7 +44,7 @@ export class Cron {
       const local = this.fields.next(first + offset, end + offset);
       if (local === undefined) return undefined;
       if (local < to + offset) return { at: local - offset };
-      from = Math.max(to, local - offset - TWO_DAYS);
+      from = to - from < TWO_DAYS ? to : Math.max(to, local - offset - TWO_DAYS); // a change that is near may bring back times that were due
     }
     return undefined;
   }

@@ -43,7 +43,7 @@ function named(expression: string, local: number): boolean {
 /** What is due minute by minute, by the rule in words: from an instant at which nothing unusual is going on. */
 function naive(expression: string, zone: string, from: number, to: number): number[] {
   const wall = wallClock(zone);
-  const fixed = !/^\S*\*/.test(expression.split(' ')[0]?.charAt(0) ?? '') && !expression.split(' ')[1]?.startsWith('*');
+  const fixed = !/^\*|^\S+ \*/.test(expression);
   const due: number[] = [];
   let latest = wall(from - MINUTE);
   for (let instant = from; instant < to; instant += MINUTE) {
