@@ -5,7 +5,7 @@
  * before it begins goes on into the next day. Where clocks are put forward the times in between do not occur, where they are put back they
  * occur twice.
  */
-import { transitionIn, zoneOffset } from './zone.js';
+import { ZoneStretches } from './zone.js';
 
 export const MINUTE = 60_000;
 export const DAY = 1440; // minutes
@@ -13,21 +13,19 @@ const WEEK = 7 * DAY;
 const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
 /** 1970-01-01 was a Thursday. */
 const EPOCH_DAY = 3;
-/** A zone changes its offset at most once in so long, ms. */
-const STEP = 12 * 60 * MINUTE;
 /** Farther ahead nothing new comes: two weeks and a change of the clocks in each. */
 const HORIZON = 16 * DAY * MINUTE;
 
 export class Week<T> {
-  private readonly offset: (instant: number) => number;
+  private readonly stretches: ZoneStretches;
 
   /** @param values by minute from Monday 00:00. @param zone IANA name. @throws TwintreeError USAGE for a zone that is none. */
   constructor(private readonly values: readonly T[], zone: string) {
-    this.offset = zoneOffset(zone);
+    this.stretches = new ZoneStretches(zone);
   }
 
   at(instant: number): T {
-    return this.values[this.minute(instant, this.offset(instant))] as T;
+    return this.values[this.minute(instant, this.stretches.at(instant).offset)] as T;
   }
 
   /** The first instant after this one with another value; undefined: it is always the same. */
@@ -35,9 +33,8 @@ export class Week<T> {
     const now = this.at(instant);
     if (this.values.every((value) => value === now)) return undefined;
     for (let at = instant; at < instant + HORIZON;) {
-      const offset = this.offset(at);
-      const ahead = Math.min(this.boundary(at, offset, now), at + STEP);
-      const next = this.offset(ahead) === offset ? ahead : transitionIn(this.offset, at, ahead);
+      const { offset, to } = this.stretches.at(at);
+      const next = Math.min(this.boundary(at, offset, now), to);
       if (this.at(next) !== now) return next;
       at = next;
     }

@@ -24,7 +24,7 @@ export function zoneOffset(zone: string): (instant: number) => number {
 }
 
 /** The first ms at which an offset is another than at `from`, in (from, to]; at `to` it is. */
-export function transitionIn(offset: (instant: number) => number, from: number, to: number): number {
+function transitionIn(offset: (instant: number) => number, from: number, to: number): number {
   const before = offset(from);
   let low = from;
   let high = to;
