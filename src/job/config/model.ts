@@ -1,0 +1,112 @@
+/** What a configuration says, once it is right: plain data that other parts of the job room work from. */
+import type { ScheduleSpec } from '../../schedule/index.js';
+import type { Place } from './place.js';
+
+/** Sessions by a timetable, or a mirror that follows every change. */
+export type JobMode = 'scheduled' | 'live';
+
+/** What becomes of a run that falls due while the job's last one goes on. */
+export type Overlap = 'skip' | 'queue' | 'cancel-previous';
+
+/** Where a secret is; it is read when it is needed, and is never in the configuration itself. */
+export type Secret = { readonly kind: 'file'; readonly path: string } | { readonly kind: 'env'; readonly name: string };
+
+export interface HookSpec {
+  readonly when: 'before' | 'after' | 'failure' | 'lag';
+  /** The program and its arguments; no shell but where it names one. */
+  readonly command: readonly string[];
+  readonly timeoutMs: number;
+  /** Whether its failure stops the run. */
+  readonly onError: 'stop' | 'ignore';
+}
+
+export type NoticeEvent = 'failure' | 'success' | 'recovery' | 'lag';
+
+export interface MailNotice {
+  readonly kind: 'mail';
+  readonly on: readonly NoticeEvent[];
+  readonly to: readonly string[];
+  readonly from: string;
+  readonly server: { readonly host: string; readonly port: number; readonly tls: 'none' | 'starttls' | 'tls'; readonly user?: string; readonly password?: Secret };
+}
+
+export interface WebhookNotice {
+  readonly kind: 'webhook';
+  readonly on: readonly NoticeEvent[];
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string | Secret>>;
+}
+
+/** A dead man's switch: somebody else notices when it stays silent. */
+export interface PingNotice {
+  readonly kind: 'ping';
+  /** Asked for after a success. */
+  readonly url: string;
+  readonly startUrl?: string;
+  /** Undefined: `url` with `/fail` behind it. */
+  readonly failUrl?: string;
+}
+
+export type NoticeSpec = MailNotice | WebhookNotice | PingNotice;
+
+/** How long the history of a job is kept: the last so many runs, of so many days. */
+export interface Retention {
+  readonly runs: number;
+  readonly days: number;
+}
+
+/** An option of a job as words of the command line, and where it was said. */
+export interface JobSetting {
+  /** Long name in the option table. */
+  readonly name: string;
+  readonly words: readonly string[];
+  readonly place: Place;
+}
+
+export interface JobConfig {
+  readonly name: string;
+  readonly description: string | undefined;
+  /** Not enabled: nothing starts by itself. */
+  readonly enabled: boolean;
+  readonly mode: JobMode;
+  /** As on the command line. A live job has one. */
+  readonly sources: readonly string[];
+  /** At least one. */
+  readonly targets: readonly string[];
+  /** Options, limits of the session and filters, in order. */
+  readonly settings: readonly JobSetting[];
+  /** Of a scheduled job; none: it runs when it is told to. */
+  readonly schedules: readonly ScheduleSpec[];
+  readonly overlap: Overlap;
+  /** 0 to 100; of jobs that wait, the one with the highest starts first. */
+  readonly priority: number;
+  /** A run is stopped after so long, and goes on next time. */
+  readonly runTimeMs: number | undefined;
+  /** A live target that is farther behind is told by hooks and notices. */
+  readonly lagMs: number | undefined;
+  readonly hooks: readonly HookSpec[];
+  readonly notices: readonly NoticeSpec[];
+  readonly retention: Retention;
+  /** Where the job is described. */
+  readonly place: Place;
+}
+
+export interface Config {
+  /** Absolute path of the main file. */
+  readonly file: string;
+  /** All files that were read, the main one first. */
+  readonly files: readonly string[];
+  readonly jobs: ReadonlyMap<string, JobConfig>;
+  /** How many runs go on at once; undefined: as the agent sees fit. */
+  readonly parallel: number | undefined;
+}
+
+/** The options and operands of a session of a scheduled job to one target, as `twintree sync` reads them. */
+export function syncWords(job: JobConfig, target: string): string[] {
+  return [...job.settings.flatMap(({ words }) => words), '--', ...job.sources, target];
+}
+
+/** Those of a live job, as `twintree mirror` reads them. */
+export function mirrorWords(job: JobConfig): string[] {
+  return [...job.settings.flatMap(({ words }) => words), '--', ...job.sources, ...job.targets];
+}

@@ -1,0 +1,199 @@
+/**
+ * resolve: what jobs inherit, and what only the whole of a job can show to be wrong. Defaults come first, then the profiles in the order of
+ * `extends`, then the job; what is said nearer counts. Options, limits and retention are joined key by key, filters one after the other with the
+ * nearest first; everything else is replaced as a whole.
+ */
+import { Calendar, PositionError, type ScheduleSpec } from '../../schedule/index.js';
+import { parseRemoteSpec } from '../../transport/index.js';
+import { fromText, TwintreeError } from '../../tree/index.js';
+import type { JobRead, LimitsRead, ScheduleLine } from './fields.js';
+import type { HookSpec, JobConfig, JobMode, JobSetting, NoticeSpec } from './model.js';
+import { mirrorWords, syncWords } from './model.js';
+import { didYouMean } from './nearest.js';
+import { tells } from './notices.js';
+import { checkOptions, tellOnce, type OptionsRead } from './options.js';
+import type { Place } from './place.js';
+import type { Placed, Reading } from './shape.js';
+
+/** All that the files say, by name. */
+export interface Parts {
+  readonly defaults: JobRead | undefined;
+  readonly profiles: ReadonlyMap<string, Placed<JobRead>>;
+  readonly jobs: ReadonlyMap<string, Placed<JobRead> & { readonly key: Place }>;
+}
+
+const DEEPEST = 32;
+const EPOCH = 0;
+
+/** The jobs; those that are wrong are told and left out. @param zone of this system. */
+export function resolveJobs(parts: Parts, zone: string, reading: Reading): Map<string, JobConfig> {
+  const out = new Map<string, JobConfig>();
+  const seen = new Set<string>();
+  checkProfiles(parts, reading);
+  for (const [name, { value, key }] of parts.jobs) {
+    const chain = [...(parts.defaults === undefined ? [] : [parts.defaults]), ...ancestors(value, parts.profiles), value];
+    const job = new Resolution(name, key, chain, value, zone, reading, seen).job();
+    if (job !== undefined) out.set(name, job);
+  }
+  return out;
+}
+
+/** Tells profiles that are not there, and those that come back to themselves. */
+function checkProfiles({ profiles, jobs }: Parts, reading: Reading): void {
+  for (const [kind, list] of [['profile', profiles], ['job', jobs]] as const) {
+    for (const [name, { value }] of list) {
+      for (const { value: parent, place } of value.extends?.value ?? []) {
+        if (!profiles.has(parent)) reading.complain(place, `there is no profile ${JSON.stringify(parent)}${didYouMean(parent, profiles.keys())}`);
+        else if (kind === 'profile' && reaches(parent, name, profiles)) reading.complain(place, `the profile ${name} extends itself${parent === name ? '' : ` by way of ${parent}`}`);
+      }
+    }
+  }
+}
+
+function reaches(from: string, to: string, profiles: Parts['profiles'], seen = new Set<string>()): boolean {
+  if (from === to) return true;
+  if (seen.has(from)) return false;
+  seen.add(from);
+  return (profiles.get(from)?.value.extends?.value ?? []).some(({ value }) => reaches(value, to, profiles, seen));
+}
+
+/** The profiles of a job or profile, the farthest first; each once, where it counts most. */
+function ancestors(read: JobRead, profiles: Parts['profiles'], depth = 0): JobRead[] {
+  if (depth > DEEPEST) return []; // a circle, which was told
+  const all = (read.extends?.value ?? []).flatMap(({ value }) => {
+    const profile = profiles.get(value)?.value;
+    return profile === undefined ? [] : [...ancestors(profile, profiles, depth + 1), profile];
+  }).slice(-256);
+  return all.filter((each, k) => all.lastIndexOf(each) === k);
+}
+
+/** One job. */
+class Resolution {
+  private readonly whole: JobRead;
+  private readonly mode: JobMode;
+  private right = true;
+
+  constructor(
+    private readonly name: string, private readonly place: Place, private readonly chain: readonly JobRead[], private readonly own: JobRead, private readonly zone: string,
+    private readonly reading: Reading, private readonly seen: Set<string>,
+  ) {
+    this.whole = Object.assign({}, ...chain) as JobRead;
+    this.mode = this.whole.mode?.value ?? 'scheduled';
+  }
+
+  job(): JobConfig | undefined {
+    const { whole, mode, own } = this;
+    const sources = this.paths('source');
+    const targets = this.paths('targets');
+    if (mode === 'live') {
+      for (const key of ['schedule', 'window', 'jitter', 'catchUp', 'overlap'] as const) if (own[key] !== undefined) this.wrong(own[key].place, `a live job has no ${key}: it follows every change`, key === 'window' ? 'limits.bwlimit with a timetable pauses it: "mon-fri 08:00-18:00 off".' : 'mode: scheduled runs by a schedule.');
+      if (sources.length > 1) this.wrong(whole.source?.place ?? this.place, 'a live job has one source', 'Write a job for each.');
+    }
+    const settings = this.settings();
+    const limits = this.joined<LimitsRead>('limits');
+    if (mode === 'live' && own.limits?.value.runTime !== undefined) this.wrong(own.limits.value.runTime.place, 'a live job has no runTime: it goes on and on');
+    if (mode === 'scheduled' && own.limits?.value.lag !== undefined) this.wrong(own.limits.value.lag.place, 'a scheduled job has no lag', 'mode: live follows every change, and knows how far it is behind.');
+    const hooks = this.lagging(own.hooks?.value, whole.hooks?.value, ({ when }: HookSpec) => when === 'lag', limits.lag !== undefined, 'hook');
+    const notices = this.lagging(own.notices?.value, whole.notices?.value, (spec: NoticeSpec) => tells(spec, 'lag'), limits.lag !== undefined, 'notice');
+    const kept = this.joined<{ runs?: Placed<number>; days?: Placed<number> }>('retention');
+    const job: JobConfig = {
+      name: this.name, description: whole.description?.value, enabled: whole.enabled?.value ?? true, mode, sources, targets, settings, schedules: this.schedules(),
+      overlap: whole.overlap?.value ?? 'skip', priority: whole.priority?.value ?? 50,
+      runTimeMs: mode === 'scheduled' ? limits.runTime?.value : undefined, lagMs: mode === 'live' ? limits.lag?.value : undefined,
+      hooks, notices, retention: { runs: kept.runs?.value ?? 1000, days: kept.days?.value ?? 400 }, place: this.place,
+    };
+    if (checkOptions(settings, mode, this.reading, this.seen) && this.right) this.checkWords(job);
+    return this.right ? job : undefined;
+  }
+
+  private wrong(place: Place, message: string, advice?: string): void {
+    this.right = false;
+    tellOnce(this.reading, this.seen, place, message, advice);
+  }
+
+  /** Sources or targets, whole paths or on another host. */
+  private paths(key: 'source' | 'targets'): string[] {
+    const given = this.whole[key];
+    if (given === undefined) {
+      if (this.chain.every((each) => each[key] === undefined)) this.wrong(this.place, `the job ${this.name} lacks ${key === 'source' ? 'its source' : 'its targets'}`);
+      return [];
+    }
+    const paths = new Set<string>();
+    for (const { value, place } of given.value) {
+      if (paths.has(value)) this.wrong(place, `${value} is there twice`);
+      paths.add(value);
+      try {
+        if (parseRemoteSpec(fromText(value)).kind === 'local' && !value.startsWith('/')) this.wrong(place, `${JSON.stringify(value)} is no whole path`, 'Whoever runs the job may stand anywhere: begin it with a slash, or write host:path.');
+      } catch (error) {
+        if (!(error instanceof TwintreeError)) throw error;
+        this.wrong(place, error.message, error.advice);
+      }
+    }
+    return [...paths];
+  }
+
+  /** The keys of a map that is joined, as they count. */
+  private joined<R extends object>(key: 'limits' | 'retention'): R {
+    return Object.assign({}, ...this.chain.map((each) => each[key]?.value ?? {})) as R;
+  }
+
+  private settings(): JobSetting[] {
+    const options = new Map<string, JobSetting>();
+    for (const each of this.chain) for (const [name, setting] of (each.options?.value ?? new Map()) as OptionsRead) options.set(name, setting);
+    const { bwlimit } = this.joined<LimitsRead>('limits');
+    const limit: JobSetting[] = bwlimit === undefined ? [] : [{ name: 'bwlimit', words: [`--bwlimit=${bwlimit.value}`, ...(this.mode === 'live' ? [`--time-zone=${this.whole.timeZone?.value ?? this.zone}`] : [])], place: bwlimit.place }];
+    const filters = this.chain.toReversed().flatMap((each) => each.filters?.value.map(({ value }) => value) ?? []);
+    const archive: JobSetting[] = this.mode === 'scheduled' ? [{ name: 'archive', words: ['--archive'], place: this.place }] : []; // as a mirror is
+    const inOrder = [...options.values()].filter(({ words }) => words.length > 0);
+    const wide = inOrder.filter(({ name }) => name === 'D'); // which stands for several: what is said of one of them counts
+    return [...archive, ...wide, ...inOrder.filter((each) => !wide.includes(each)), ...limit, ...filters];
+  }
+
+  private schedules(): ScheduleSpec[] {
+    if (this.mode === 'live') return [];
+    const { schedule, timeZone, window, jitter, catchUp } = this.whole;
+    return (schedule?.value ?? []).flatMap(({ value: line, place }) => {
+      const when = whenOf(line);
+      const open = line.window?.value ?? window?.value;
+      const spec: ScheduleSpec = {
+        when, zone: line.timeZone?.value ?? timeZone?.value ?? this.zone, jitterMs: line.jitter?.value ?? (when.kind === 'interval' ? Math.min(jitter?.value ?? 0, when.everyMs - 1) : (jitter?.value ?? 0)),
+        window: open === 'always' ? undefined : open, catchUp: line.catchUp?.value ?? catchUp?.value ?? 'once',
+      };
+      try {
+        return new Calendar([spec], this.name).next(EPOCH) === undefined ? [] : [spec];
+      } catch (error) {
+        if (!(error instanceof PositionError)) throw error;
+        this.wrong(place, error.message, error.advice);
+        return [];
+      }
+    });
+  }
+
+  /** What the job does not say of its own about lag falls away where there is none. */
+  private lagging<S>(own: readonly Placed<S>[] | undefined, all: readonly Placed<S>[] | undefined, isLag: (spec: S) => boolean, known: boolean, what: string): S[] {
+    for (const { value, place } of all ?? []) {
+      if (!isLag(value)) continue;
+      if (this.mode === 'scheduled' && own !== undefined) this.wrong(place, `a scheduled job has no lag, and this ${what} is about it`);
+      else if (this.mode === 'live' && !known) this.wrong(place, `this ${what} is about lag, and the job ${this.name} has no limit of it`, 'Write limits: with lag: 5m.');
+    }
+    return (all ?? []).map(({ value }) => value);
+  }
+
+  /** Reads the whole as the command line would be read. */
+  private checkWords(job: JobConfig): void {
+    const lines = job.mode === 'live' ? [mirrorWords(job)] : job.targets.map((target) => syncWords(job, target));
+    for (const words of lines) {
+      const refusal = this.reading.catalog.check(job.mode, words);
+      if (refusal === undefined) continue;
+      const named = [...refusal.message.matchAll(/--([a-z0-9-]+)/g)].map((match) => match[1] as string);
+      const place = job.settings.find((each) => named.includes(each.name))?.place ?? (/target|host/.test(refusal.message) ? this.whole.targets?.place : /source|folder/.test(refusal.message) ? this.whole.source?.place : undefined);
+      this.wrong(place ?? this.place, refusal.message, refusal.advice);
+      return;
+    }
+  }
+}
+
+function whenOf({ cron, every, anchor }: ScheduleLine): ScheduleSpec['when'] {
+  if (every !== undefined) return { kind: 'interval', everyMs: every.value, anchor: anchor?.value ?? EPOCH };
+  return { kind: 'cron', text: cron?.value ?? '' };
+}
