@@ -33,6 +33,7 @@ export async function generalHelp(): Promise<string> {
   program.command('status', 'tell how mirrors stand');
   program.command('pause', 'pause a mirror').command('resume', 'let it go on').command('approve', 'let deletions that are held go on').command('adopt', 'take what stands at the place of a missed source for the source').command('throttle', 'change how fast a mirror may send');
   program.command('delta', 'signatures, deltas and patches of single files, as rdiff makes them');
+  program.command('job', 'jobs that a configuration describes: check them, list them, tell when they run');
   program.command('serve', 'serve folders to other hosts, as a daemon or bound by ssh');
   program.command('cert', 'make certificates and tokens for serve and twintree://');
   return `${await program.getHelp()}\n`;

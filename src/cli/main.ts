@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   verify: () => import('./commands/verify.js'),
   explain: () => import('./commands/explain.js'),
   delta: () => import('./commands/delta.js'),
+  job: () => import('./commands/job.js'),
   serve: () => import('./commands/serve.js'),
   cert: () => import('./commands/cert.js'),
 };

@@ -20,7 +20,7 @@ export { InputFile, OutputFile } from './plain-file.js';
 export { PROBE_PREFIX } from './probe-folder.js';
 export * from './raw-args.js';
 export { runScript } from './run-script.js';
-export { moveFile, namesIn, removeFolder, replaceFile, stampOf, type FileStamp } from './own-files.js';
+export { moveFile, namesIn, ownerOf, removeFolder, replaceFile, stampOf, type FileStamp } from './own-files.js';
 export { sdNotify } from './sd-notify.js';
 export * from './temp.js';
 export { fsyncLater, syncfsLater } from './through.js';

@@ -16,6 +16,16 @@ export function stampOf(path: ByteString): FileStamp | number {
   }
 }
 
+/** Who owns a file, and its permissions (the lowest twelve bits), symlinks followed; or a negated errno. */
+export function ownerOf(path: ByteString): { uid: number; mode: number } | number {
+  try {
+    const { uid, mode } = fs.statSync(toBytes(path));
+    return { uid, mode: mode & 0o7777 };
+  } catch (error) {
+    return errnoOfError(error);
+  }
+}
+
 /** Renames; 0 or a negated errno. */
 export function moveFile(from: ByteString, to: ByteString): number {
   try {

@@ -98,8 +98,11 @@ export class Schedule {
   }
 
   private at(due: Due | undefined): Ready | undefined {
-    const at = due === undefined ? undefined : this.window === undefined ? due.at : this.window.opening(due.at);
-    return due === undefined || at === undefined ? undefined : { at, due };
+    if (due === undefined || this.window === undefined) return due === undefined ? undefined : { at: due.at, due };
+    const at = this.window.opening(due.at);
+    if (at === undefined || at === due.at) return at === undefined ? undefined : { at, due };
+    const own = this.due(at - 1); // what is due when it opens is not late
+    return { at, due: own?.at === at ? own : due };
   }
 
   private due(after: number): Due | undefined {

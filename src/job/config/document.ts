@@ -38,7 +38,14 @@ export function readDocument(text: string, file: string, complain: (problem: Con
     wrong = true;
     complain({ place: at, message, advice });
   };
-  for (const { errors, warnings } of documents) for (const each of [...errors, ...warnings]) tell(place(each.pos[0]), sentence(each), adviceFor(each));
+  let told = 0; // one mistake makes the library tell several on its line
+  for (const { errors, warnings } of documents) {
+    for (const each of [...errors, ...warnings].toSorted((a, b) => a.pos[0] - b.pos[0])) {
+      const at = place(each.pos[0]);
+      if (at.line !== told) tell(at, sentence(each), adviceFor(each));
+      told = at.line;
+    }
+  }
   const [document, second] = documents;
   if (second !== undefined) tell(place(second.range[0]), 'there is a second document in the file', 'A configuration is one document; further files go into conf.d.');
   if (document === undefined || wrong) return undefined;
@@ -55,7 +62,8 @@ function sentence({ message, code }: YAMLError): string {
 function adviceFor({ code, message }: YAMLError): string | undefined {
   if (code === 'TAB_AS_INDENT') return 'Indent with blanks.';
   if (code === 'BAD_SCALAR_START' || /alias|anchor/i.test(message)) return QUOTES;
-  if (code === 'MULTILINE_IMPLICIT_KEY' || code === 'BAD_INDENT' || code === 'MISSING_CHAR') return 'Keys of one map begin in the same column, and text with ": " or " #" in it wants quotes.';
+  if (code === 'MISSING_CHAR' || /flow/.test(message)) return 'What was opened by a quote, [ or { is not closed.';
+  if (code === 'MULTILINE_IMPLICIT_KEY' || code === 'BAD_INDENT' || code === 'BLOCK_AS_IMPLICIT_KEY') return 'Keys of one map begin in the same column, and text with ": " or " #" in it wants quotes.';
   return undefined;
 }
 

@@ -1,12 +1,12 @@
 /** The word that was probably meant: by how many letters would have to be changed, left out, added or exchanged (Damerau and Levenshtein). */
 
-/** The nearest of the words, or undefined where none is near. */
+/** The nearest of the words, or undefined where none is near. A word that goes on where the given one ends is near. */
 export function nearest(word: string, words: Iterable<string>): string | undefined {
   const given = plain(word);
   let best: string | undefined;
   let least = Math.max(1, Math.floor(given.length / 3)) + 1;
   for (const each of words) {
-    const distance = between(given, plain(each));
+    const distance = given.length >= 3 && plain(each).startsWith(given) ? 1 : between(given, plain(each));
     if (distance < least) {
       least = distance;
       best = each;

@@ -4,7 +4,7 @@
  */
 import type { JobOption, OptionCatalog } from './catalog.js';
 import type { ConfigNode, ScalarNode } from './document.js';
-import type { JobSetting } from './model.js';
+import type { JobMode, JobSetting } from './model.js';
 import { didYouMean } from './nearest.js';
 import type { Place } from './place.js';
 import { named, type JsonSchema, type Reading, type Shape } from './shape.js';
@@ -76,16 +76,13 @@ function valueOf(option: JobOption, node: ConfigNode, reading: Reading): string 
   return value === '-' ? reading.complain(node.place, 'a job has no standard input or output', 'Name a file.') : beside(value, node.place.file);
 }
 
-/** Checks each option of a job by itself. True: nothing is wrong. */
-export function checkOptions(settings: readonly JobSetting[], mode: 'scheduled' | 'live', reading: Reading, seen: Set<string>): boolean {
-  let right = true;
-  for (const { words, place } of settings) {
+/** Checks each option by itself. Returns those that are right. */
+export function checkOptions(settings: readonly JobSetting[], mode: JobMode, reading: Reading, seen: Set<string>): JobSetting[] {
+  return settings.filter(({ words, place }) => {
     const refusal = words.length === 0 ? undefined : reading.catalog.checkOption(mode, words);
-    if (refusal === undefined) continue;
-    right = false;
-    tellOnce(reading, seen, place, refusal.message, refusal.advice);
-  }
-  return right;
+    if (refusal !== undefined) tellOnce(reading, seen, place, refusal.message, refusal.advice);
+    return refusal === undefined;
+  });
 }
 
 /** What several jobs inherit is told once. */

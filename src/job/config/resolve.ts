@@ -30,12 +30,22 @@ export function resolveJobs(parts: Parts, zone: string, reading: Reading): Map<s
   const out = new Map<string, JobConfig>();
   const seen = new Set<string>();
   checkProfiles(parts, reading);
+  for (const shared of [parts.defaults, ...[...parts.profiles.values()].map(({ value }) => value)]) checkShared(shared, reading, seen);
   for (const [name, { value, key }] of parts.jobs) {
     const chain = [...(parts.defaults === undefined ? [] : [parts.defaults]), ...ancestors(value, parts.profiles), value];
     const job = new Resolution(name, key, chain, value, zone, reading, seen).job();
     if (job !== undefined) out.set(name, job);
   }
   return out;
+}
+
+/** Checks the options of defaults and profiles, whether a job has them or not. */
+function checkShared(read: JobRead | undefined, reading: Reading, seen: Set<string>): void {
+  for (const setting of read?.options?.value.values() ?? []) {
+    const [mode] = reading.catalog.find(setting.name)?.modes ?? [];
+    if (mode !== undefined) checkOptions([setting], mode, reading, seen);
+  }
+  checkOptions(read?.filters?.value.map(({ value }) => value) ?? [], 'scheduled', reading, seen);
 }
 
 /** Tells profiles that are not there, and those that come back to themselves. */
@@ -72,6 +82,7 @@ class Resolution {
   private readonly whole: JobRead;
   private readonly mode: JobMode;
   private right = true;
+  private pathsRight = true;
 
   constructor(
     private readonly name: string, private readonly place: Place, private readonly chain: readonly JobRead[], private readonly own: JobRead, private readonly zone: string,
@@ -87,6 +98,7 @@ class Resolution {
     const targets = this.paths('targets');
     if (mode === 'live') {
       for (const key of ['schedule', 'window', 'jitter', 'catchUp', 'overlap'] as const) if (own[key] !== undefined) this.wrong(own[key].place, `a live job has no ${key}: it follows every change`, key === 'window' ? 'limits.bwlimit with a timetable pauses it: "mon-fri 08:00-18:00 off".' : 'mode: scheduled runs by a schedule.');
+      if (sources.length > 1) this.pathsRight = false;
       if (sources.length > 1) this.wrong(whole.source?.place ?? this.place, 'a live job has one source', 'Write a job for each.');
     }
     const settings = this.settings();
@@ -102,7 +114,9 @@ class Resolution {
       runTimeMs: mode === 'scheduled' ? limits.runTime?.value : undefined, lagMs: mode === 'live' ? limits.lag?.value : undefined,
       hooks, notices, retention: { runs: kept.runs?.value ?? 1000, days: kept.days?.value ?? 400 }, place: this.place,
     };
-    if (checkOptions(settings, mode, this.reading, this.seen) && this.right) this.checkWords(job);
+    const usable = checkOptions(settings, mode, this.reading, this.seen);
+    if (usable.length < settings.length) this.right = false;
+    if (this.pathsRight) this.checkWords({ ...job, settings: usable });
     return this.right ? job : undefined;
   }
 
@@ -114,19 +128,24 @@ class Resolution {
   /** Sources or targets, whole paths or on another host. */
   private paths(key: 'source' | 'targets'): string[] {
     const given = this.whole[key];
+    const wrong = (place: Place, message: string, advice?: string): void => {
+      this.pathsRight = false;
+      this.wrong(place, message, advice);
+    };
     if (given === undefined) {
+      this.pathsRight = false;
       if (this.chain.every((each) => each[key] === undefined)) this.wrong(this.place, `the job ${this.name} lacks ${key === 'source' ? 'its source' : 'its targets'}`);
       return [];
     }
     const paths = new Set<string>();
     for (const { value, place } of given.value) {
-      if (paths.has(value)) this.wrong(place, `${value} is there twice`);
+      if (paths.has(value)) wrong(place, `${value} is there twice`);
       paths.add(value);
       try {
-        if (parseRemoteSpec(fromText(value)).kind === 'local' && !value.startsWith('/')) this.wrong(place, `${JSON.stringify(value)} is no whole path`, 'Whoever runs the job may stand anywhere: begin it with a slash, or write host:path.');
+        if (parseRemoteSpec(fromText(value)).kind === 'local' && !value.startsWith('/')) wrong(place, `${JSON.stringify(value)} is no whole path`, 'Whoever runs the job may stand anywhere: begin it with a slash, or write host:path.');
       } catch (error) {
         if (!(error instanceof TwintreeError)) throw error;
-        this.wrong(place, error.message, error.advice);
+        wrong(place, error.message, error.advice);
       }
     }
     return [...paths];
@@ -139,7 +158,12 @@ class Resolution {
 
   private settings(): JobSetting[] {
     const options = new Map<string, JobSetting>();
-    for (const each of this.chain) for (const [name, setting] of (each.options?.value ?? new Map()) as OptionsRead) options.set(name, setting);
+    for (const each of this.chain) {
+      for (const [name, setting] of (each.options?.value ?? new Map()) as OptionsRead) {
+        const takes = this.reading.catalog.find(name)?.modes.includes(this.mode) === true;
+        if (takes || each === this.own) options.set(name, setting); // what is inherited may be for jobs of the other mode
+      }
+    }
     const { bwlimit } = this.joined<LimitsRead>('limits');
     const limit: JobSetting[] = bwlimit === undefined ? [] : [{ name: 'bwlimit', words: [`--bwlimit=${bwlimit.value}`, ...(this.mode === 'live' ? [`--time-zone=${this.whole.timeZone?.value ?? this.zone}`] : [])], place: bwlimit.place }];
     const filters = this.chain.toReversed().flatMap((each) => each.filters?.value.map(({ value }) => value) ?? []);

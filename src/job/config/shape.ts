@@ -46,12 +46,12 @@ export function named(node: ConfigNode): string {
 }
 
 /** Text. `check` may refuse it with a PositionError or any other error, or turn it into something else. */
-export function text<T = string>(what: string, schema: JsonSchema, check: (text: string, reading: Reading, place: (at: number) => Place) => T | undefined): Shape<T> {
+export function text<T = string>(what: string, schema: JsonSchema, check: (text: string, reading: Reading, place: (at: number) => Place) => T | undefined, advice?: string): Shape<T> {
   return {
     read: (node, reading) => {
       if (node.kind !== 'scalar' || typeof node.value !== 'string') {
-        const advice = node.kind === 'scalar' && node.value !== null ? `If ${node.source} is meant as text, put it in quotes.` : undefined;
-        return reading.complain(node.place, `${what} is wanted here, and this is ${named(node)}`, advice);
+        const quotes = node.kind === 'scalar' && node.value !== null ? `If ${node.source} is meant as text, put it in quotes.` : undefined;
+        return reading.complain(node.place, `${what} is wanted here, and this is ${named(node)}`, advice ?? quotes);
       }
       return check(node.value, reading, (at) => node.inside(at));
     },
@@ -89,7 +89,7 @@ export function choice<const W extends string>(...words: readonly W[]): Shape<W>
       const found = words.find((word) => node.kind === 'scalar' && node.value === word);
       if (found !== undefined) return found;
       const near = node.kind === 'scalar' ? didYouMean(node.source, words) : '';
-      return reading.complain(node.place, `${words.join(', ')} ${words.length === 1 ? 'is' : 'are'} known here, and this is ${named(node)}${near}`);
+      return reading.complain(node.place, `${named(node)} is not known here${near}`, `Known ${words.length === 1 ? 'is' : 'are'} ${words.join(', ')}.`);
     },
     schema: () => ({ enum: words }),
   };

@@ -8,17 +8,18 @@ import { text, type Reading, type Shape } from './shape.js';
 import type { Place } from './place.js';
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const TIMES = 'Times are written with their unit: 200ms, 30s, 15m, 24h or 7d.';
 const SPAN = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h|d)$/;
 
 /** A span of time as on the command line, but always with its unit; ms. */
 export function duration(low: number, high: number): Shape<number> {
   return text('a time such as 15m', { pattern: SPAN.source }, (value, reading, place) => {
     const parts = SPAN.exec(value);
-    if (parts === null) return reading.complain(place(0), `${JSON.stringify(value.slice(0, 40))} is not a time`, 'Times are written as 200ms, 30s, 15m, 24h or 7d.');
+    if (parts === null) return reading.complain(place(0), `${JSON.stringify(value.slice(0, 40))} is not a time`, TIMES);
     const ms = Math.round(Number(parts[1]) * (UNITS[parts[2] as string] as number));
     if (ms >= low && ms <= high) return ms;
     return reading.complain(place(0), `${value} is out of range`, `It must lie between ${spanText(low)} and ${spanText(high)}.`);
-  });
+  }, TIMES);
 }
 
 /** Ms as people write them, in the largest unit that fits. */
