@@ -4,6 +4,6 @@ export { Cron, type Due } from './cron-next.js';
 export { jitterShare } from './jitter.js';
 export { PositionError } from './position.js';
 export { Schedule, type CatchUp, type Move, type Occurrence, type ScheduleSpec } from './schedule.js';
-export { Timetable, type Limit } from './timetable.js';
+export { isTimetable, Timetable, type Limit } from './timetable.js';
 export { Window } from './window.js';
 export { localStamp, localText, zoneOffset } from './zone.js';

@@ -19,6 +19,11 @@ export type Limit = number | 'full' | 'off';
 const ADVICE = 'Write for example "mon-fri 08:00-18:00 2M, sat-sun full, else 10M".';
 const UNITS = 'bkmgtp';
 
+/** Whether a limit says more than a rate: something with entries, times, or a word. */
+export function isTimetable(text: string): boolean {
+  return /[,\s]|^(?:full|off)$/i.test(text);
+}
+
 export class Timetable {
   private constructor(private readonly week: Week<Limit>) {}
 

@@ -41,11 +41,6 @@ export function parseShare(option: string, text: ByteString): number {
   return percent / 100;
 }
 
-/** Whether --bwlimit says more than a rate: something with entries, times, or a word. */
-export function isTimetable(text: ByteString): boolean {
-  return /[,\s]|^(?:full|off)$/i.test(text);
-}
-
 /** A whole number, decimal, `0x` or octal with a leading 0, as C's strtol reads it; 32 bits with sign. */
 export function parseInteger(option: string, text: ByteString, low = -2147483648, high = 2147483647): number {
   const parts = /^([+-]?)(0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)$/i.exec(text);

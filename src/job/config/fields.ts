@@ -2,7 +2,7 @@
 import type { CatchUp } from '../../schedule/index.js';
 import { hook, notice } from './notices.js';
 import { filter, options } from './options.js';
-import { boolean, byName, choice, either, integer, list, plainText, record, then, type JsonSchema, type Placed, type Read, type Shape } from './shape.js';
+import { boolean, byName, choice, either, integer, list, once, plainText, record, then, type JsonSchema, type Placed, type Read, type Shape } from './shape.js';
 import { cronText, duration, instantText, windowText, zoneName } from './values.js';
 import type { OptionCatalog } from './catalog.js';
 
@@ -31,7 +31,7 @@ const schedule: Shape<ScheduleLine> = either(
   { read: (node, reading) => {
     const value = cronText.read(node, reading);
     return value === undefined ? undefined : ({ cron: { value, place: node.place } } satisfies ScheduleLine);
-  }, schema: (catalog) => cronText.schema(catalog) } as Shape<ScheduleLine>,
+  }, schema: (into) => cronText.schema(into) } as Shape<ScheduleLine>,
   then(scheduleLine, (line, reading, node) => {
     const { cron, every, anchor } = line;
     const has = (key: string): boolean => node.kind === 'map' && node.entries.some((entry) => entry.key.source === key);
@@ -51,7 +51,7 @@ const rate: Shape<string> = {
 };
 
 const limits = record('limits', {
-  bwlimit: { shape: rate, help: 'bytes a second, as --bwlimit; of a live job also a timetable' },
+  bwlimit: { shape: rate, help: 'bytes a second, as --bwlimit, or a timetable' },
   runTime: { shape: duration(1000, 366 * DAY), help: 'a run of a scheduled job is stopped after so long, and goes on next time' },
   lag: { shape: duration(1000, 366 * DAY), help: 'of a live job: when a target is farther behind, hooks and notices for lag are due' },
 });
@@ -68,21 +68,22 @@ const shared = {
   mode: { shape: choice('scheduled', 'live'), help: 'scheduled: runs by schedule, or when told to; live: follows every change' },
   source: { shape: list(path, { orOne: true, least: 1 }), help: 'what is copied, as on the command line: /folder/ is its content; a scheduled job may have several' },
   targets: { shape: list(path, { orOne: true, least: 1, most: 256 }), help: 'where it is copied to: one or several' },
-  schedule: { shape: list(schedule, { orOne: true, most: 64 }), help: 'when a scheduled job runs: a cron expression, a map with cron or every, or a list of such; none: when it is told to' },
+  schedule: { shape: list(once('schedule', schedule), { orOne: true, most: 64 }), help: 'when a scheduled job runs: a cron expression, a map with cron or every, or a list of such; none: when it is told to' },
   ...around,
   overlap: { shape: choice('skip', 'queue', 'cancel-previous'), help: 'what becomes of a run that is due while the last one goes on; skip unless told otherwise' },
   priority: { shape: integer(0, 100), help: 'of jobs that wait, the highest starts first; 50 unless told otherwise' },
-  options: { shape: options, help: 'options of twintree sync or mirror by their long names; a job is as with --archive' },
-  filters: { shape: list(filter), help: "filter rules, the first that matches decides; the job's own stand before those it inherits" },
-  limits: { shape: limits, help: 'bounds of runs' },
-  hooks: { shape: list(hook, { most: 64 }), help: 'commands around runs' },
-  notices: { shape: list(notice, { most: 64 }), help: 'who is told' },
-  retention: { shape: retention, help: 'how much history is kept' },
+  options: { shape: once('options', options), help: 'options of twintree sync or mirror by their long names; a job is as with --archive' },
+  filters: { shape: list(once('filter', filter)), help: "filter rules, the first that matches decides; the job's own stand before those it inherits" },
+  limits: { shape: once('limits', limits), help: 'bounds of runs' },
+  hooks: { shape: list(once('hook', hook), { most: 64 }), help: 'commands around runs' },
+  notices: { shape: list(once('notice', notice), { most: 64 }), help: 'who is told' },
+  retention: { shape: once('retention', retention), help: 'how much history is kept' },
 };
 const heirs = { extends: { shape: list(plainText('the name of a profile'), { orOne: true }), help: 'profiles that it is like; of several, the later one counts' }, ...shared };
 
 export const defaultsShape = record('defaults', shared);
-export const jobShape = record('a job', heirs);
+export const jobShape = once('job', record('a job', heirs));
+const profileShape = once('job', record('a profile', heirs)); // the same keys
 export type JobRead = Read<typeof heirs>;
 export type LimitsRead = Read<{ bwlimit: { shape: Shape<string>; help: string }; runTime: { shape: Shape<number>; help: string }; lag: { shape: Shape<number>; help: string } }>;
 
@@ -90,7 +91,7 @@ const agent = record('agent', { parallel: { shape: integer(1, 1024), help: 'how 
 
 export const fileShape = record('a configuration', {
   defaults: { shape: defaultsShape, help: 'what all jobs inherit; in the main file only' },
-  profiles: { shape: byName('profiles', NAME, record('a profile', heirs)), help: 'what jobs inherit that name it in extends' },
+  profiles: { shape: byName('profiles', NAME, profileShape), help: 'what jobs inherit that name it in extends' },
   jobs: { shape: byName('jobs', NAME, jobShape), help: 'the jobs, by name' },
   agent: { shape: agent, help: 'the agent; in the main file only' },
 });
@@ -98,8 +99,10 @@ export type NamedJob = Placed<JobRead>;
 
 /** The JSON schema of a configuration, draft 2020-12. */
 export function configSchema(catalog: OptionCatalog): JsonSchema {
+  const defs = new Map<string, JsonSchema>();
+  const root = fileShape.schema({ catalog, defs });
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'twintree configuration',
-    description: 'Written by scripts/make-job-schema.js from the description in src/job/config/fields.ts.', ...fileShape.schema(catalog),
+    description: 'Written by scripts/make-job-schema.js from the description in src/job/config/fields.ts.', ...root, $defs: Object.fromEntries(defs),
   };
 }

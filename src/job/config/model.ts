@@ -80,6 +80,8 @@ export interface JobConfig {
   readonly overlap: Overlap;
   /** 0 to 100; of jobs that wait, the one with the highest starts first. */
   readonly priority: number;
+  /** Of a scheduled job: what its runs may send at what time; see `openPace`. A single rate is among the settings. */
+  readonly rates: { readonly timetable: string; /** IANA name. */ readonly zone: string } | undefined;
   /** A run is stopped after so long, and goes on next time. */
   readonly runTimeMs: number | undefined;
   /** A live target that is farther behind is told by hooks and notices. */

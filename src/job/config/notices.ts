@@ -17,7 +17,7 @@ const command: Shape<readonly string[]> = {
     }
     return list(plainText('a word of a command'), { least: 1, most: 256 }).read(node, reading)?.map(({ value }) => value);
   },
-  schema: (catalog) => ({ anyOf: [{ type: 'string', minLength: 1 }, list(plainText('')).schema(catalog)] }),
+  schema: (into) => ({ anyOf: [{ type: 'string', minLength: 1 }, list(plainText('')).schema(into)] }),
 };
 
 export const hook: Shape<HookSpec> = then(record('a hook', {
@@ -35,12 +35,17 @@ const EVENTS = ['failure', 'success', 'recovery', 'lag'] as const;
 const events = { shape: list(choice(...EVENTS), { orOne: true, least: 1 }), help: 'what is told: failure, success, recovery (a success after a failure), lag; failure and recovery unless told otherwise' };
 const USUAL: readonly NoticeEvent[] = ['failure', 'recovery'];
 
-const server = record('server', {
+const server = then(record('server', {
   host: { shape: hostName, help: 'the mail server; localhost unless told otherwise' },
   port: { shape: integer(1, 65_535), help: '25; with starttls 587, with tls 465' },
   tls: { shape: choice('none', 'starttls', 'tls'), help: 'none for localhost, else starttls, unless told otherwise' },
   user: { shape: plainText('a user'), help: 'who logs in' },
   password: { shape: secret, help: 'where the password is: ${file:PATH} or ${env:NAME}' },
+}), (read, reading, node) => {
+  const said = node.kind === 'map' && node.entries.some(({ key }) => key.source === 'password'); // a wrong one was told
+  if (read.user === undefined && read.password !== undefined) return reading.complain(read.password.place, 'a password without a user');
+  if (read.user !== undefined && !said) return reading.complain(read.user.place, 'a user without a password', 'Write password: ${file:PATH} or ${env:NAME}.');
+  return read;
 });
 
 const mail: Shape<MailNotice> = then(record('a mail notice', {
@@ -54,8 +59,6 @@ const mail: Shape<MailNotice> = then(record('a mail notice', {
   const name = host?.value ?? 'localhost';
   const here = /^(?:localhost|127\..*|::1)$/.test(name);
   const how = tls?.value ?? (here && user === undefined ? 'none' : port?.value === 465 ? 'tls' : 'starttls');
-  if (user === undefined && password !== undefined) return reading.complain(password.place, 'a password without a user');
-  if (user !== undefined && password === undefined) return reading.complain(user.place, 'a user without a password', 'Write password: ${file:PATH} or ${env:NAME}.');
   if (password !== undefined && how === 'none' && !here) return reading.complain((tls ?? password).place, 'the password would travel in the clear', 'Write tls: starttls, or tls: tls.');
   const login = user === undefined || password === undefined ? {} : { user: user.value, password: password.value };
   return {

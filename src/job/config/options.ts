@@ -27,7 +27,7 @@ export const options: Shape<OptionsRead> = {
     }
     return out;
   },
-  schema: (catalog) => ({ type: 'object', additionalProperties: false, properties: Object.fromEntries(usable(catalog).map((option) => [option.name, { description: option.help, ...optionSchema(option) }])) }),
+  schema: (into) => ({ type: 'object', additionalProperties: false, properties: Object.fromEntries(usable(into.catalog).map((option) => [option.name, { description: option.help, ...optionSchema(option) }])) }),
 };
 
 function usable(catalog: OptionCatalog): JobOption[] {

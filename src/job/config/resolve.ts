@@ -3,7 +3,7 @@
  * `extends`, then the job; what is said nearer counts. Options, limits and retention are joined key by key, filters one after the other with the
  * nearest first; everything else is replaced as a whole.
  */
-import { Calendar, PositionError, type ScheduleSpec } from '../../schedule/index.js';
+import { Calendar, isTimetable, PositionError, Timetable, type ScheduleSpec } from '../../schedule/index.js';
 import { parseRemoteSpec } from '../../transport/index.js';
 import { fromText, TwintreeError } from '../../tree/index.js';
 import type { JobRead, LimitsRead, ScheduleLine } from './fields.js';
@@ -24,6 +24,7 @@ export interface Parts {
 
 const DEEPEST = 32;
 const EPOCH = 0;
+const WEEK_MS = 8 * 86_400_000;
 
 /** The jobs; those that are wrong are told and left out. @param zone of this system. */
 export function resolveJobs(parts: Parts, zone: string, reading: Reading): Map<string, JobConfig> {
@@ -83,6 +84,7 @@ class Resolution {
   private readonly mode: JobMode;
   private right = true;
   private pathsRight = true;
+  private limitRight = true;
 
   constructor(
     private readonly name: string, private readonly place: Place, private readonly chain: readonly JobRead[], private readonly own: JobRead, private readonly zone: string,
@@ -110,11 +112,11 @@ class Resolution {
     const kept = this.joined<{ runs?: Placed<number>; days?: Placed<number> }>('retention');
     const job: JobConfig = {
       name: this.name, description: whole.description?.value, enabled: whole.enabled?.value ?? true, mode, sources, targets, settings, schedules: this.schedules(),
-      overlap: whole.overlap?.value ?? 'skip', priority: whole.priority?.value ?? 50,
+      overlap: whole.overlap?.value ?? 'skip', priority: whole.priority?.value ?? 50, rates: this.rates(limits.bwlimit),
       runTimeMs: mode === 'scheduled' ? limits.runTime?.value : undefined, lagMs: mode === 'live' ? limits.lag?.value : undefined,
       hooks, notices, retention: { runs: kept.runs?.value ?? 1000, days: kept.days?.value ?? 400 }, place: this.place,
     };
-    const usable = checkOptions(settings, mode, this.reading, this.seen);
+    const usable = checkOptions(settings, mode, this.reading, this.seen).filter(({ name }) => name !== 'bwlimit' || this.limitRight);
     if (usable.length < settings.length) this.right = false;
     if (this.pathsRight) this.checkWords({ ...job, settings: usable });
     return this.right ? job : undefined;
@@ -165,12 +167,31 @@ class Resolution {
       }
     }
     const { bwlimit } = this.joined<LimitsRead>('limits');
-    const limit: JobSetting[] = bwlimit === undefined ? [] : [{ name: 'bwlimit', words: [`--bwlimit=${bwlimit.value}`, ...(this.mode === 'live' ? [`--time-zone=${this.whole.timeZone?.value ?? this.zone}`] : [])], place: bwlimit.place }];
+    const limit: JobSetting[] = bwlimit === undefined || (this.mode === 'scheduled' && isTimetable(bwlimit.value)) ? [] : [{ name: 'bwlimit', words: [`--bwlimit=${bwlimit.value}`, ...(this.mode === 'live' ? [`--time-zone=${this.whole.timeZone?.value ?? this.zone}`] : [])], place: bwlimit.place }];
     const filters = this.chain.toReversed().flatMap((each) => each.filters?.value.map(({ value }) => value) ?? []);
     const archive: JobSetting[] = this.mode === 'scheduled' ? [{ name: 'archive', words: ['--archive'], place: this.place }] : []; // as a mirror is
     const inOrder = [...options.values()].filter(({ words }) => words.length > 0);
     const wide = inOrder.filter(({ name }) => name === 'D'); // which stands for several: what is said of one of them counts
     return [...archive, ...wide, ...inOrder.filter((each) => !wide.includes(each)), ...limit, ...filters];
+  }
+
+  /** The timetable of a scheduled job's runs: a session keeps to what it is told, and knows no clock. */
+  private rates(bwlimit: Placed<string> | undefined): JobConfig['rates'] {
+    if (bwlimit === undefined || !isTimetable(bwlimit.value)) return undefined;
+    const zone = this.whole.timeZone?.value ?? this.zone;
+    try {
+      const table = Timetable.parse(bwlimit.value, zone);
+      if (this.mode === 'live') return undefined; // its own option
+      for (let at: number | undefined = EPOCH; at !== undefined && at < EPOCH + WEEK_MS; at = table.nextChange(at)) {
+        if (table.limitAt(at) === 'off') this.wrong(bwlimit.place, 'a run of a scheduled job is not paused by "off"', 'Write window: it stops a run, which goes on when the window opens again.');
+      }
+      return { timetable: bwlimit.value, zone };
+    } catch (error) {
+      if (!(error instanceof PositionError)) throw error;
+      this.limitRight = false;
+      this.wrong(bwlimit.inside?.(error.at) ?? bwlimit.place, `the timetable is wrong: ${error.what}`, error.advice);
+      return undefined;
+    }
   }
 
   private schedules(): ScheduleSpec[] {
@@ -210,7 +231,7 @@ class Resolution {
       const refusal = this.reading.catalog.check(job.mode, words);
       if (refusal === undefined) continue;
       const named = [...refusal.message.matchAll(/--([a-z0-9-]+)/g)].map((match) => match[1] as string);
-      const place = job.settings.find((each) => named.includes(each.name))?.place ?? (/target|host/.test(refusal.message) ? this.whole.targets?.place : /source|folder/.test(refusal.message) ? this.whole.source?.place : undefined);
+      const place = job.settings.find((each) => named.includes(each.name))?.place ?? (/target|^the host/.test(refusal.message) ? this.whole.targets?.place : /source|folder/.test(refusal.message) ? this.whole.source?.place : undefined);
       this.wrong(place ?? this.place, refusal.message, refusal.advice);
       return;
     }

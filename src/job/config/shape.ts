@@ -10,6 +10,9 @@ import type { ConfigProblem, Place } from './place.js';
 /** A part of a JSON schema (draft 2020-12). */
 export type JsonSchema = { readonly [key: string]: unknown };
 
+/** What a schema is made of: the options, and the parts that are described once and referred to. */
+export interface Schemas { readonly catalog: OptionCatalog; readonly defs: Map<string, JsonSchema> }
+
 /** What reading needs from outside, and where it tells what is wrong. */
 export class Reading {
   readonly problems: ConfigProblem[] = [];
@@ -25,7 +28,7 @@ export class Reading {
 export interface Shape<T> {
   /** What is wrong was told where this is undefined. */
   read(node: ConfigNode, reading: Reading): T | undefined;
-  schema(catalog: OptionCatalog): JsonSchema;
+  schema(into: Schemas): JsonSchema;
 }
 
 /** A value and where it stands. */
@@ -108,9 +111,9 @@ export function list<T>(of: Shape<T>, { orOne = false, least = 0, most = 1000 } 
         return value === undefined ? [] : [placed(item, value)];
       });
     },
-    schema: (catalog) => {
-      const items = { type: 'array', items: of.schema(catalog), ...(least > 0 ? { minItems: least } : {}) };
-      return orOne ? { anyOf: [of.schema(catalog), items] } : items;
+    schema: (into) => {
+      const items = { type: 'array', items: of.schema(into), ...(least > 0 ? { minItems: least } : {}) };
+      return orOne ? { anyOf: [of.schema(into), items] } : items;
     },
   };
 }
@@ -139,11 +142,11 @@ export function record<F extends Fields>(what: string, fields: F): Shape<Read<F>
       if (missing.length > 0) return reading.complain(node.place, `${what} lacks ${missing.join(' and ')}`);
       return keys.some((key) => fields[key]?.required === true && out[key] === undefined) ? undefined : (out as Read<F>);
     },
-    schema: (catalog) => {
+    schema: (into) => {
       const required = keys.filter((key) => fields[key]?.required === true);
       return {
         type: 'object', additionalProperties: false, ...(required.length > 0 ? { required } : {}),
-        properties: Object.fromEntries(keys.map((key) => [key, { description: fields[key]?.help, ...fields[key]?.shape.schema(catalog) }])),
+        properties: Object.fromEntries(keys.map((key) => [key, { description: fields[key]?.help, ...fields[key]?.shape.schema(into) }])),
       };
     },
   };
@@ -162,7 +165,7 @@ export function byName<T>(what: string, name: RegExp, of: Shape<T>): Shape<Reado
       }
       return out;
     },
-    schema: (catalog) => ({ type: 'object', patternProperties: { [name.source]: of.schema(catalog) }, additionalProperties: false }),
+    schema: (into) => ({ type: 'object', patternProperties: { [name.source]: of.schema(into) }, additionalProperties: false }),
   };
 }
 
@@ -177,9 +180,9 @@ export function variant<T>(what: string, key: string, kinds: Readonly<Record<str
       const kind = choice(...words).read(entry.value, reading);
       return kind === undefined ? undefined : kinds[kind]?.read({ ...node, entries: node.entries.filter((each) => each !== entry) }, reading);
     },
-    schema: (catalog) => ({
+    schema: (into) => ({
       oneOf: Object.entries(kinds).map(([word, shape]) => {
-        const own = shape.schema(catalog) as { properties: object; required?: readonly string[] };
+        const own = shape.schema(into) as { properties: object; required?: readonly string[] };
         return { ...own, required: [key, ...(own.required ?? [])], properties: { [key]: { const: word }, ...own.properties } };
       }),
     }),
@@ -193,7 +196,7 @@ export function then<A, B>(shape: Shape<A>, make: (value: A, reading: Reading, n
       const value = shape.read(node, reading);
       return value === undefined ? undefined : make(value, reading, node);
     },
-    schema: (catalog) => shape.schema(catalog),
+    schema: (into) => shape.schema(into),
   };
 }
 
@@ -201,6 +204,20 @@ export function then<A, B>(shape: Shape<A>, make: (value: A, reading: Reading, n
 export function either<A, B>(scalar: Shape<A>, map: Shape<B>): Shape<A | B> {
   return {
     read: (node, reading) => (node.kind === 'scalar' ? scalar.read(node, reading) : map.read(node, reading)),
-    schema: (catalog) => ({ anyOf: [scalar.schema(catalog), map.schema(catalog)] }),
+    schema: (into) => ({ anyOf: [scalar.schema(into), map.schema(into)] }),
+  };
+}
+
+/** A shape that the schema describes once, under a name. */
+export function once<T>(name: string, shape: Shape<T>): Shape<T> {
+  return {
+    read: (node, reading) => shape.read(node, reading),
+    schema: (into) => {
+      if (!into.defs.has(name)) {
+        into.defs.set(name, {}); // its place, should it refer to itself
+        into.defs.set(name, shape.schema(into));
+      }
+      return { $ref: `#/$defs/${name}` };
+    },
   };
 }

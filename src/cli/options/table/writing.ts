@@ -1,10 +1,11 @@
 /** Rows of the option table: deleting, how an entry gets its place, safety and limits. */
 import type { ReplaceOptions } from '../../../plan/index.js';
+import { isTimetable } from '../../../schedule/index.js';
 import { displayName, type ByteString } from '../../../tree/index.js';
 import { usageError } from '../../errors.js';
 import type { Draft } from '../draft.js';
 import { ALL, ONCE, ONCE_RUNS, RUNS, SHOWN, SYNC, SYNC_MIRROR, SYNC_VERIFY, type OptionSpec, type Section } from '../spec.js';
-import { isTimetable, parseDeleteLimit, parseDuration, parseInteger, parseRate, parseSize, parseStopAfter, parseStopAt } from '../values.js';
+import { parseDeleteLimit, parseDuration, parseInteger, parseRate, parseSize, parseStopAfter, parseStopAt } from '../values.js';
 
 const works = 'works';
 const deleting: Section = 'Deleting';
