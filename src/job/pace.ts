@@ -26,7 +26,7 @@ const SYSTEM: PaceClock = {
 export function openPace({ timetable, zone }: NonNullable<JobConfig['rates']>, clock: PaceClock = SYSTEM): { pace: Pace; close(): void } {
   const table = Timetable.parse(timetable, zone);
   const pace = new SetPace();
-  let undo = (): void => undefined;
+  let undo: (() => void) | undefined;
   const look = (): void => {
     const now = clock.now();
     const limit = table.limitAt(now);
@@ -35,5 +35,5 @@ export function openPace({ timetable, zone }: NonNullable<JobConfig['rates']>, c
     if (next !== undefined) undo = clock.later(Math.min(Math.max(next - now, 1), LONGEST_TIMER), look); // early or late, it looks again
   };
   look();
-  return { pace, close: () => { undo(); } };
+  return { pace, close: () => { undo?.(); } };
 }

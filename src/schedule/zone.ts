@@ -93,8 +93,11 @@ export class ZoneStretches {
 export function localText(instant: number, zone: string): string {
   const offset = zoneOffset(zone)(instant);
   const minutes = Math.floor(Math.abs(offset) / 60_000);
-  const two = (value: number): string => String(value).padStart(2, '0');
   return `${localStamp(instant + offset)} ${offset < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, '0');
 }
 
 /** A local time (ms as if UTC): `2026-03-29 02:30:00`. */

@@ -60,11 +60,17 @@ jobs:
   c: { extends: near, source: [/a, /c], targets: [/b, host:/b], priority: 0, enabled: false }
 `);
     const a = job(config, 'a');
-    assert.deepEqual(words(a), ['--archive', '--no-acls', '--xattrs', '--filter=- own', '--filter=- near', '--filter=- far', '--filter=- d'].toSpliced(3, 0));
+    assert.deepEqual(words(a), ['--archive', '--no-acls', '--xattrs', '--filter=- own', '--filter=- near', '--filter=- far', '--filter=- d']);
     assert.deepEqual([a.priority, a.overlap, a.retention, a.notices, a.schedules[0]?.jitterMs], [3, 'queue', { runs: 5, days: 9 }, [], 300_000]);
     assert.deepEqual(words(job(config, 'b')), ['--archive', '--delete', '--acls', '--filter=- d']);
     const c = job(config, 'c');
     assert.deepEqual([c.priority, c.enabled, c.sources, c.targets], [0, false, ['/a', '/c'], ['/b', 'host:/b']]);
+  });
+
+  it('a profile that two others extend counts before both, and a long row of such is no burden', () => {
+    const rows = Array.from({ length: 40 }, (_, k) => `  l${k}: { extends: [${k === 0 ? 'base' : `l${k - 1}, r${k - 1}`}] }\n  r${k}: { extends: [${k === 0 ? 'base' : `l${k - 1}, r${k - 1}`}], priority: ${k} }`);
+    const config = load(`profiles:\n  base: { priority: 99, overlap: queue }\n${rows.join('\n')}\njobs: { a: { extends: [r0, l0], source: /a, targets: /b }, b: { extends: r39, source: /a, targets: /c } }\n`);
+    assert.deepEqual([job(config, 'a').priority, job(config, 'a').overlap, job(config, 'b').priority], [0, 'queue', 39]);
   });
 
   it('an inherited option of the other mode is left out', () => {

@@ -33,7 +33,7 @@ describe('a window', () => {
 
   it('is refused where it is none, with the place', () => {
     for (const [text, character] of [['', 1], ['mun', 1], ['mon 22', 5], ['mon 22-6 2M', 10], ['mon,,tue', 5]] as const) {
-      assert.throws(() => Window.parse(text, 'UTC'), (error: unknown) => error instanceof PositionError && error.at + 1 === character && /^the window is wrong/.test(error.message), text);
+      assert.throws(() => Window.parse(text, 'UTC'), (error: unknown) => error instanceof PositionError && error.at + 1 === character && error.message.startsWith('the window is wrong'), text);
     }
   });
 });

@@ -116,7 +116,7 @@ function next({ options, names }: SmallArgs, file: string): number {
       else if (names.length > 0 && !job.enabled) process.stdout.write(`${job.name} is not enabled; it would run at\n`);
     }
   }
-  for (const [job, run] of coming(chosen, from, count)) process.stdout.write(json ? runJson(job.name, run) : runText(job.name, run));
+  for (const [job, occurrence] of coming(chosen, from, count)) process.stdout.write(json ? runJson(job.name, occurrence) : runText(job.name, occurrence));
   return EXIT.ok;
 }
 

@@ -2,7 +2,7 @@
 import type { CatchUp } from '../../schedule/index.js';
 import { hook, notice } from './notices.js';
 import { filter, options } from './options.js';
-import { boolean, byName, choice, either, integer, list, once, plainText, record, then, type JsonSchema, type Placed, type Read, type Shape } from './shape.js';
+import { boolean, byName, choice, either, integer, list, once, plainText, record, made, type JsonSchema, type Placed, type Read, type Shape } from './shape.js';
 import { cronText, duration, instantText, windowText, zoneName } from './values.js';
 import type { OptionCatalog } from './catalog.js';
 
@@ -32,7 +32,7 @@ const schedule: Shape<ScheduleLine> = either(
     const value = cronText.read(node, reading);
     return value === undefined ? undefined : ({ cron: { value, place: node.place } } satisfies ScheduleLine);
   }, schema: (into) => cronText.schema(into) } as Shape<ScheduleLine>,
-  then(scheduleLine, (line, reading, node) => {
+  made(scheduleLine, (line, reading, node) => {
     const { cron, every, anchor } = line;
     const has = (key: string): boolean => node.kind === 'map' && node.entries.some((entry) => entry.key.source === key);
     if (has('cron') === has('every')) return reading.complain(node.place, has('cron') ? 'a schedule has both cron and every' : 'a schedule lacks cron or every', 'Several schedules stand in a list.');

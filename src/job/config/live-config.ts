@@ -20,7 +20,7 @@ export class LiveConfig {
     return this.config;
   }
 
-  /** Reads the files again. Where anything is wrong, all stays as it was. @throws what `load` throws besides a ConfigError; then, too. */
+  /** Reads the files again. Where anything is wrong, all stays as it was. @throws what `load` throws besides a ConfigError; made, too. */
   reload(): Reload {
     const before = this.config;
     let config: Config;

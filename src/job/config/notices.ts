@@ -1,6 +1,6 @@
 /** The description of hooks and notices. */
 import type { HookSpec, MailNotice, NoticeEvent, NoticeSpec, PingNotice, WebhookNotice } from './model.js';
-import { byName, choice, integer, list, plainText, record, then, variant, type Shape } from './shape.js';
+import { byName, choice, integer, list, plainText, record, made, variant, type Shape } from './shape.js';
 import { duration, headerValue, hostName, mailAddress, secret, webAddress } from './values.js';
 
 const HOUR = 3_600_000;
@@ -20,7 +20,7 @@ const command: Shape<readonly string[]> = {
   schema: (into) => ({ anyOf: [{ type: 'string', minLength: 1 }, list(plainText('')).schema(into)] }),
 };
 
-export const hook: Shape<HookSpec> = then(record('a hook', {
+export const hook: Shape<HookSpec> = made(record('a hook', {
   when: { shape: choice('before', 'after', 'failure', 'lag'), required: true, help: 'before and after each run, after one that failed, when a live target is farther behind than limits.lag' },
   command: { shape: command, required: true, help: 'a line for sh -c, or a list: a program and its arguments' },
   timeout: { shape: duration(100, 24 * HOUR), help: 'it is ended after so long; 5m unless told otherwise' },
@@ -35,7 +35,7 @@ const EVENTS = ['failure', 'success', 'recovery', 'lag'] as const;
 const events = { shape: list(choice(...EVENTS), { orOne: true, least: 1 }), help: 'what is told: failure, success, recovery (a success after a failure), lag; failure and recovery unless told otherwise' };
 const USUAL: readonly NoticeEvent[] = ['failure', 'recovery'];
 
-const server = then(record('server', {
+const server = made(record('server', {
   host: { shape: hostName, help: 'the mail server; localhost unless told otherwise' },
   port: { shape: integer(1, 65_535), help: '25; with starttls 587, with tls 465' },
   tls: { shape: choice('none', 'starttls', 'tls'), help: 'none for localhost, else starttls, unless told otherwise' },
@@ -48,7 +48,7 @@ const server = then(record('server', {
   return read;
 });
 
-const mail: Shape<MailNotice> = then(record('a mail notice', {
+const mail: Shape<MailNotice> = made(record('a mail notice', {
   on: events,
   to: { shape: list(mailAddress, { orOne: true, least: 1, most: 100 }), required: true, help: 'who gets it' },
   from: { shape: mailAddress, required: true, help: 'the sender' },
@@ -67,7 +67,7 @@ const mail: Shape<MailNotice> = then(record('a mail notice', {
   };
 });
 
-const webhook: Shape<WebhookNotice> = then(record('a webhook', {
+const webhook: Shape<WebhookNotice> = made(record('a webhook', {
   on: events,
   url: { shape: webAddress, required: true, help: 'where the report is posted to, as JSON' },
   headers: { shape: byName('headers', /^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/, headerValue), help: 'headers of the request; a secret as ${file:PATH} or ${env:NAME}' },
@@ -84,7 +84,7 @@ const webhook: Shape<WebhookNotice> = then(record('a webhook', {
   return { kind: 'webhook', on: on?.value.map(({ value }) => value) ?? USUAL, url: url.value, ...given };
 });
 
-const ping: Shape<PingNotice> = then(record('a ping', {
+const ping: Shape<PingNotice> = made(record('a ping', {
   url: { shape: webAddress, required: true, help: 'asked for after each success' },
   startUrl: { shape: webAddress, help: 'asked for when a run starts' },
   failUrl: { shape: webAddress, help: 'asked for after a failure; url with /fail behind it unless told otherwise' },

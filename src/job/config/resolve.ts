@@ -22,7 +22,6 @@ export interface Parts {
   readonly jobs: ReadonlyMap<string, Placed<JobRead> & { readonly key: Place }>;
 }
 
-const DEEPEST = 32;
 const EPOCH = 0;
 const WEEK_MS = 8 * 86_400_000;
 
@@ -68,14 +67,16 @@ function reaches(from: string, to: string, profiles: Parts['profiles'], seen = n
   return (profiles.get(from)?.value.extends?.value ?? []).some(({ value }) => reaches(value, to, profiles, seen));
 }
 
-/** The profiles of a job or profile, the farthest first; each once, where it counts most. */
-function ancestors(read: JobRead, profiles: Parts['profiles'], depth = 0): JobRead[] {
-  if (depth > DEEPEST) return []; // a circle, which was told
-  const all = (read.extends?.value ?? []).flatMap(({ value }) => {
+/** The profiles of a job or profile, the farthest first; each once, before all that extend it. A circle, which was told, ends where it closes. */
+function ancestors(read: JobRead, profiles: Parts['profiles'], found = new Set<JobRead>(), open = new Set<JobRead>()): JobRead[] {
+  for (const { value } of read.extends?.value ?? []) {
     const profile = profiles.get(value)?.value;
-    return profile === undefined ? [] : [...ancestors(profile, profiles, depth + 1), profile];
-  }).slice(-256);
-  return all.filter((each, k) => all.lastIndexOf(each) === k);
+    if (profile === undefined || open.has(profile)) continue;
+    open.add(profile);
+    ancestors(profile, profiles, found, open);
+    found.add(profile);
+  }
+  return [...found];
 }
 
 /** One job. */
@@ -230,8 +231,8 @@ class Resolution {
     for (const words of lines) {
       const refusal = this.reading.catalog.check(job.mode, words);
       if (refusal === undefined) continue;
-      const named = [...refusal.message.matchAll(/--([a-z0-9-]+)/g)].map((match) => match[1] as string);
-      const place = job.settings.find((each) => named.includes(each.name))?.place ?? (/target|^the host/.test(refusal.message) ? this.whole.targets?.place : /source|folder/.test(refusal.message) ? this.whole.source?.place : undefined);
+      const named = new Set([...refusal.message.matchAll(/--([a-z0-9-]+)/g)].map((match) => match[1]));
+      const place = job.settings.find((each) => named.has(each.name))?.place ?? (/target|^the host/.test(refusal.message) ? this.whole.targets?.place : /source|folder/.test(refusal.message) ? this.whole.source?.place : undefined);
       this.wrong(place ?? this.place, refusal.message, refusal.advice);
       return;
     }

@@ -183,14 +183,14 @@ export function variant<T>(what: string, key: string, kinds: Readonly<Record<str
     schema: (into) => ({
       oneOf: Object.entries(kinds).map(([word, shape]) => {
         const own = shape.schema(into) as { properties: object; required?: readonly string[] };
-        return { ...own, required: [key, ...(own.required ?? [])], properties: { [key]: { const: word }, ...own.properties } };
+        return Object.assign({}, own, { required: [key, ...(own.required ?? [])], properties: { [key]: { const: word }, ...own.properties } });
       }),
     }),
   };
 }
 
 /** A shape of which something else is made. */
-export function then<A, B>(shape: Shape<A>, make: (value: A, reading: Reading, node: ConfigNode) => B | undefined): Shape<B> {
+export function made<A, B>(shape: Shape<A>, make: (value: A, reading: Reading, node: ConfigNode) => B | undefined): Shape<B> {
   return {
     read: (node, reading) => {
       const value = shape.read(node, reading);
