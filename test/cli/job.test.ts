@@ -113,7 +113,7 @@ describe('twintree job', () => {
     assert.match(lines[1] as string, /^live +live +always +/);
     assert.match(lines[2] as string, /^off +scheduled, off +- +\/a -> \/b$/);
     assert.match(lines[3] as string, /^hand +scheduled +when told to +/);
-    const json = (await job('list', '--json', `--config=${file}`)).out.trimEnd().split('\n').map((line) => JSON.parse(line) as { name: string; next: string | null; file: string; line: number });
+    const json = (await job('list', '--json', `--config=${file}`)).out.trimEnd().split('\n').map((line) => JSON.parse(line) as { name: string; next: number | null; file: string; line: number });
     assert.deepEqual(json.map(({ name, next, line }) => [name, next === null, line]), [['nightly', false, 4], ['live', true, 15], ['off', true, 16], ['hand', true, 1]]);
   });
 
@@ -125,8 +125,8 @@ describe('twintree job', () => {
     assert.match(lines[0] as string, /^2026-03-28 02:\d\d:\d\d \+01:00 {2}Europe\/Berlin {2}nightly {2}\(jitter (?:\d+m)?\d+s; until 06:00\)$/);
     assert.match(lines[1] as string, /^2026-03-29 03:\d\d:\d\d \+02:00 {2}Europe\/Berlin {2}nightly {2}\(clocks are put forward over 02:30:00; jitter /);
     assert.equal((await job('next', 'nightly', '--count=3', '--from=2026-03-28', `--config=${file}`)).out, out, 'always the same');
-    const json = (await job('next', '--json', '--count=2', '--from=2026-03-29T00:00+01:00', `--config=${file}`)).out.trimEnd().split('\n').map((line) => JSON.parse(line) as { job: string; due: string; until: string; moves: { kind: string; skipped?: string }[] });
-    assert.deepEqual(json.map((each) => [each.job, each.due, each.until]), [['nightly', '2026-03-29T01:00:00.000Z', '2026-03-29T04:00:00.000Z'], ['nightly', '2026-03-30T00:30:00.000Z', '2026-03-30T04:00:00.000Z']]);
+    const json = (await job('next', '--json', '--count=2', '--from=2026-03-29T00:00+01:00', `--config=${file}`)).out.trimEnd().split('\n').map((line) => JSON.parse(line) as { job: string; due: number; until: number; moves: { kind: string; skipped?: string }[] });
+    assert.deepEqual(json.map((each) => [each.job, each.due, each.until]), [['nightly', Date.parse('2026-03-29T01:00Z'), Date.parse('2026-03-29T04:00Z')], ['nightly', Date.parse('2026-03-30T00:30Z'), Date.parse('2026-03-30T04:00Z')]]);
     assert.deepEqual(json[0]?.moves[0], { kind: 'clocks', skipped: '2026-03-29 02:30:00' });
     assert.match((await job('next', 'live', 'hand', `--config=${file}`)).out, /^live is live: it follows every change\nhand has no schedule: it runs when it is told to\n$/);
     assert.match((await job('next', 'off', '--count=1', `--config=${file}`)).out, /^off is not enabled; it would run at\n.* off\n$/);

@@ -1,5 +1,9 @@
 /** A bad configuration of every kind is refused, with the right line and column, and the nearest right word. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { REPOSITORY } from '../support/index.js';
 import { mistakes, problems } from './support.js';
 
 /** A job with one line of its own, the fourth. */
@@ -97,3 +101,24 @@ function assertOne(text: string, column: number, message: RegExp): void {
   const [problem] = problems(text);
   assert.ok(problem?.advice === undefined || problem.advice.length > 10);
 }
+
+describe('a damaged configuration', () => {
+  const example = /<!-- example -->\n```yaml\n([\s\S]*?)```/.exec(readFileSync(join(REPOSITORY, 'docs/jobs.md'), 'utf8'))?.[1] ?? '';
+
+  it('is refused with places inside of the file, or read, whatever was done to it', () => {
+    const piece = fc.oneof(fc.constantFrom('', ' ', '\n', ':', '- ', '{', '}', '[', '"', '*', '&a ', '*a', '!x ', '\t', '#', '<<: ', '5', 'null', '---\n', '${', '|\n'), fc.string({ maxLength: 3 }));
+    const edits = fc.array(fc.record({ at: fc.nat(example.length), cut: fc.nat(12), put: piece }), { minLength: 1, maxLength: 4 });
+    let refused = 0;
+    fc.assert(fc.property(edits, (list) => {
+      let text = example;
+      for (const { at, cut, put } of list) text = text.slice(0, at) + put + text.slice(at + cut);
+      const lines = text.split('\n');
+      for (const { place, message } of problems(text)) {
+        refused++;
+        assert.ok(place.line >= 1 && place.line <= lines.length && place.column >= 1 && place.column <= (lines[place.line - 1]?.length ?? 0) + 1, `${JSON.stringify(place)} ${message}`);
+        assert.doesNotMatch(message, /[\n\r]|undefined|\[object/);
+      }
+    }), { seed: 17, numRuns: 150 });
+    assert.ok(refused > 100);
+  });
+});

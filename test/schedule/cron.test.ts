@@ -154,6 +154,19 @@ describe('a cron expression', () => {
     assert.deepEqual(runs('0 0 29 2 *', 'UTC', '2096-03-01T00:00Z', 1), ['2104-02-29T00:00:00Z']);
   });
 
+  it('whatever text it is, is read or refused with a place in it', () => {
+    const word = fc.oneof(fc.constantFrom('*', 'L', 'LW', '15W', '1-5', '*/7', 'fri#2', '5L', 'mon', 'jan', '?', '0', '59', '31', '7-2', 'L-3', '2-', '/', ',', '@daily'), fc.string({ maxLength: 5 }));
+    fc.assert(fc.property(fc.array(word, { maxLength: 7 }).map((words) => words.join(' ')), (text) => {
+      try {
+        const due = new Cron(text, 'UTC').next(0);
+        assert.ok(due === undefined || due.at > 0);
+      } catch (error) {
+        assert.ok(error instanceof PositionError, String(error));
+        assert.ok(error.at >= 0 && error.at <= text.length, `${JSON.stringify(text)} at ${error.at}`);
+      }
+    }), { seed: 23, numRuns: 2000 });
+  });
+
   const wrong: [string, number, RegExp][] = [
     ['', 1, /empty/], ['0 2 * *', 1, /4 fields/], ['0 2 * * * * *', 13, /7 fields/], ['60 2 * * *', 1, /"60" is no minute/], ['0 24 * * *', 3, /"24" is no hour/], ['0 2 0 * *', 5, /no day of the month/],
     ['0 2 * jen *', 7, /"jen" is no month/], ['0 2 * * mon,fry', 13, /"fry" is no day of the week/], ['0 2 * * 8', 9, /no day of the week/], ['*/0 2 * * *', 3, /no step/], ['5/10 2 * * *', 1, /step and no range/],

@@ -5,8 +5,6 @@ import { Calendar, localStamp, localText, type Move, type Occurrence } from '../
 /** Version of the JSON lines. */
 const VERSION = 1;
 
-const iso = (at: number): string => new Date(at).toISOString();
-
 /** A mistake as compilers tell theirs, and what to do. */
 export function problemText({ place, message, advice }: ConfigProblem): string {
   return `${placeText(place)}: ${message}\n${advice === undefined ? '' : `  ${advice}\n`}`;
@@ -49,7 +47,7 @@ export function listJson(job: JobConfig, now: number): string {
   const run = nextRun(job, now);
   return `${JSON.stringify({
     type: 'job', version: VERSION, name: job.name, description: job.description ?? null, enabled: job.enabled, mode: job.mode, sources: job.sources, targets: job.targets, priority: job.priority, overlap: job.overlap,
-    next: run === undefined ? null : iso(run.start), file: job.place.file, line: job.place.line,
+    next: run?.start ?? null, file: job.place.file, line: job.place.line,
   })}\n`;
 }
 
@@ -84,15 +82,7 @@ function moveText(move: Move, run: Occurrence): string {
 
 export function runJson(job: string, run: Occurrence): string {
   return `${JSON.stringify({
-    type: 'run', version: VERSION, job, start: iso(run.start), due: iso(run.due), until: run.until === undefined ? null : iso(run.until), zone: run.zone, schedule: run.schedule, local: localText(run.start, run.zone),
-    moves: run.moves.map((move) => {
-      switch (move.kind) {
-        case 'clocks': return { kind: move.kind, skipped: localStamp(move.skipped) };
-        case 'window': return { kind: move.kind, due: iso(move.due) };
-        case 'jitter': return move;
-        case 'missed': return { kind: move.kind, start: iso(move.start) };
-        case 'resumed': return move;
-      }
-    }),
+    type: 'run', version: VERSION, job, start: run.start, due: run.due, until: run.until ?? null, zone: run.zone, schedule: run.schedule, local: localText(run.start, run.zone),
+    moves: run.moves.map((move) => (move.kind === 'clocks' ? { kind: move.kind, skipped: localStamp(move.skipped) } : move)),
   })}\n`;
 }

@@ -2,7 +2,7 @@
  * document: YAML 1.2 as nodes that know their places. What is no plain data (tags, merge keys, several documents in one file) is refused, and
  * aliases are followed within a bound, so that a small file stays small.
  */
-import { Composer, isAlias, isMap, isScalar, isSeq, LineCounter, Parser, type Document, type Node, type Scalar, type YAMLError } from 'yaml';
+import { Composer, isAlias, isMap, isScalar, isSeq, Parser, type Document, type Node, type Scalar, type YAMLError } from 'yaml';
 import type { ConfigProblem, Place } from './place.js';
 
 export type ConfigNode = ScalarNode | ListNode | MapNode;
@@ -25,24 +25,26 @@ const MOST_NODES = 100_000;
 const QUOTES = 'Text that begins with one of * & ! @ % ` [ ] { } # | > wants quotes.';
 
 /** Reads a file's text. Undefined: it is empty, or wrong as told. */
-export function readDocument(text: string, file: string, complain: (problem: ConfigProblem) => void): ConfigNode | undefined {
-  const lines = new LineCounter();
+export function readDocument(written: string, file: string, complain: (problem: ConfigProblem) => void): ConfigNode | undefined {
+  const text = written.replace(/^\ufeff/, '');
+  const starts = [0, ...[...text.matchAll(/\n/g)].map(({ index }) => index + 1)]; // the library's own count misses lines where it meets mistakes
   const place = (offset: number): Place => {
-    const { line, col } = lines.linePos(offset);
-    return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
+    const line = lineOf(starts, offset);
+    return { file, line, column: Math.min(offset, text.length) - (starts[line - 1] as number) + 1 };
   };
   const composer = new Composer({ uniqueKeys: true, merge: false, version: '1.2', schema: 'core', strict: true });
-  const documents = [...composer.compose(new Parser(lines.addNewLine).parse(text), true, text.length)];
+  const documents = [...composer.compose(new Parser().parse(text), true, text.length)];
   let wrong = false;
   const tell = (at: Place, message: string, advice?: string): void => {
     wrong = true;
     complain({ place: at, message, advice });
   };
-  let told = 0; // one mistake makes the library tell several on its line
+  let told = 0;
   for (const { errors, warnings } of documents) {
     for (const each of [...errors, ...warnings].toSorted((a, b) => a.pos[0] - b.pos[0])) {
       const at = place(each.pos[0]);
-      if (at.line !== told) tell(at, sentence(each), adviceFor(each));
+      const follows = at.line === told || (told > 0 && each.code === 'UNEXPECTED_TOKEN'); // one mistake makes the library tell several, on its line and of all that comes after
+      if (!follows) tell(at, sentence(each), adviceFor(each));
       told = at.line;
     }
   }
@@ -52,10 +54,22 @@ export function readDocument(text: string, file: string, complain: (problem: Con
   return new Conversion(document, text, place, tell).root();
 }
 
+/** The line of an offset, from 1, given where lines start. */
+function lineOf(starts: readonly number[], offset: number): number {
+  let [low, high] = [0, starts.length];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((starts[middle] as number) <= offset) low = middle;
+    else high = middle;
+  }
+  return low + 1;
+}
+
 /** The library's message without the place and the excerpt that it adds. */
 function sentence({ message, code }: YAMLError): string {
   const [first = ''] = message.split('\n');
   if (code === 'DUPLICATE_KEY') return 'the key is there twice';
+  if (code === 'UNEXPECTED_TOKEN') return 'what stands here belongs to nothing before it';
   return first.replace(/ at line \d+, column \d+:?$/, '').replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
 }
 
@@ -63,7 +77,7 @@ function adviceFor({ code, message }: YAMLError): string | undefined {
   if (code === 'TAB_AS_INDENT') return 'Indent with blanks.';
   if (code === 'BAD_SCALAR_START' || /alias|anchor/i.test(message)) return QUOTES;
   if (code === 'MISSING_CHAR' || /flow/.test(message)) return 'What was opened by a quote, [ or { is not closed.';
-  if (code === 'MULTILINE_IMPLICIT_KEY' || code === 'BAD_INDENT' || code === 'BLOCK_AS_IMPLICIT_KEY') return 'Keys of one map begin in the same column, and text with ": " or " #" in it wants quotes.';
+  if (code === 'MULTILINE_IMPLICIT_KEY' || code === 'BAD_INDENT' || code === 'BLOCK_AS_IMPLICIT_KEY' || code === 'UNEXPECTED_TOKEN') return 'Keys of one map begin in the same column, and text with ": " or " #" in it wants quotes.';
   return undefined;
 }
 
