@@ -47,6 +47,11 @@ export class Calendar {
     return once.toSorted((a, b) => b.due - a.due).slice(0, 1);
   }
 
+  /** When the window of a run closes that is at work now; undefined: it has none, or that is closed, as it was overslept. */
+  closing({ schedule }: Occurrence, now: number): number | undefined {
+    return this.schedules[schedule]?.closing(now);
+  }
+
   /** The run that goes on with one which the end of its window stopped, when that opens after this instant. */
   resume({ schedule, due }: Occurrence, after: number): Occurrence | undefined {
     return this.schedules[schedule]?.outside(after, due, { kind: 'resumed' });

@@ -88,6 +88,11 @@ export class Schedule {
     return start === undefined ? undefined : { start, due, until: this.window?.closing(start), zone: this.spec.zone, schedule: this.index, moves: [move] };
   }
 
+  /** When the window closes that is open at this instant; undefined: never, or it is closed. */
+  closing(instant: number): number | undefined {
+    return this.window?.isOpen(instant) === true ? this.window.closing(instant) : undefined;
+  }
+
   /** The first instant after this one at which a run is due and the window open. */
   private ready(after: number): Ready | undefined {
     const { window } = this;
