@@ -26,7 +26,7 @@ export class Cron {
   /** @param zone IANA name. @throws TwintreeError USAGE; a PositionError where the expression is wrong. */
   constructor(readonly text: string, zone: string) {
     this.fields = CronFields.parse(text);
-    this.stretches = new ZoneStretches(zone);
+    this.stretches = ZoneStretches.of(zone);
   }
 
   /** The first instant after this one (ms since 1970; whole seconds); undefined: none in fifty years. */

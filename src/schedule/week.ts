@@ -18,23 +18,29 @@ const HORIZON = 16 * DAY * MINUTE;
 
 export class Week<T> {
   private readonly stretches: ZoneStretches;
+  /** The values that there are, and by minute from Monday 00:00 which it is. */
+  private readonly kinds: readonly T[];
+  private readonly minutes: Uint16Array;
 
   /** @param values by minute from Monday 00:00. @param zone IANA name. @throws TwintreeError USAGE for a zone that is none. */
-  constructor(private readonly values: readonly T[], zone: string) {
-    this.stretches = new ZoneStretches(zone);
+  constructor(values: readonly T[], zone: string) {
+    const kinds = new Map([...new Set(values)].map((value, k) => [value, k]));
+    this.kinds = [...kinds.keys()];
+    this.minutes = Uint16Array.from(values, (value) => kinds.get(value) as number);
+    this.stretches = ZoneStretches.of(zone);
   }
 
   at(instant: number): T {
-    return this.values[this.minute(instant, this.stretches.at(instant).offset)] as T;
+    return this.kinds[this.minutes[this.minute(instant, this.stretches.at(instant).offset)] as number] as T;
   }
 
   /** The first instant after this one with another value; undefined: it is always the same. */
   nextChange(instant: number): number | undefined {
     const now = this.at(instant);
-    if (this.values.every((value) => value === now)) return undefined;
+    if (this.kinds.length === 1) return undefined;
     for (let at = instant; at < instant + HORIZON;) {
       const { offset, to } = this.stretches.at(at);
-      const next = Math.min(this.boundary(at, offset, now), to);
+      const next = Math.min(this.boundary(at, offset), to);
       if (this.at(next) !== now) return next;
       at = next;
     }
@@ -54,10 +60,11 @@ export class Week<T> {
   }
 
   /** When local time, going on evenly, comes to a minute with another value. */
-  private boundary(instant: number, offset: number, now: T): number {
+  private boundary(instant: number, offset: number): number {
     const start = this.minute(instant, offset);
+    const kind = this.minutes[start];
     let ahead = 1;
-    while (ahead < WEEK && this.values[(start + ahead) % WEEK] === now) ahead++;
+    while (ahead < WEEK && this.minutes[(start + ahead) % WEEK] === kind) ahead++;
     return Math.floor((instant + offset) / MINUTE) * MINUTE + ahead * MINUTE - offset;
   }
 }

@@ -55,14 +55,22 @@ const REACH = 32 * STEP;
 /** Stretches that are kept. */
 const KEPT = 64;
 
-/** The stretches of a zone, found when they are asked for and kept. */
+const zones = new Map<string, ZoneStretches>();
+
+/** The stretches of a zone, found when they are asked for and kept: for all who ask, as a zone is the same for each. */
 export class ZoneStretches {
   private readonly offset: (instant: number) => number;
   private kept: Stretch[] = [];
 
-  /** @throws TwintreeError USAGE where the zone is unknown. */
-  constructor(readonly zone: string) {
+  private constructor(zone: string) {
     this.offset = zoneOffset(zone);
+  }
+
+  /** @throws TwintreeError USAGE where the zone is unknown. */
+  static of(zone: string): ZoneStretches {
+    let found = zones.get(zone);
+    if (found === undefined) zones.set(zone, found = new ZoneStretches(zone));
+    return found;
   }
 
   /** The stretch with this instant in it. */

@@ -3,7 +3,7 @@
  * `extends`, then the job; what is said nearer counts. Options, limits and retention are joined key by key, filters one after the other with the
  * nearest first; everything else is replaced as a whole.
  */
-import { Calendar, isTimetable, PositionError, Timetable, type ScheduleSpec } from '../../schedule/index.js';
+import { isTimetable, PositionError, Timetable, type ScheduleSpec } from '../../schedule/index.js';
 import { parseRemoteSpec } from '../../transport/index.js';
 import { fromText, TwintreeError } from '../../tree/index.js';
 import type { JobRead, LimitsRead, ScheduleLine } from './fields.js';
@@ -198,20 +198,14 @@ class Resolution {
   private schedules(): ScheduleSpec[] {
     if (this.mode === 'live') return [];
     const { schedule, timeZone, window, jitter, catchUp } = this.whole;
-    return (schedule?.value ?? []).flatMap(({ value: line, place }) => {
+    return (schedule?.value ?? []).map(({ value: line }) => {
       const when = whenOf(line);
       const open = line.window?.value ?? window?.value;
-      const spec: ScheduleSpec = {
-        when, zone: line.timeZone?.value ?? timeZone?.value ?? this.zone, jitterMs: line.jitter?.value ?? (when.kind === 'interval' ? Math.min(jitter?.value ?? 0, when.everyMs - 1) : (jitter?.value ?? 0)),
+      const most = when.kind === 'interval' ? when.everyMs - 1 : Infinity; // what is inherited may be too much for it
+      return {
+        when, zone: line.timeZone?.value ?? timeZone?.value ?? this.zone, jitterMs: line.jitter?.value ?? Math.min(jitter?.value ?? 0, most),
         window: open === 'always' ? undefined : open, catchUp: line.catchUp?.value ?? catchUp?.value ?? 'once',
       };
-      try {
-        return new Calendar([spec], this.name).next(EPOCH) === undefined ? [] : [spec];
-      } catch (error) {
-        if (!(error instanceof PositionError)) throw error;
-        this.wrong(place, error.message, error.advice);
-        return [];
-      }
     });
   }
 
