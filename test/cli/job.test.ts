@@ -154,6 +154,17 @@ describe('twintree job', () => {
     for (const word of ['check', 'list', 'next', 'explain', '--config', '--count', '--from', '--json', '/etc/twintree/twintree.yaml']) assert.ok(help.out.includes(word), word);
   });
 
+  it('nothing that stands in a configuration controls a terminal', async () => {
+    const odd = write('odd.yaml', 'jobs:\n  a: { source: "/a\\e[31m", targets: ["/b\\u009b1m", "/b\\u009b1m"] }\n');
+    const { err } = await job('check', `--config=${odd}`);
+    assert.match(err, /is there twice/);
+    const even = write('even.yaml', 'jobs:\n  a: { source: "/a\\e[31m", targets: "/b\\u009b1m" }\n');
+    const { out } = await job('list', `--config=${even}`);
+    assert.match(out, /^a +scheduled +when told to +\/a/);
+    // oxlint-disable-next-line no-control-regex -- they are what is looked for
+    for (const text of [err, out]) assert.doesNotMatch(text.replaceAll('\n', ''), /[\u0000-\u001f\u007f-\u009f]/);
+  });
+
   it('looks in the usual places', () => {
     assert.equal(configFile(undefined, {}, 0), '/etc/twintree/twintree.yaml');
     assert.equal(configFile(undefined, { XDG_CONFIG_HOME: '/x' }, 1000), '/x/twintree/twintree.yaml');

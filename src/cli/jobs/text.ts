@@ -1,13 +1,19 @@
 /** Jobs and their runs to come, as text and as JSON. */
 import { placeText, type Config, type ConfigProblem, type JobConfig } from '../../job/index.js';
+import { displayName, fromText } from '../../tree/index.js';
 import { Calendar, localStamp, localText, type Move, type Occurrence } from '../../schedule/index.js';
 
 /** Version of the JSON lines. */
 const VERSION = 1;
 
+/** Text as a terminal may have it, whatever stands in a configuration. */
+function shown(text: string): string {
+  return displayName(fromText(text));
+}
+
 /** A mistake as compilers tell theirs, and what to do. */
 export function problemText({ place, message, advice }: ConfigProblem): string {
-  return `${placeText(place)}: ${message}\n${advice === undefined ? '' : `  ${advice}\n`}`;
+  return `${shown(`${placeText(place)}: ${message}`)}\n${advice === undefined ? '' : `  ${shown(advice)}\n`}`;
 }
 
 export function problemJson({ place, message, advice }: ConfigProblem, type: 'problem' | 'warning'): string {
@@ -31,7 +37,7 @@ export function nextRun(job: JobConfig, after: number): Occurrence | undefined {
 
 /** A line for each job: name, mode, when it runs next, from where to where. */
 export function listText(jobs: readonly JobConfig[], now: number): string {
-  const rows = jobs.map((job) => [job.name, job.enabled ? job.mode : `${job.mode}, off`, whenText(job, now), `${job.sources.join(' ')} -> ${job.targets.join(' ')}`]);
+  const rows = jobs.map((job) => [job.name, job.enabled ? job.mode : `${job.mode}, off`, whenText(job, now), shown(`${job.sources.join(' ')} -> ${job.targets.join(' ')}`)]);
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => (row[column] as string).length)));
   return rows.map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()}\n`).join('');
 }
