@@ -16,11 +16,11 @@ export function stampOf(path: ByteString): FileStamp | number {
   }
 }
 
-/** Who owns a file, and its permissions (the lowest twelve bits), symlinks followed; or a negated errno. */
-export function ownerOf(path: ByteString): { uid: number; mode: number } | number {
+/** Who owns a file, its permissions (the lowest twelve bits), and whether it is an ordinary one, symlinks followed; or a negated errno. */
+export function ownerOf(path: ByteString): { uid: number; mode: number; isFile: boolean } | number {
   try {
-    const { uid, mode } = fs.statSync(toBytes(path));
-    return { uid, mode: mode & 0o7777 };
+    const stat = fs.statSync(toBytes(path));
+    return { uid: stat.uid, mode: stat.mode & 0o7777, isFile: stat.isFile() };
   } catch (error) {
     return errnoOfError(error);
   }

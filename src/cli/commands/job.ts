@@ -24,7 +24,7 @@ const ROWS: readonly HelpRow[] = [
 ];
 const MORE = 'docs/jobs.md is the guide. Exit code 0: all is well, 1: the configuration is wrong, or a job is not there.';
 
-const ACTIONS: Readonly<Record<string, { values: readonly string[]; run(args: SmallArgs, file: string): number }>> = {
+const ACTIONS: Readonly<Record<string, { values: readonly string[]; run(args: SmallArgs, file: string): number | Promise<number> }>> = {
   check: { values: [], run: check },
   list: { values: [], run: list },
   next: { values: ['count', 'from'], run: next },
@@ -47,7 +47,7 @@ export async function run(args: readonly ByteString[]): Promise<number> {
     throw usageError(`"${displayName(name)}" is nothing that job does`, near === undefined ? `It does ${known.join(', ')}.` : `Did you mean ${near}?`);
   }
   try {
-    return action.run(given, configFile(given.options.get('config')));
+    return await action.run(given, configFile(given.options.get('config')));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return tellProblems(error, given.options.has('json'));
@@ -149,7 +149,7 @@ export function jobNamed(jobs: Config['jobs'], name: string): JobConfig {
 }
 
 function noNames(action: string, names: readonly ByteString[]): void {
-  if (names.length > 0) throw usageError(`job ${action} takes no names`, 'twintree job --help tells more.');
+  if (names.length > 0) throw usageError(`job ${action} takes no names`, '--config=FILE names the configuration.');
 }
 
 function readCount(text: ByteString | undefined): number {

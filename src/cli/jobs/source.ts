@@ -6,6 +6,7 @@ import { loadConfig, type Config, type ConfigSource, type FileRead, type Secret 
 import { displayName, fromText, type ByteString } from '../../tree/index.js';
 import { typed } from '../commands/small-args.js';
 import { processContext } from '../commands/shared.js';
+import { systemZone } from '../options/rates.js';
 import { optionCatalog } from './catalog.js';
 
 /** Longest file, bytes. */
@@ -32,7 +33,7 @@ export function diskSource(): ConfigSource {
       return typeof names === 'number' ? undefined : names.map((name) => displayName(name));
     },
     catalog: optionCatalog(processContext()),
-    zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    zone: systemZone(),
   };
 }
 
@@ -42,6 +43,7 @@ function readFile(path: string): FileRead {
     const missing = owner === -Errno.ENOENT;
     return { error: missing ? 'there is no such file' : `it cannot be read: ${errnoText(-owner)}`, ...(missing ? { advice: 'docs/jobs.md has an example; --config names another file.' } : {}) };
   }
+  if (!owner.isFile) return { error: 'it is no file' };
   const euid = process.geteuid?.() ?? 0;
   if (owner.uid !== 0 && owner.uid !== euid) return { error: 'it belongs to another user, who could have commands run by it', advice: 'Change its owner: chown.' };
   if ((owner.mode & 0o002) !== 0) return { error: 'everybody can write to it, and have commands run by it', advice: 'Take that away: chmod o-w.' };

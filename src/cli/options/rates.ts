@@ -3,9 +3,10 @@ import type { RateRequest } from '../../mirror/index.js';
 import { Timetable } from '../../schedule/index.js';
 import type { FollowingOptions } from './draft.js';
 
-/** The zone that this system's clock shows. */
-function systemZone(): string {
-  return Intl.DateTimeFormat().resolvedOptions().timeZone;
+/** The zone that this system's clock shows; UTC where TZ is something that Node makes no zone of, and its own dates are in UTC, too. */
+export function systemZone(): string {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions() as { timeZone?: string };
+  return timeZone === undefined || timeZone === 'Etc/Unknown' ? 'UTC' : timeZone;
 }
 
 /** @param zone IANA name; undefined: the system's. @throws TwintreeError USAGE. */
