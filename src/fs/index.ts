@@ -19,6 +19,8 @@ export { MAX_FILE_IN_TREE, readFileAt } from './read-file.js';
 export { InputFile, OutputFile } from './plain-file.js';
 export { PROBE_PREFIX } from './probe-folder.js';
 export * from './raw-args.js';
+export { processStart, signalProcess } from './processes.js';
+export { runProgram, type ProgramRequest, type ProgramResult } from './run-program.js';
 export { runScript } from './run-script.js';
 export { moveFile, namesIn, ownerOf, removeFolder, replaceFile, stampOf, type FileStamp } from './own-files.js';
 export { sdNotify } from './sd-notify.js';
