@@ -13,5 +13,7 @@ export { inodeKey, isReused, PlaceTable, PLACES_DIGEST_BYTES, samePlace, type In
 export { SumTable, TAG_BYTES, type SumHead } from './store/sum-table.js';
 export { pairSeed, seedTag } from './pair-seed.js';
 export { RunHistory, type Retention, type RunRecord } from './store/run-history.js';
-export { STATE_FORMAT, type PairName } from './store/format.js';
-export { storeIsMissing } from './store/lmdb.js';
+export { STATE_FORMAT, type Migrations, type PairName } from './store/format.js';
+export { storeIsMissing, type Table } from './store/lmdb.js';
+export { NoteLock } from './note-lock.js';
+export { SharedStore, type SharedStoreRequest, type StoreUse } from './store/shared-store.js';

@@ -3,8 +3,8 @@
  * of runs in one store, the dirty set in another. One process holds it at a time. The index is a cache: damaged, it is set aside and begun anew.
  * The dirty set is not: damaged, everything is dirty.
  */
-import { errnoText, makeFolders, moveFile, removeFolder, type Posix } from '../../fs/index.js';
-import { StatTable, TwintreeError, type ByteString } from '../../tree/index.js';
+import { errnoText, makeFolders, type Posix } from '../../fs/index.js';
+import { displayName, StatTable, TwintreeError, type ByteString } from '../../tree/index.js';
 import { pairName } from '../place.js';
 import { DirtyReason, DirtySet } from './dirty-set.js';
 import { EntryIndex } from './entry-index.js';
@@ -14,7 +14,7 @@ import { PairLock } from './pair-lock.js';
 import { PlaceTable } from './places.js';
 import { RunHistory } from './run-history.js';
 import { SumTable } from './sum-table.js';
-import { markClosed, mayOpen } from './sound.js';
+import { markClosed, mayOpen, setAside } from './sound.js';
 
 /** What is to be opened. */
 export interface PairRequest {
@@ -66,9 +66,9 @@ export class PairState implements StoreTables {
     try {
       lock = PairLock.take(posix, handle, folder, (request.clock ?? Date.now)());
       const found = checkFormat(folder);
-      if (found === 'damaged') setAside(request, storeFolder(folder), 'its format file is damaged');
+      if (found === 'damaged') setAside(storeFolder(folder), 'its format file is damaged', request.notice);
       const store = openStore(request, storeFolder(folder));
-      if (found !== 'current') writeFormat(folder, pair);
+      if (found !== 'current') writeFormat(folder, { source: displayName(pair.source), target: displayName(pair.target) });
       return new PairState(folder, request, lock, handle, store, ...tablesOf(store), found === 'damaged');
     } catch (error) {
       lock?.release();
@@ -82,7 +82,7 @@ export class PairState implements StoreTables {
     if (this.dirtySet !== undefined) return this.dirtySet;
     const folder = dirtyFolder(this.folder);
     const sound = mayOpen(folder, DIRTY_TABLES);
-    if (!sound) setAside(this.request, folder, 'it is damaged');
+    if (!sound) setAside(folder, 'it is damaged', this.request.notice);
     const { environment, set } = openDirty(folder, this.request.clock);
     this.dirtyStore = environment;
     if (!sound || this.dirtyIsDoubtful) set.everything(DirtyReason.Damaged);
@@ -146,23 +146,12 @@ function dirtyFolder(folder: ByteString): ByteString {
 }
 
 function openStore(request: PairRequest, folder: ByteString): Environment {
-  if (!mayOpen(folder, INDEX_TABLES)) setAside(request, folder, 'it is damaged');
+  if (!mayOpen(folder, INDEX_TABLES)) setAside(folder, 'it is damaged', request.notice);
   return openEnvironment(folder, false);
 }
 
 function tablesOf(store: Environment): [EntryIndex, SumTable, RunHistory, PlaceTable] {
   return [new EntryIndex(store.table('entries'), store.table('inodes')), new SumTable(store.table('sums'), store.table('sum-pages')), new RunHistory(store.table('runs')), new PlaceTable(store.table('places'))];
-}
-
-/** What is damaged gets another name, the one that stood under it goes. Where that cannot be done it is removed. */
-function setAside(request: PairRequest, folder: ByteString, why: string): void {
-  const aside = `${folder}.damaged` as ByteString;
-  removeFolder(aside);
-  const moved = moveFile(folder, aside);
-  if (moved === -2) return;
-  const error = moved < 0 ? removeFolder(folder) : 0;
-  if (error < 0) throw new TwintreeError('IO', `a damaged part of the state cannot be set aside: ${errnoText(-error)}`, { path: folder });
-  request.notice('state-damaged', `a part of the state cannot be used (${why}): it was set aside and is begun anew`);
 }
 
 /** @throws TwintreeError STATE where the state folder is or would be inside one of the roots. */

@@ -3,8 +3,8 @@
  * closed in good order carries a stamp of its file and is believed while the stamp fits. One that was not (a crash, a foreign hand) is first
  * gone through by another process, which may die of it.
  */
-import { AppendFile, readWholeFile, removeFolder, runScript, stampOf } from '../../fs/index.js';
-import type { ByteString } from '../../tree/index.js';
+import { AppendFile, errnoText, moveFile, readWholeFile, removeFolder, runScript, stampOf } from '../../fs/index.js';
+import { TwintreeError, type ByteString } from '../../tree/index.js';
 import { storePackage } from './lmdb.js';
 
 /** Milliseconds that looking at a store may take: some gigabytes from a slow disk. */
@@ -45,6 +45,17 @@ export function markClosed(folder: ByteString): void {
   if (typeof file === 'number') return;
   file.append(JSON.stringify(stamp));
   file.close();
+}
+
+/** What is damaged gets another name, the one that stood under it goes. Where that cannot be done it is removed. Told by `notice`. @throws TwintreeError IO. */
+export function setAside(folder: ByteString, why: string, notice: (code: string, message: string) => void): void {
+  const aside = `${folder}.damaged` as ByteString;
+  removeFolder(aside);
+  const moved = moveFile(folder, aside);
+  if (moved === -2) return;
+  const error = moved < 0 ? removeFolder(folder) : 0;
+  if (error < 0) throw new TwintreeError('IO', `a damaged part of the state cannot be set aside: ${errnoText(-error)}`, { path: folder });
+  notice('state-damaged', `a part of the state cannot be used (${why}): it was set aside and is begun anew`);
 }
 
 function dataFile(folder: ByteString): ByteString {
