@@ -1,5 +1,5 @@
 /**
- * Exit codes: rsync's meanings, so that scripts written for it go on working, and two of our own.
+ * Exit codes: rsync's meanings, so that scripts written for it go on working, and three of our own.
  * docs/exit-codes.md explains each to the user; a test checks that it lists exactly these.
  */
 import type { ErrorCode } from '../tree/index.js';
@@ -29,6 +29,8 @@ export const EXIT = {
   refused: 70,
   /** Ours: another run holds the lock of this target. */
   locked: 75,
+  /** Ours: this job's run was left out, since another run of it is at work. */
+  skipped: 79,
 } as const;
 
 /** What each code says, as the end of a sentence; also the text of docs/exit-codes.md. */
@@ -46,7 +48,7 @@ export const EXIT_TEXT: Readonly<Record<number, string>> = {
   [EXIT.diagnostics]: 'error in the program itself',
   [EXIT.ipc]: 'error in the communication between processes or threads',
   [EXIT.signal]: 'ended by SIGINT, SIGTERM or SIGHUP',
-  [EXIT.wait]: 'error waiting for a child process',
+  [EXIT.wait]: 'a hook of a job failed that was set to stop its run',
   [EXIT.memory]: 'out of memory',
   [EXIT.partial]: 'some files or attributes were not transferred; with verify: the trees differ',
   [EXIT.vanished]: 'some source files vanished before they could be transferred; with apply: paths have drifted from the plan',
@@ -55,6 +57,7 @@ export const EXIT_TEXT: Readonly<Record<number, string>> = {
   [EXIT.connectTimeout]: 'timeout waiting for a connection',
   [EXIT.refused]: 'refused by a guard before anything was changed (--delete-limit, --guard-root, --reserve, names that collide)',
   [EXIT.locked]: 'another run holds the lock of this target',
+  [EXIT.skipped]: 'the run of a job was left out, since another run of it is at work',
 };
 
 /** The exit code for an error that stopped a run. */
@@ -75,6 +78,8 @@ export function exitCodeOf(code: ErrorCode): number {
     case 'NOT_TWINTREE': case 'VERSION': return EXIT.protocol;
     case 'WIRE': case 'CONNECTION_LOST': case 'PLAN_FILE': return EXIT.stream;
     case 'FENCED': return EXIT.locked;
+    case 'SKIPPED': return EXIT.skipped;
+    case 'HOOK': return EXIT.wait;
     case 'INTERNAL': return EXIT.diagnostics;
   }
 }

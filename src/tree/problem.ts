@@ -58,7 +58,10 @@ export type ErrorCode =
   | 'CONNECTION_LOST'
   | 'FENCED' // a newer session took this target over
   | 'STATE' // what is kept between runs cannot be used
-  | 'PLAN_FILE'; // a sealed plan or batch that is damaged, of another version, or not what it says
+  | 'PLAN_FILE' // a sealed plan or batch that is damaged, of another version, or not what it says
+  // Of jobs:
+  | 'SKIPPED' // another run of this job is at work
+  | 'HOOK'; // a hook failed that was set to stop the run
 
 /** Stops a whole run: a sentence, a stable code, the path and what to do. */
 export class TwintreeError extends Error {
