@@ -7,3 +7,4 @@ export * from './compare.js';
 export * from './mounts.js';
 export * from './run.js';
 export * from './netns.js';
+export * from './exposition.js';

@@ -3,6 +3,7 @@ export { Mirror } from './mirror.js';
 export type { Follower } from './follower.js';
 export type { RateRequest } from './controls.js';
 export type { FollowerListener, MirrorListener, MirrorRequest, SessionAbout, TargetRequest } from './request.js';
+export { exposition, type Labels, type Metric, type Sample } from './exposition.js';
 export { METRICS_TYPE, metricsText } from './metrics.js';
 export { DriftLook, DriftSearch, SyncedTimes, youngChanges, type DriftFound, type DriftMode } from './drift.js';
 export { LoadWatch, type LinkMeter } from './load-watch.js';

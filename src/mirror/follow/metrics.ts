@@ -2,19 +2,12 @@
  * Metrics: how mirrors stand as text for Prometheus (the exposition format, version 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/).
  * Counters count since the mirror was started. Pure.
  */
+import { exposition, type Metric as MetricOf, type Sample } from './exposition.js';
 import { PHASES, type MirrorStatus } from './status.js';
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-type Labels = Readonly<Record<string, string>>;
-interface Sample { readonly labels?: Labels; readonly value: number }
-interface Metric {
-  readonly name: string;
-  readonly type: 'gauge' | 'counter';
-  readonly help: string;
-  /** Of one status: a number, samples with further labels, or nothing where there is none. */
-  of(status: MirrorStatus): number | null | readonly Sample[];
-}
+type Metric = MetricOf<MirrorStatus>;
 
 const seconds = (ms: number | null): number | null => (ms === null ? null : ms / 1000);
 const truth = (value: boolean): number => (value ? 1 : 0);
@@ -53,20 +46,5 @@ const METRICS: readonly Metric[] = [
 
 /** The metrics of mirrors, one for each target. */
 export function metricsText(statuses: readonly MirrorStatus[]): string {
-  let text = '';
-  for (const { name, type, help, of } of METRICS) {
-    let lines = '';
-    for (const status of statuses) {
-      const value = of(status);
-      if (value === null) continue;
-      for (const sample of typeof value === 'number' ? [{ value }] : value) lines += line(name, { source: status.source, target: status.target, ...('labels' in sample ? sample.labels : {}) }, sample.value);
-    }
-    if (lines !== '') text += `# HELP twintree_mirror_${name} ${help}\n# TYPE twintree_mirror_${name} ${type}\n${lines}`;
-  }
-  return text;
-}
-
-function line(name: string, labels: Labels, value: number): string {
-  const inside = Object.entries(labels).map(([label, text]) => `${label}="${text.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))}"`);
-  return `twintree_mirror_${name}{${inside.join(',')}} ${value === Infinity ? '+Inf' : String(value)}\n`;
+  return exposition('twintree_mirror_', METRICS, statuses.map((status) => ({ labels: { source: status.source, target: status.target }, of: status })));
 }
