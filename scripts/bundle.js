@@ -22,7 +22,7 @@ await build({
   platform: 'node',
   format: 'cjs',
   target: 'node20',
-  external: ['chokidar', 'koffi', 'lmdb', 'rabin-wasm', 'xxhash-wasm', 'yaml', 'yargs'],
+  external: ['chokidar', 'koffi', 'lmdb', 'nodemailer', 'rabin-wasm', 'xxhash-wasm', 'yaml', 'yargs'],
   // What CommonJS has no word for: the file's own address, by which the pool finds worker.js beside it.
   define: { 'import.meta.url': 'bundleUrl' },
   banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },

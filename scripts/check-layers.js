@@ -30,7 +30,7 @@ const MORE = {
 const COMPUTING = { wire: ['zlib'] };
 /** Packages and the rooms that may import them. */
 const PACKAGES = {
-  koffi: ['fs'], lmdb: ['state'], yargs: ['cli'], 'xxhash-wasm': ['hash'], 'rabin-wasm': ['delta'], chokidar: ['mirror'], 'tar-stream': ['archive'], yaml: ['job'],
+  koffi: ['fs'], lmdb: ['state'], nodemailer: ['transport'], yargs: ['cli'], 'xxhash-wasm': ['hash'], 'rabin-wasm': ['delta'], chokidar: ['mirror'], 'tar-stream': ['archive'], yaml: ['job'],
 };
 /** What a pure room must be handed in: clock, randomness, process. */
 const IMPURE = /(?<![.\w])(?:Date\s*\.\s*now|new\s+Date\s*\(\s*\)|Math\s*\.\s*random|performance\s*\.\s*now|process\s*\.|setTimeout\s*\(|setInterval\s*\(|crypto\s*\.)/g;
