@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   plan: () => import('./commands/plan.js'),
   apply: () => import('./commands/apply.js'),
   verify: () => import('./commands/verify.js'),
+  report: () => import('./commands/report.js'),
   explain: () => import('./commands/explain.js'),
   delta: () => import('./commands/delta.js'),
   job: () => import('./commands/job.js'),
