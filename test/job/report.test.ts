@@ -8,7 +8,7 @@ import { bytesText, durationText } from '../../src/job/report/format.js';
 import { bucketsOf } from '../../src/job/report/model.js';
 import { barPlot, ceiling, escapeHtml, linePlot } from '../../src/job/report/plot.js';
 import { twintree, useTempFolder } from '../support/index.js';
-import { endedRun, historyIn, someTarget, START } from './some-runs.js';
+import { endedRun, historyIn, someRun, someTarget, START } from './some-runs.js';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -159,5 +159,27 @@ describe('twintree report and job history', () => {
     const unknown = twintree(['job', 'history', 'nightly2'], { env });
     assert.deepEqual([unknown.code, unknown.stderr], [23, 'no run of nightly2 is known\n']);
     for (const words of [['report', '--since=tomorrow'], ['report', '--format=pdf'], ['report', 'a', 'b'], ['job', 'history'], ['job', 'history', '--count=0', 'a']]) assert.equal(twintree(words, { env }).code, 1, words.join(' '));
+  });
+});
+
+describe('twintree report --config', () => {
+  const temp = useTempFolder('report-config');
+
+  it('tells of the jobs of a configuration, also of those that never ran, and of no others', async () => {
+    const env = { TWINTREE_STATE_DIR: temp.at('state') };
+    const history = historyIn(temp.at('state'));
+    for (const job of ['nightly', 'foreign']) {
+      const run = someRun({ job, start: Date.now() - HOUR });
+      await history.begin(run);
+      await history.finish({ ...endedRun({ job, start: run.start }), run: run.run });
+    }
+    writeFileSync(temp.at('twintree.yaml'), `jobs:\n  nightly: { source: ${temp.path}/, targets: [/nowhere] }\n  never: { source: ${temp.path}/, targets: [/nowhere] }\n`);
+    const words = ['report', `--config=${temp.at('twintree.yaml')}`];
+    const all = twintree(words, { env });
+    assert.deepEqual([all.code, all.stderr, [...all.stdout.matchAll(/^([a-z]+)$/gm)].map(([, job]) => job)], [0, '', ['never', 'nightly']], all.stdout);
+    assert.deepEqual([twintree([...words, 'foreign'], { env }).code, twintree([...words, 'never'], { env }).code], [1, 0]);
+    writeFileSync(temp.at('twintree.yaml'), 'jobs: [\n');
+    assert.equal(twintree(words, { env }).code, 1);
+    assert.match(twintree(['job', 'histori'], { env }).stderr, /Did you mean history\?/);
   });
 });

@@ -13,9 +13,10 @@ import { parseSmall, typed, type SmallArgs } from './small-args.js';
 const USAGE = `twintree job check|list [OPTION]...
 twintree job next [OPTION]... [NAME...]
 twintree job explain [OPTION]... NAME PATH...
+twintree job history [OPTION]... NAME
 
 check tells all that is wrong in the configuration, with file, line and column. list shows the jobs and when each runs next. next prints the
-coming runs, of all jobs or of those named. explain tells which filter rule of a job decides for each path below its source.`;
+coming runs, of all jobs or of those named. explain tells which filter rule of a job decides for each path below its source. history shows the last runs of a job (twintree job history --help).`;
 const ROWS: readonly HelpRow[] = [
   { name: 'config', argument: 'FILE', help: 'the configuration (root: /etc/twintree/twintree.yaml, else ~/.config/twintree/twintree.yaml), beside which conf.d is' },
   { name: 'json', help: 'lines of JSON' },
@@ -33,6 +34,7 @@ const ACTIONS: Readonly<Record<string, { values: readonly string[]; run(args: Sm
 
 export async function run(args: readonly ByteString[]): Promise<number> {
   const [name] = args;
+  if (name === 'history') return (await import('./job-history.js')).run(args.slice(1));
   const action = name === undefined || !Object.hasOwn(ACTIONS, name) ? undefined : ACTIONS[name];
   const given = parseSmall('job', action === undefined ? args : args.slice(1), ['help', 'json'], ['config', ...(action?.values ?? [])]);
   if (given.options.has('help')) {
@@ -41,7 +43,7 @@ export async function run(args: readonly ByteString[]): Promise<number> {
     return EXIT.ok;
   }
   if (action === undefined) {
-    const known = Object.keys(ACTIONS);
+    const known = [...Object.keys(ACTIONS), 'history'];
     if (name === undefined) throw usageError(`job wants to know what: ${known.join(', ')}`, 'twintree job --help tells more.');
     const near = nearest(displayName(name), known);
     throw usageError(`"${displayName(name)}" is nothing that job does`, near === undefined ? `It does ${known.join(', ')}.` : `Did you mean ${near}?`);
@@ -55,7 +57,7 @@ export async function run(args: readonly ByteString[]): Promise<number> {
 }
 
 /** All that is wrong. Returns the exit code. */
-function tellProblems({ problems }: ConfigError, json: boolean): number {
+export function tellProblems({ problems }: ConfigError, json: boolean): number {
   if (json) process.stdout.write(problems.map((each) => problemJson(each, 'problem')).join('') + checkJson(0, problems.length, 0));
   else process.stderr.write(`${problems.map(problemText).join('')}twintree: the configuration has ${problems.length} ${problems.length === 1 ? 'mistake' : 'mistakes'} (USAGE, exit code ${EXIT.usage})\n`);
   return EXIT.usage;
