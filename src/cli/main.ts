@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   explain: () => import('./commands/explain.js'),
   delta: () => import('./commands/delta.js'),
   job: () => import('./commands/job.js'),
+  agent: () => import('./commands/job-agent.js'),
   serve: () => import('./commands/serve.js'),
   cert: () => import('./commands/cert.js'),
 };

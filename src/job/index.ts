@@ -1,7 +1,8 @@
 /** Jobs: replication that is described once and runs by itself. */
 export * from './config/index.js';
 export { openPace, type PaceClock } from './pace.js';
-export { jobTimes, type JobTimes } from './times.js';
+export * from './agent/index.js';
+export * from './install/index.js';
 export {
   addTarget, HISTORY_FORMAT, isFailure, isJobName, JobHistory, LagSeries, newRun, newTotals, decodeRun, encodeRun, failingSince, LIMITS, resultOf, RESULTS, RETENTION, setLiveTarget, sumsOf, targetRun, type HookRun, type JobRun,
   type JobStanding, type JobSummary, type JobTotals, type LagPoint, type NoticeRun, type RunCause, type RunProblem, type RunQuery, type RunResult, type RunSums, type TargetRun,

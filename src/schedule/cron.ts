@@ -32,6 +32,18 @@ const FIELDS: readonly Range[] = [
 /** A day of the month that depends on the month: given its number of days and the weekday of its first → the day, 0 where there is none. */
 type Special = (days: number, first: number) => number;
 
+/** A cron expression as lists, in order. Months count from 1, weekdays from Sunday as 0. */
+export interface CronLists {
+  readonly seconds: readonly number[];
+  readonly minutes: readonly number[];
+  readonly hours: readonly number[];
+  readonly days: readonly number[];
+  readonly months: readonly number[];
+  readonly weekdays: readonly number[];
+  /** A day of the month or of the week is enough; else both must fit. */
+  readonly either: boolean;
+}
+
 /** What a field says. */
 interface Field { readonly star: boolean; readonly values: readonly boolean[]; readonly special: readonly Special[] }
 
@@ -69,6 +81,14 @@ export class CronFields {
   /** Whether it goes by the clock on the wall: minute or hour begin with `*`. Else it names fixed times of the day. */
   get everyTime(): boolean {
     return this.minute.star || this.hour.star;
+  }
+
+  /** What the fields list, for those who write it otherwise; undefined where a day depends on its month (L, W, #). */
+  lists(): CronLists | undefined {
+    const { day, weekday } = this;
+    if (day.special.length > 0 || weekday.special.length > 0) return undefined;
+    const weekdays = [...new Set(listed(weekday).map((each) => each % 7))].sort((a, b) => a - b);
+    return { seconds: this.seconds, minutes: this.minutes, hours: this.hours, days: listed(day), months: listed(this.month), weekdays, either: !day.star && !weekday.star };
   }
 
   /** The first local time after or at this one that is named (ms as if it were UTC); undefined: none before `end`. */

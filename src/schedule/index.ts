@@ -1,5 +1,6 @@
 /** When things happen: timetables, windows, schedules. Pure; the clock is handed in. */
 export { Calendar, LONGEST_STEP_BACK_MS, MOST_CAUGHT_UP, ON_TIME_MS, settled } from './calendar.js';
+export { CronFields, type CronLists } from './cron.js';
 export { Cron, type Due } from './cron-next.js';
 export { jitterShare } from './jitter.js';
 export { PositionError } from './position.js';

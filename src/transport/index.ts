@@ -1,6 +1,7 @@
 /** Byte streams to another twintree (a child, ssh, TLS, stdio) and the Peer that speaks frames over one. */
 export * from './connection.js';
 export { connect } from './connect.js';
+export { startChild, type ChildRun } from './child-run.js';
 export { askControl, LONGEST_ANSWER, LONGEST_QUESTION, serveControl, type ControlServer } from './control-socket.js';
 export { servePage, type PageServer } from './metrics-server.js';
 export { Peer, type PeerOptions } from './peer.js';

@@ -1,26 +1,22 @@
 /** Which job runs when: over years of schedules, with a clock that is set, with runs that overlap. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { Planner, type Decision, type Overlap, type PlannedJob } from '../../src/job/agent/planner.js';
+import { Planner, type Cause, type Decision, type PlannedJob } from '../../src/job/agent/planner.js';
+import type { OverlapPolicy } from '../../src/job/index.js';
+import { Calendar, type CatchUp } from '../../src/schedule/index.js';
 
 const MINUTE = 60_000;
-const T0 = 1_700_000_040_000 - (1_700_000_040_000 % MINUTE);
+/** A midnight. */
+const T0 = Date.UTC(2023, 10, 15);
 
 /** A job that is due each `every` ms. */
-function job(name: string, every: number, more: { overlap?: Overlap; priority?: number; live?: boolean; catchUp?: 'once' | 'all' | 'none' } = {}): PlannedJob {
-  const { overlap = 'skip', priority = 0, live = false, catchUp = 'once' } = more;
-  const next = (after: number): number => (Math.floor(after / every) + 1) * every;
-  return {
-    name, overlap, priority, live, next,
-    missed(since, now) {
-      const all: number[] = [];
-      for (let at = next(since); at <= now && all.length < 100; at = next(at)) all.push(at);
-      return catchUp === 'all' ? all : catchUp === 'once' ? all.slice(-1) : [];
-    },
-  };
+function job(name: string, every: number, more: { overlap?: OverlapPolicy; priority?: number; live?: boolean; catchUp?: CatchUp; window?: string } = {}): PlannedJob {
+  const { overlap = 'skip', priority = 0, live = false, catchUp = 'once', window } = more;
+  return { name, overlap, priority, live, calendar: new Calendar(live ? [] : [{ when: { kind: 'interval', everyMs: every, anchor: 0 }, zone: 'UTC', jitterMs: 0, window, catchUp }], name) };
 }
 
-const short = (decisions: Decision[]): string[] => decisions.map((each) => (each.do === 'cancel' ? `cancel ${each.job}` : `${each.do} ${each.job} ${each.cause.kind}`));
+const kindOf = (cause: Cause): string => (cause.kind === 'schedule' && cause.run.moves.some((move) => move.kind === 'missed') ? 'missed' : cause.kind);
+const short = (decisions: Decision[]): string[] => decisions.map((each) => (each.do === 'cancel' ? `cancel ${each.job}` : `${each.do} ${each.job} ${kindOf(each.cause)}`));
 const never = (): undefined => undefined;
 
 describe('what runs when', () => {
@@ -39,7 +35,7 @@ describe('what runs when', () => {
       }
       for (const each of planner.look(now)) {
         if (each.do !== 'start') continue;
-        begun.push({ at: now, job: each.job, kind: each.cause.kind });
+        begun.push({ at: now, job: each.job, kind: kindOf(each.cause) });
         planner.started(each.job, now);
         ends.push({ at: now + takes, job: each.job });
       }
@@ -64,21 +60,23 @@ describe('what runs when', () => {
     planner.ended('j', first + 1);
     assert.deepEqual(short(planner.look(first - 30 * MINUTE)), []);
     assert.deepEqual(short(planner.look(first)), [], 'the same instant again');
-    assert.deepEqual(short(planner.look(first + 35 * MINUTE)), ['start j catch-up']);
+    assert.deepEqual(short(planner.look(first + 35 * MINUTE)), ['start j missed']);
     assert.equal(planner.standing('j')?.waiting, 2);
+    assert.deepEqual(short(planner.look(first - 24 * 60 * MINUTE)), [], 'a clock that was a day ahead');
+    assert.ok((planner.wake() ?? Infinity) <= first - 24 * 60 * MINUTE + 10 * MINUTE, 'is followed as it stands now');
   });
 
   it('is made up for as the job says, after a time in which nobody looked', () => {
-    for (const [catchUp, starts] of [['none', 0], ['once', 1], ['all', 6]] as const) {
+    for (const [catchUp, starts] of [['none', 0], ['once', 1], ['all', 5]] as const) {
       const planner = new Planner(1);
-      planner.load([job('j', 10 * MINUTE, { catchUp })], T0 + 60 * MINUTE, () => T0);
-      const begun = live(planner, T0 + 60 * MINUTE, T0 + 65 * MINUTE, 1, 1000);
-      assert.deepEqual(begun.map(({ kind }) => kind), Array.from({ length: starts }, () => 'catch-up'), catchUp);
+      planner.load([job('j', 10 * MINUTE, { catchUp })], T0 + 55 * MINUTE, () => T0);
+      const begun = live(planner, T0 + 55 * MINUTE, T0 + 59 * MINUTE, 1, 1000);
+      assert.deepEqual(begun.map(({ kind }) => kind), Array.from({ length: starts }, () => 'missed'), catchUp);
     }
   });
 
   it('may wait for the run before, be left, or take its place', () => {
-    const at = (overlap: Overlap): string[] => {
+    const at = (overlap: OverlapPolicy): string[] => {
       const planner = new Planner(3);
       planner.load([job('j', 10 * MINUTE, { overlap })], T0, never);
       const due = planner.wake() ?? 0;
@@ -92,6 +90,19 @@ describe('what runs when', () => {
     assert.deepEqual(at('skip'), ['start j schedule', 'skip j schedule', 'skip j schedule']);
     assert.deepEqual(at('queue'), ['start j schedule', 'skip j schedule', 'start j schedule'], 'one waits, a second does not');
     assert.deepEqual(at('cancel-previous'), ['start j schedule', 'cancel j', 'skip j schedule', 'start j schedule'], 'told once to end');
+  });
+
+  it('goes on when the window opens again that ended a run', () => {
+    const planner = new Planner(1);
+    planner.load([job('j', 24 * 60 * MINUTE, { window: '00:00-06:00' })], T0 - 60 * MINUTE, never);
+    const [begun] = planner.look(T0);
+    assert.ok(begun?.do === 'start' && begun.cause.kind === 'schedule' && begun.cause.run.until === T0 + 360 * MINUTE);
+    planner.started('j', T0);
+    planner.ended('j', T0 + 360 * MINUTE, begun.cause.run);
+    assert.deepEqual(short(planner.look(T0 + 361 * MINUTE)), []);
+    assert.equal(planner.wake(), T0 + 1440 * MINUTE);
+    const next = planner.look(T0 + 1440 * MINUTE);
+    assert.ok(next.some((each) => each.do === 'start' && each.cause.kind === 'schedule' && each.cause.run.moves.some(({ kind: move }) => move === 'resumed')));
   });
 
   it('has so many places, for the more urgent first, then for who waits longest', () => {
@@ -174,7 +185,7 @@ describe('what runs when', () => {
       fc.record({ do: fc.constantFrom('end' as const, 'ask' as const, 'pause' as const, 'resume' as const, 'load' as const), which: fc.nat({ max: 4 }) }),
     );
     fc.assert(fc.property(fc.array(step, { maxLength: 80 }), fc.integer({ min: 1, max: 3 }), (steps, most) => {
-      const overlaps: Overlap[] = ['skip', 'queue', 'cancel-previous'];
+      const overlaps: OverlapPolicy[] = ['skip', 'queue', 'cancel-previous'];
       const all = Array.from({ length: 5 }, (_, k) => job(`j${k}`, (k + 1) * 7 * MINUTE, { overlap: overlaps[k % 3] ?? 'skip', priority: k % 2, live: k === 4, catchUp: (['once', 'all', 'none'] as const)[k % 3] ?? 'once' }));
       const planner = new Planner(most);
       let now = T0;

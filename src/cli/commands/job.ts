@@ -1,12 +1,15 @@
 /** `twintree job …`: jobs that a configuration describes. */
-import { ConfigError, type Config, type ConfigProblem, type JobConfig, nearest, type NoticeSpec, type Secret } from '../../job/index.js';
+import { ConfigError, type ConfigProblem, type JobConfig, nearest, type NoticeSpec, type Secret } from '../../job/index.js';
 import { Calendar, type Occurrence } from '../../schedule/index.js';
 import { displayName, type ByteString } from '../../tree/index.js';
 import { usageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import type { HelpRow } from '../help.js';
+import { jobLogs, jobStatus, pauseJobs, resumeJobs, startJobs, stopJobs } from '../jobs/control.js';
 import { explainJob } from '../jobs/explain.js';
-import { configFile, readConfig, secretFault } from '../jobs/source.js';
+import { installJobs } from '../jobs/install.js';
+import { runJob } from '../jobs/run.js';
+import { configFile, jobNamed, readConfig, secretFault } from '../jobs/source.js';
 import { checkJson, checkText, listJson, listText, problemJson, problemText, runJson, runText } from '../jobs/text.js';
 import { parseSmall, typed, type SmallArgs } from './small-args.js';
 
@@ -14,29 +17,55 @@ const USAGE = `twintree job check|list [OPTION]...
 twintree job next [OPTION]... [NAME...]
 twintree job explain [OPTION]... NAME PATH...
 twintree job history [OPTION]... NAME
+twintree job run [OPTION]... NAME
+twintree job start|stop|pause|resume NAME...
+twintree job status [OPTION]... [NAME...]
+twintree job logs [--count=N] NAME
+twintree job install [--systemd | --cron | --agent] [--remove | --print] [--into=DIR] [NAME...]
 
 check tells all that is wrong in the configuration, with file, line and column. list shows the jobs and when each runs next. next prints the
-coming runs, of all jobs or of those named. explain tells which filter rule of a job decides for each path below its source. history shows the last runs of a job (twintree job history --help).`;
+coming runs, of all jobs or of those named. explain tells which filter rule of a job decides for each path below its source. history shows the last runs of a job (twintree job history --help).
+
+run runs a job once, here: silent where all is well, one line and an exit code where not. start asks the agent for a run. stop tells the run at
+work to end. pause: nothing of a job begins by itself until it is resumed. status tells how jobs stand. logs shows what the agent kept of what a
+job said. install hands jobs to systemd (timers and services) or cron, or makes a service of the agent; --remove takes that back.`;
 const ROWS: readonly HelpRow[] = [
   { name: 'config', argument: 'FILE', help: 'the configuration (root: /etc/twintree/twintree.yaml, else ~/.config/twintree/twintree.yaml), beside which conf.d is' },
   { name: 'json', help: 'lines of JSON' },
-  { name: 'count', argument: 'N', help: 'next: how many runs (10)' },
+  { name: 'count', argument: 'N', help: 'next: how many runs (10); logs: how many lines (50)' },
   { name: 'from', argument: 'INSTANT', help: 'next: those after this moment, such as 2026-03-29 or 2026-03-29T00:00+01:00 (now)' },
+  { name: 'cause', argument: 'CAUSE', help: 'run: why: schedule, catch-up, asked or live (asked); a paused job runs where it is asked for alone' },
+  { name: 'until', argument: 'INSTANT', help: 'run: stop then, and go on next time' },
+  { name: 'child', help: 'run: end when standard input is closed, as the agent has it' },
+  { name: 'systemd', help: 'install: timers and services, the usual thing where systemd is at work' },
+  { name: 'cron', help: 'install: lines of cron (root: /etc/cron.d/twintree, else the own crontab)' },
+  { name: 'agent', help: 'install: the agent as a service, which runs all jobs' },
+  { name: 'remove', help: 'install: take back what it made' },
+  { name: 'print', help: 'install: print it, and change nothing' },
+  { name: 'into', argument: 'DIR', help: 'install: write the files into DIR, and start nothing' },
 ];
 const MORE = 'docs/jobs.md is the guide. Exit code 0: all is well, 1: the configuration is wrong, or a job is not there.';
 
-const ACTIONS: Readonly<Record<string, { values: readonly string[]; run(args: SmallArgs, file: string): number | Promise<number> }>> = {
+const ACTIONS: Readonly<Record<string, { values: readonly string[]; flags?: readonly string[]; run(args: SmallArgs, file: string): number | Promise<number> }>> = {
   check: { values: [], run: check },
   list: { values: [], run: list },
   next: { values: ['count', 'from'], run: next },
   explain: { values: [], run: explain },
+  run: { values: ['cause', 'until'], flags: ['child'], run: runJob },
+  start: { values: [], run: startJobs },
+  stop: { values: [], run: stopJobs },
+  pause: { values: [], run: pauseJobs },
+  resume: { values: [], run: resumeJobs },
+  status: { values: [], run: jobStatus },
+  logs: { values: ['count'], run: jobLogs },
+  install: { values: ['into'], flags: ['systemd', 'cron', 'agent', 'remove', 'print'], run: installJobs },
 };
 
 export async function run(args: readonly ByteString[]): Promise<number> {
   const [name] = args;
   if (name === 'history') return (await import('./job-history.js')).run(args.slice(1));
   const action = name === undefined || !Object.hasOwn(ACTIONS, name) ? undefined : ACTIONS[name];
-  const given = parseSmall('job', action === undefined ? args : args.slice(1), ['help', 'json'], ['config', ...(action?.values ?? [])]);
+  const given = parseSmall('job', action === undefined ? args : args.slice(1), ['help', 'json', ...(action?.flags ?? [])], ['config', ...(action?.values ?? [])]);
   if (given.options.has('help')) {
     const { smallHelp } = await import('../help.js');
     process.stdout.write(await smallHelp(USAGE, ROWS, MORE));
@@ -140,14 +169,6 @@ function explain({ options, names }: SmallArgs, file: string): number {
   const [name, ...paths] = names;
   if (name === undefined || paths.length === 0) throw usageError('job explain wants the name of a job and paths', 'twintree job explain NAME PATH...');
   return explainJob(jobNamed(readConfig(file).jobs, typed(name)), paths, options.has('json'));
-}
-
-/** @throws CommandError USAGE that tells the nearest name. */
-export function jobNamed(jobs: Config['jobs'], name: string): JobConfig {
-  const job = jobs.get(name);
-  if (job !== undefined) return job;
-  const near = nearest(name, jobs.keys());
-  throw usageError(`there is no job ${JSON.stringify(name)}`, near === undefined ? 'twintree job list shows them.' : `Did you mean ${near}?`);
 }
 
 function noNames(action: string, names: readonly ByteString[]): void {

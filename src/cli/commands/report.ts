@@ -57,7 +57,7 @@ export async function run(args: readonly ByteString[]): Promise<number> {
 
 /** Names of the jobs of a configuration, or the one that is asked for; the exit code where it is wrong. @throws CommandError USAGE. */
 async function jobsOf(file: ByteString, name: string | undefined): Promise<string[] | number> {
-  const [{ jobNamed, tellProblems }, { configFile, readConfig }, { ConfigError }] = await Promise.all([import('./job.js'), import('../jobs/source.js'), import('../../job/index.js')]);
+  const [{ tellProblems }, { configFile, jobNamed, readConfig }, { ConfigError }] = await Promise.all([import('./job.js'), import('../jobs/source.js'), import('../../job/index.js')]);
   try {
     const { jobs } = readConfig(configFile(file));
     return name === undefined ? [...jobs.keys()] : [jobNamed(jobs, name).name];

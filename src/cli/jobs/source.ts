@@ -2,9 +2,10 @@
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { Errno, errnoText, namesIn, ownerOf, readWholeFile } from '../../fs/index.js';
-import { loadConfig, type Config, type ConfigSource, type FileRead, type Secret } from '../../job/index.js';
+import { loadConfig, nearest, type Config, type ConfigSource, type FileRead, type JobConfig, type Secret } from '../../job/index.js';
 import { displayName, fromText, type ByteString } from '../../tree/index.js';
 import { typed } from '../commands/small-args.js';
+import { usageError } from '../errors.js';
 import { processContext } from '../commands/shared.js';
 import { systemZone } from '../options/rates.js';
 import { optionCatalog } from './catalog.js';
@@ -59,4 +60,12 @@ export function secretFault(secret: Secret): string | undefined {
   const owner = ownerOf(fromText(secret.path));
   if (typeof owner === 'number') return `${secret.path}: ${errnoText(-owner)}`;
   return (owner.mode & 0o077) === 0 ? undefined : `${secret.path} can be used by others than its user (mode ${owner.mode.toString(8)})`;
+}
+
+/** @throws CommandError USAGE that tells the nearest name. */
+export function jobNamed(jobs: Config['jobs'], name: string): JobConfig {
+  const job = jobs.get(name);
+  if (job !== undefined) return job;
+  const near = nearest(name, jobs.keys());
+  throw usageError(`there is no job ${JSON.stringify(name)}`, near === undefined ? 'twintree job list shows them.' : `Did you mean ${near}?`);
 }

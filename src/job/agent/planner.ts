@@ -3,31 +3,26 @@
  * it decides is carried out by others, who tell it how that went.
  *
  * A schedule's instant counts once, whatever the clock does: set back, nothing runs twice; set forward, or after a time in which nobody looked, what was missed is
- * made up for as the job says.
+ * made up for as the job says (schedule/calendar.ts).
  */
-
-/** What is done about a run that is due while the one before is still at work. */
-export type Overlap = 'skip' | 'queue' | 'cancel-previous';
+import { settled, type Calendar, type Occurrence } from '../../schedule/index.js';
+import type { OverlapPolicy } from '../lock/index.js';
 
 /** A job as the planner sees it. */
 export interface PlannedJob {
   readonly name: string;
   /** More goes first; what is equal, in the order in which it became due. */
   readonly priority: number;
-  readonly overlap: Overlap;
+  readonly overlap: OverlapPolicy;
   /** Of a live job: it is to be at work all the time, and started again where it ends. Else it has a schedule. */
   readonly live: boolean;
-  /** The first instant of the schedule behind this one; undefined: none any more. Never asked of live jobs. */
-  next(after: number): number | undefined;
-  /** Instants behind `since`, up to `now`, that nobody saw and that are to be made up for, at most so many as the job allows. */
-  missed(since: number, now: number): readonly number[];
+  /** Not asked of live jobs. */
+  readonly calendar: Pick<Calendar, 'next' | 'due' | 'resume'>;
 }
 
 /** Why a run is to begin. */
 export type Cause =
-  | { readonly kind: 'schedule'; readonly due: number }
-  /** Missed at this instant. */
-  | { readonly kind: 'catch-up'; readonly due: number }
+  | { readonly kind: 'schedule'; readonly run: Occurrence }
   | { readonly kind: 'asked' }
   /** A live job. `attempt`: how often it was tried since it last was sound, from 0. */
   | { readonly kind: 'live'; readonly attempt: number };
@@ -50,22 +45,24 @@ export interface Standing {
   readonly due: number | undefined;
 }
 
-/** A later look than this is one after a sleep or a jump of the clock: what lies between was missed, ms. */
-const LATE = 60_000;
 /** Waits before a live job that ended is started again, ms: doubled from the first to the longest. */
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 300_000;
 /** A live job that was at work for so long is sound: its next attempt counts from 0. */
 const SOUND = 60_000;
 
+/** A run that is to be. `from`: not before. */
+interface Waiting { readonly cause: Cause; readonly from: number; readonly order: number }
+
 interface Entry {
   job: PlannedJob;
   running: boolean;
   paused: boolean;
-  /** The last instant that counted. */
+  /** The schedule was looked at up to this instant. */
   seen: number;
+  /** When to look at it again; of a live job, when to start it. */
   due: number | undefined;
-  waiting: { cause: Cause; order: number }[];
+  waiting: Waiting[];
   cancelled: boolean;
   attempt: number;
   startedAt: number;
@@ -77,13 +74,15 @@ export class Planner {
   private order = 0;
 
   /** @param most runs of schedules at work at once; live jobs do not count */
-  constructor(private readonly most: number) {}
+  constructor(private most: number) {}
 
   /**
    * These are the jobs from now on. Those of the same name keep what waits and what is at work.
-   * @param last when each was last due, as its history tells: undefined where it never ran
+   * @param last when each last began, as its history tells: undefined where it never ran
+   * @param most as the constructor has it, from now on
    */
-  load(jobs: readonly PlannedJob[], now: number, last: (name: string) => number | undefined): void {
+  load(jobs: readonly PlannedJob[], now: number, last: (name: string) => number | undefined, most = this.most): void {
+    this.most = most;
     const names = new Set(jobs.map(({ name }) => name));
     for (const [name, entry] of this.entries) {
       if (names.has(name)) continue;
@@ -97,25 +96,19 @@ export class Planner {
         continue;
       }
       const since = last(job.name);
-      const entry: Entry = { job, running: this.gone.delete(job.name), paused: false, seen: Math.max(now, since ?? now), due: undefined, waiting: [], cancelled: false, attempt: 0, startedAt: now };
+      const entry: Entry = { job, running: this.gone.delete(job.name), paused: false, seen: since ?? now, due: undefined, waiting: [], cancelled: false, attempt: 0, startedAt: now };
       this.entries.set(job.name, entry);
       if (job.live) entry.due = entry.running ? undefined : now;
-      else {
-        if (since !== undefined && since < now) this.catchUp(entry, since, now);
-        entry.due = job.next(entry.seen);
-      }
+      else this.passed(entry, now, []);
     }
   }
 
   /** The same job as it is written now: its schedule holds from this moment on, not for what has passed. */
   private replace(entry: Entry, job: PlannedJob, now: number): void {
-    if (!entry.job.live) this.passed(entry, now, []);
+    this.passed(entry, now, []);
     entry.job = job;
     if (job.live) entry.due = entry.running || entry.paused ? undefined : (entry.due ?? now);
-    else {
-      if (!entry.paused) entry.seen = Math.max(entry.seen, now);
-      entry.due = job.next(entry.seen);
-    }
+    else entry.due = job.calendar.next(entry.seen)?.start;
   }
 
   /** Looks at the clock, and says what is to be done. Whoever is told to start says `started`, and later `ended`. */
@@ -128,7 +121,10 @@ export class Planner {
   /** When to look again, at the latest; undefined: when something happens. */
   wake(): number | undefined {
     let first: number | undefined;
-    for (const { due, paused } of this.entries.values()) if (due !== undefined && !paused && (first === undefined || due < first)) first = due;
+    for (const { due, paused, running, waiting } of this.entries.values()) {
+      if (paused) continue;
+      for (const at of [due, running ? undefined : waiting[0]?.from]) if (at !== undefined && (first === undefined || at < first)) first = at;
+    }
     return first;
   }
 
@@ -138,7 +134,7 @@ export class Planner {
     if (entry === undefined) return false;
     if (entry.job.live) {
       if (!entry.running) entry.due = -Infinity;
-    } else if (!entry.waiting.some(({ cause }) => cause.kind === 'asked')) entry.waiting.push({ cause: { kind: 'asked' }, order: this.order++ });
+    } else if (!entry.waiting.some(({ cause }) => cause.kind === 'asked')) entry.waiting.push({ cause: { kind: 'asked' }, from: -Infinity, order: this.order++ });
     return true;
   }
 
@@ -156,11 +152,7 @@ export class Planner {
     if (!entry.paused) return true;
     entry.paused = false;
     if (entry.job.live) entry.due = entry.running ? undefined : now;
-    else {
-      this.catchUp(entry, entry.seen, now);
-      entry.seen = Math.max(entry.seen, now);
-      entry.due = entry.job.next(entry.seen);
-    }
+    else this.passed(entry, now, []);
     return true;
   }
 
@@ -173,13 +165,18 @@ export class Planner {
     if (entry.job.live) entry.due = undefined;
   }
 
-  /** A run is over. Of a live job: it is started again after a while, where it is not paused. */
-  ended(name: string, now: number): void {
+  /**
+   * A run is over. Of a live job: it is started again after a while, where it is not paused. `stopped`: the end of its window ended this run of a schedule, which
+   * goes on when that opens again.
+   */
+  ended(name: string, now: number, stopped?: Occurrence): void {
     this.gone.delete(name);
     const entry = this.entries.get(name);
     if (entry === undefined) return;
     entry.running = false;
     entry.cancelled = false;
+    const rest = stopped === undefined || entry.job.live ? undefined : entry.job.calendar.resume(stopped, now);
+    if (rest !== undefined) entry.waiting.push(this.waits(rest));
     if (!entry.job.live) return;
     entry.attempt = now - entry.startedAt >= SOUND ? 0 : entry.attempt + 1;
     entry.due = now + (entry.attempt === 0 ? FIRST_WAIT : Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (entry.attempt - 1)));
@@ -194,25 +191,35 @@ export class Planner {
 
   private passed(entry: Entry, now: number, decisions: Decision[]): void {
     const { job } = entry;
-    if (job.live || entry.paused || entry.due === undefined || entry.due > now) return;
-    const { due } = entry;
-    if (now - due > LATE) this.catchUp(entry, Math.max(entry.seen, due - 1), now);
-    else this.wait(entry, { kind: 'schedule', due }, decisions);
+    if (job.live || entry.paused) return;
+    entry.seen = settled(entry.seen, now);
+    if (entry.due === undefined || entry.due <= now) for (const run of job.calendar.due(entry.seen, now)) this.wait(entry, run, decisions);
     entry.seen = Math.max(entry.seen, now);
-    entry.due = job.next(entry.seen);
+    entry.due = job.calendar.next(entry.seen)?.start;
   }
 
-  private catchUp(entry: Entry, since: number, now: number): void {
-    for (const due of entry.job.missed(since, now)) entry.waiting.push({ cause: { kind: 'catch-up', due }, order: this.order++ });
-  }
-
-  /** One more run of the schedule: what that means while one is at work, or waits, is the job's to say. */
-  private wait(entry: Entry, cause: Cause, decisions: Decision[]): void {
+  /** One more run of the schedule: what that means while one is at work, or waits, is the job's to say. What was missed was promised, and waits. */
+  private wait(entry: Entry, run: Occurrence, decisions: Decision[]): void {
     const { job, running, waiting } = entry;
-    const busy = running || waiting.length > 0;
-    if (busy && job.overlap === 'skip') decisions.push({ do: 'skip', job: job.name, cause });
-    else if (waiting.some((each) => each.cause.kind === 'schedule')) decisions.push({ do: 'skip', job: job.name, cause }); // one waits already
-    else waiting.push({ cause, order: this.order++ });
+    const missed = run.moves.some(({ kind }) => kind === 'missed');
+    const full = job.overlap === 'skip' ? running || waiting.length > 0 : waiting.some(({ cause }) => cause.kind === 'schedule');
+    if (full && !missed) decisions.push({ do: 'skip', job: job.name, cause: { kind: 'schedule', run } });
+    else waiting.push(this.waits(run));
+  }
+
+  /** What waited for a place until its window closed begins when that opens again. */
+  private putOff({ job, waiting }: Entry, now: number): void {
+    for (const [at, { cause }] of waiting.entries()) {
+      if (cause.kind !== 'schedule' || cause.run.until === undefined || cause.run.until > now) continue;
+      const later = job.calendar.resume(cause.run, now);
+      if (later === undefined) waiting.splice(at, 1);
+      else waiting[at] = this.waits(later);
+      return; // the others wait for this one
+    }
+  }
+
+  private waits(run: Occurrence): Waiting {
+    return { cause: { kind: 'schedule', run }, from: run.start, order: this.order++ };
   }
 
   private places(now: number): Decision[] {
@@ -220,7 +227,7 @@ export class Planner {
     let free = this.most;
     for (const { running, job } of this.entries.values()) if (running && !job.live) free--;
     free -= this.gone.size;
-    const ready: { entry: Entry; cause: Cause; order: number }[] = [];
+    const ready: (Waiting & { entry: Entry })[] = [];
     for (const entry of this.entries.values()) {
       const { job, running, paused, waiting, due } = entry;
       if (paused) continue;
@@ -228,8 +235,9 @@ export class Planner {
         if (!running && due !== undefined && due <= now) decisions.push({ do: 'start', job: job.name, cause: { kind: 'live', attempt: entry.attempt } });
         continue;
       }
+      this.putOff(entry, now);
       const [first] = waiting;
-      if (first === undefined) continue;
+      if (first === undefined || first.from > now) continue;
       if (!running) ready.push({ entry, ...first });
       else if (job.overlap === 'cancel-previous' && !entry.cancelled) {
         entry.cancelled = true;

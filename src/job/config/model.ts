@@ -1,5 +1,8 @@
 /** What a configuration says, once it is right: plain data that other parts of the job room work from. */
 import type { ScheduleSpec } from '../../schedule/index.js';
+import type { Retention } from '../history/index.js';
+import type { HookSpec } from '../hooks/index.js';
+import type { NoticeSpec } from '../notices/index.js';
 import type { Place } from './place.js';
 
 /** Sessions by a timetable, or a mirror that follows every change. */
@@ -8,52 +11,8 @@ export type JobMode = 'scheduled' | 'live';
 /** What becomes of a run that falls due while the job's last one goes on. */
 export type Overlap = 'skip' | 'queue' | 'cancel-previous';
 
-/** Where a secret is; it is read when it is needed, and is never in the configuration itself. */
-export type Secret = { readonly kind: 'file'; readonly path: string } | { readonly kind: 'env'; readonly name: string };
-
-export interface HookSpec {
-  readonly when: 'before' | 'after' | 'failure' | 'lag';
-  /** The program and its arguments; no shell but where it names one. */
-  readonly command: readonly string[];
-  readonly timeoutMs: number;
-  /** Whether its failure stops the run. */
-  readonly onError: 'stop' | 'ignore';
-}
-
-export type NoticeEvent = 'failure' | 'success' | 'recovery' | 'lag';
-
-export interface MailNotice {
-  readonly kind: 'mail';
-  readonly on: readonly NoticeEvent[];
-  readonly to: readonly string[];
-  readonly from: string;
-  readonly server: { readonly host: string; readonly port: number; readonly tls: 'none' | 'starttls' | 'tls'; readonly user?: string; readonly password?: Secret };
-}
-
-export interface WebhookNotice {
-  readonly kind: 'webhook';
-  readonly on: readonly NoticeEvent[];
-  readonly url: string;
-  readonly headers?: Readonly<Record<string, string | Secret>>;
-}
-
-/** A dead man's switch: somebody else notices when it stays silent. */
-export interface PingNotice {
-  readonly kind: 'ping';
-  /** Asked for after a success. */
-  readonly url: string;
-  readonly startUrl?: string;
-  /** Undefined: `url` with `/fail` behind it. */
-  readonly failUrl?: string;
-}
-
-export type NoticeSpec = MailNotice | WebhookNotice | PingNotice;
-
-/** How long the history of a job is kept: the last so many runs, of so many days. */
-export interface Retention {
-  readonly runs: number;
-  readonly days: number;
-}
+export type { HookSpec, NoticeSpec, Retention };
+export type { MailNotice, Occasion as NoticeEvent, PingNotice, Secret, WebhookNotice } from '../notices/index.js';
 
 /** An option of a job as words of the command line, and where it was said. */
 export interface JobSetting {

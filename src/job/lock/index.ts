@@ -1,2 +1,2 @@
 /** One run of a job at a time. */
-export { jobFolder, jobHolder, JobLock, type JobHolder, type LockRequest, type OverlapPolicy } from './lock.js';
+export { askToStop, jobFolder, jobHolder, JobLock, type JobHolder, type LockRequest, type OverlapPolicy } from './lock.js';

@@ -120,6 +120,13 @@ function attempt(request: LockRequest, folder: ByteString, at: number): JobLock 
   return lock === 'held' ? undefined : new JobLock(posix, folder, at, lock, holder);
 }
 
+/** Tells the run that is at work to end, as the next one would that takes its place. Who it was; undefined: nobody is at work. */
+export function askToStop(posix: Posix, stateFolder: ByteString, job: string): JobHolder | undefined {
+  const holder = jobHolder(posix, stateFolder, job);
+  if (holder !== undefined) replaceFile(`${jobFolder(stateFolder, job)}/${STOP}` as ByteString, `${JSON.stringify(holder)}\n`);
+  return holder;
+}
+
 /** Waits for the run before in the one place that there is for it. */
 async function inLine(request: LockRequest, folder: ByteString, at: number): Promise<JobLock | undefined> {
   const { posix, policy, signal } = request;
