@@ -21,8 +21,8 @@ describe('the agent', () => {
   function configure(jobs: Record<string, unknown>, agent: Record<string, unknown> = {}): void {
     writeFileSync(file(), JSON.stringify({ agent, jobs }), { mode: 0o600 }); // JSON is YAML
   }
-  function start(): ReturnType<typeof startTwintree> {
-    const agent = startTwintree(['agent', `--config=${file()}`, '--log=json'], { env: env(), timeout: 120_000 });
+  function start(...more: string[]): ReturnType<typeof startTwintree> {
+    const agent = startTwintree(['agent', `--config=${file()}`, '--log=json', ...more], { env: env(), timeout: 120_000 });
     agents.push(agent);
     return agent;
   }
@@ -40,10 +40,13 @@ describe('the agent', () => {
 
   it('runs what is due, follows what is live, and ends both in good order', async () => {
     configure({ each: scheduled('each'), live: { mode: 'live', source: tree('s-live', 'one'), targets: temp.at('t-live') } });
-    const agent = start();
+    const agent = start('--metrics-listen=0');
     assert.ok(await agent.output(/"job":"each","message":"has ended with exit code 0"[^]*"job":"each","message":"has ended with exit code 0"/), 'twice');
     writeFileSync(temp.at('s-live/file'), 'two');
     await poll(() => existsSync(temp.at('t-live/file')) && readFileSync(temp.at('t-live/file'), 'utf8') === 'two');
+    assert.ok(await agent.output(/metrics at http:\S+metrics/));
+    const page = await (await fetch(/http:\S+?metrics/.exec(agent.printed)?.[0] ?? '')).text();
+    for (const name of ['each', 'live']) assert.match(page, new RegExp(`twintree_job_[a-z_]+\\{name="${name}"`));
     const status = await say('status', '--json');
     const told = status.stdout.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as { job: string; running: unknown; due: number | null; last: { result: string } | null });
     assert.deepEqual(told.map(({ job }) => job), ['each', 'live']);

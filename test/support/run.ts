@@ -224,9 +224,14 @@ export class Running {
     for (const listener of this.listeners) listener();
   }
 
+  /** Standard output and error so far. */
+  get printed(): string {
+    return Buffer.concat([...this.out, ...this.err]).toString('utf8');
+  }
+
   /** Waits until standard output and error together match; false where the child ended before. */
   async output(pattern: RegExp): Promise<boolean> {
-    const seen = (): boolean => pattern.test(Buffer.concat([...this.out, ...this.err]).toString('utf8'));
+    const seen = (): boolean => pattern.test(this.printed);
     while (!seen()) {
       if (this.ended) return seen();
       await new Promise<void>((resolve) => {

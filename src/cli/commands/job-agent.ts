@@ -12,8 +12,11 @@ import { usageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import type { HelpRow } from '../help.js';
 import { AgentLog, makeJobFolder, type LogFormat } from '../jobs/log.js';
+import { AgentMetrics, type AgentMetricsOptions } from '../jobs/metrics.js';
 import { ownState } from '../jobs/run.js';
 import { configFile, readConfig } from '../jobs/source.js';
+import { parseListen } from '../options/values.js';
+import { localPath } from './mirror-pair.js';
 import { parseSmall, typed } from './small-args.js';
 
 const USAGE = `twintree agent [OPTION]...
@@ -22,6 +25,8 @@ Runs the jobs that a configuration describes: those with a schedule when they ar
 and what is at work in good order.`;
 const ROWS: readonly HelpRow[] = [
   { name: 'config', argument: 'FILE', help: 'the configuration (root: /etc/twintree/twintree.yaml, else ~/.config/twintree/twintree.yaml), beside which conf.d is' },
+  { name: 'metrics', argument: 'FILE', help: "keep metrics of all jobs for Prometheus in FILE, as its node exporter's textfile collector reads them" },
+  { name: 'metrics-listen', argument: '[ADDRESS:]PORT', help: 'serve them at http://ADDRESS:PORT/metrics; without an address, to this host alone' },
   { name: 'log', argument: 'FORMAT', help: 'how lines are written to standard error: text, journal (with priorities for journald; taken where it listens) or json' },
 ];
 const MORE = 'twintree job install --agent makes a service of it. docs/jobs.md is the guide.';
@@ -32,7 +37,7 @@ export function agentFolder(): ByteString {
 }
 
 export async function run(args: readonly ByteString[]): Promise<number> {
-  const { options, names } = parseSmall('agent', args, ['help'], ['config', 'log']);
+  const { options, names } = parseSmall('agent', args, ['help'], ['config', 'log', 'metrics', 'metrics-listen']);
   if (options.has('help')) {
     const { smallHelp } = await import('../help.js');
     process.stdout.write(await smallHelp(USAGE, ROWS, MORE));
@@ -40,6 +45,7 @@ export async function run(args: readonly ByteString[]): Promise<number> {
   }
   if (names.length > 0) throw usageError('agent takes no names', 'twintree agent --help tells more.');
   const file = configFile(options.get('config'));
+  const [metricsFile, listen] = [options.get('metrics'), options.get('metrics-listen')];
   const config = new LiveConfig(() => readConfig(file));
   const posix = loadOwnPosix();
   const folder = agentFolder();
@@ -50,7 +56,7 @@ export async function run(args: readonly ByteString[]): Promise<number> {
   if (lock === 'held') throw new TwintreeError('LOCKED', 'another agent of this user is at work', { path: folder, advice: 'twintree job status asks it. Another state folder (TWINTREE_STATE_DIR) makes room for a second one.' });
   const log = new AgentLog(formatOf(options.get('log')), ownState(), (line) => { process.stderr.write(line); });
   try {
-    await serve(file, config, folder, log);
+    await serve(file, config, folder, log, { file: metricsFile === undefined ? undefined : localPath(metricsFile), listen: listen === undefined ? undefined : parseListen('--metrics-listen', listen) });
     return EXIT.ok;
   } finally {
     log.close();
@@ -59,7 +65,7 @@ export async function run(args: readonly ByteString[]): Promise<number> {
   }
 }
 
-async function serve(file: string, config: LiveConfig, folder: ByteString, log: AgentLog): Promise<void> {
+async function serve(file: string, config: LiveConfig, folder: ByteString, log: AgentLog, wanted: AgentMetricsOptions): Promise<void> {
   const state = ownState();
   const history = new JobHistory(loadOwnPosix(), state, (_code, message) => { log.say(4, message); });
   const socket = process.env['NOTIFY_SOCKET'];
@@ -85,10 +91,14 @@ async function serve(file: string, config: LiveConfig, folder: ByteString, log: 
   for (const [signal, act] of signals) process.on(signal, act);
   const server = await serveControl(folder, AGENT_SOCKET, (question) => agent.answer(question));
   const watchdog = watch(notify);
+  const metrics = wanted.file === undefined && wanted.listen === undefined ? undefined : new AgentMetrics(wanted, state, history, () => ({ jobs: config.current.jobs, agent: agent.jobs() }), (message) => { log.say(4, message); });
   try {
+    const page = await metrics?.start();
+    if (page !== undefined) log.say(6, `metrics at http://${page.host.includes(':') ? `[${page.host}]` : page.host}:${page.port}/metrics`);
     await agent.run(controller.signal);
   } finally {
     clearInterval(watchdog);
+    await metrics?.close();
     await server.close();
     for (const [signal, act] of signals) process.off(signal, act);
   }

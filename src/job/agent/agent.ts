@@ -142,7 +142,8 @@ export class Agent {
     return { ok: true, message: 'resumed' };
   }
 
-  private jobs(): AgentJob[] {
+  /** How its jobs stand. */
+  jobs(): AgentJob[] {
     return this.planned(this.ports.config.current).map(({ name, live }) => {
       const standing = this.planner.standing(name);
       const work = this.atWork.get(name);
