@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 /** The rooms in order: a room may import those before it. `index.ts` stands for src/index.ts, the library's API. */
 const ROOMS = [
   'tree', 'filter', 'hash', 'delta', 'plan', 'wire', 'fs', 'state', 'transport', 'endpoint', 'session', 'mirror',
-  'schedule', 'job', 'migrate', 'archive', 'cli', 'index.ts',
+  'schedule', 'doctor', 'job', 'migrate', 'archive', 'cli', 'index.ts',
 ];
 const PURE = new Set(['tree', 'filter', 'hash', 'delta', 'plan', 'wire', 'schedule']);
 const ANY_MODULE = new Set(['fs', 'transport']);

@@ -90,6 +90,12 @@ export class TargetTraits {
 
   /** The ctime of a file tells of every change to it: set by this kernel alone, to the nanosecond, and kept. */
   get exactChangeTimes(): boolean { return this.known.posix === true && this.granularity === 1; }
+  /** Whether something can be made here; undefined where that may not be tried. */
+  get writable(): Answer {
+    if (this.readOnly) return false;
+    return this.options.mayWrite === false ? undefined : this.ask('writable', undefined, () => true) === true;
+  }
+
   get symlinks(): Answer { return this.ask('symlinks', this.known.posix, (f) => f.accepts((at, name) => this.posix.symlink('target' as ByteString, at, name))); }
   get fifos(): Answer { return this.ask('fifos', this.known.posix, (f) => f.accepts((at, name) => this.posix.mknod(at, name, 0o010600, 0, 0))); }
   get hardLinks(): Answer { return this.ask('hardLinks', this.known.posix, (f) => f.accepts((at, name) => this.posix.link(at, f.file, at, name))); }

@@ -4,6 +4,7 @@
  */
 import type { Operation } from '../plan/index.js';
 import type { ByteString, Problem, RelPath, TypeCounts } from '../tree/index.js';
+import type { TargetFacts } from './target-facts.js';
 
 export type { TypeCounts } from '../tree/index.js';
 
@@ -47,6 +48,8 @@ export interface SessionListener {
   /** Each operation in plan order: with -n as 'planned', else after it was carried out. `path` is below the target root. Only called where `wantsOperations` is set. */
   operation?(op: Operation, path: RelPath, result: OperationResult): void;
   problem?(problem: Problem): void;
+  /** The target as its host sees it, before the outcome. Set: it is found out by trying, so that a folder is made there for a moment and removed, by a dry run too. */
+  target?(facts: TargetFacts): void;
   progress?(progress: Progress): void;
   /** Milliseconds between two calls of it; default 100. */
   readonly progressEvery?: number;

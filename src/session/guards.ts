@@ -27,14 +27,9 @@ export function guardDeletions(findings: ScanFindings, options: DeleteOptions, m
  * @throws TwintreeError NO_SPACE.
  */
 export function guardSpace(findings: ScanFindings, info: FsInfo, options: SessionOptions, sharesBlocks: () => boolean): void {
-  const { delayUpdates, backup, inplace } = options.replace;
-  const { when } = options.delete;
   const reserve = options.guard.reserveBytes;
   const available = info.availableBlocks * info.blockSize;
-  // The net growth, and the largest file that gives back its space, while old and new stand side by side.
-  const replaced = backup || delayUpdates ? 0 : findings.bytesReplaced;
-  const removed = !backup && (when === 'before' || when === 'during') ? findings.bytesRemoved : 0;
-  const needed = Math.max(0, findings.bytesNeeded - replaced - removed) + (inplace || replaced === 0 ? 0 : findings.largestReplaced);
+  const needed = neededBytes(findings, options);
   if (needed + reserve <= available || sharesBlocks()) return;
   throw new TwintreeError('NO_SPACE', `about ${human(needed)} are needed on the target, ${human(Math.max(0, available - reserve))} are free${reserve > 0 ? ` beyond the reserve of ${human(reserve)}` : ''}; nothing was changed`, {
     advice: 'Make room, leave something out, or lower --reserve.',
@@ -44,11 +39,26 @@ export function guardSpace(findings: ScanFindings, info: FsInfo, options: Sessio
 /** Inodes: refuses where a file system with a fixed number of them has too few. @throws TwintreeError NO_SPACE. */
 export function guardInodes(findings: ScanFindings, info: FsInfo): void {
   if (info.files === 0) return;
-  const c = findings.creates;
   const d = findings.deletes;
-  const needed = c.files + c.dirs + c.links + c.devices + c.specials - findings.linkedNew;
+  const needed = neededInodes(findings);
   if (needed <= info.freeFiles + d.files + d.dirs + d.links + d.devices + d.specials) return;
   throw new TwintreeError('NO_SPACE', `${needed} new entries are planned, the target's file system has ${info.freeFiles} free inodes; nothing was changed`, { advice: 'Make room or use a file system made with more inodes.' });
+}
+
+/** Bytes that the target must have free for the plan. */
+export function neededBytes(findings: ScanFindings, options: SessionOptions): number {
+  const { delayUpdates, backup, inplace } = options.replace;
+  const { when } = options.delete;
+  // The net growth, and the largest file that gives back its space, while old and new stand side by side.
+  const replaced = backup || delayUpdates ? 0 : findings.bytesReplaced;
+  const removed = !backup && (when === 'before' || when === 'during') ? findings.bytesRemoved : 0;
+  return Math.max(0, findings.bytesNeeded - replaced - removed) + (inplace || replaced === 0 ? 0 : findings.largestReplaced);
+}
+
+/** Entries that the plan makes, each an inode. */
+export function neededInodes(findings: ScanFindings): number {
+  const c = findings.creates;
+  return c.files + c.dirs + c.links + c.devices + c.specials - findings.linkedNew;
 }
 
 /** What the user is told once about each class that cannot be held. */

@@ -6,7 +6,7 @@
 import { posix as path } from 'node:path';
 import type { HashStore, Mount, PlaceStore, SourceFs, SumStore } from '../endpoint/index.js';
 import { loadOwnPosix, probeTarget, type Posix } from '../fs/index.js';
-import { inodeKey, PairState, stateFolder, storeIsMissing, type RunRecord } from '../state/index.js';
+import { inodeKey, PairState, stateFolder, storeIsMissing, type PairName, type RunRecord } from '../state/index.js';
 import { StatTable, TwintreeError, type ByteString } from '../tree/index.js';
 import type { Outcome, SessionListener } from './events.js';
 import { absolute } from './sources.js';
@@ -42,7 +42,7 @@ export class KeptState {
     try {
       const state = PairState.open({
         posix: loadOwnPosix(), folder: absolute(stateFolder(process.env, posix.euid)), roots: [...local, ...own], notice,
-        pair: { source: sources.map((source) => named(source, remote)).join('\0') as ByteString, target: nameOf(target) },
+        pair: statePair(sources, remote, nameOf(target)),
       });
       return new KeptState(state, { folder: state.folder, devices: { source: believed(posix, local), target: believed(posix, own) } });
     } catch (error) {
@@ -71,6 +71,11 @@ export class KeptState {
   close(): Promise<void> {
     return this.pair.close();
   }
+}
+
+/** How --state names a pair; `target`: its absolute path. */
+export function statePair(sources: readonly ByteString[], remote: boolean, target: ByteString): PairName {
+  return { source: sources.map((source) => named(source, remote)).join('\0') as ByteString, target };
 }
 
 /** What walkers need to use a pair's table of places, for a source of one folder; undefined for others. */

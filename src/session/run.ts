@@ -31,6 +31,7 @@ import { scan } from './scan.js';
 import { absolute, openSources, sourcePlace, type Sources } from './sources.js';
 import { TargetLock, type Tenure } from './target-lock.js';
 import { TempDirClaim } from './temp-dir.js';
+import { targetFacts } from './target-facts.js';
 import { findTarget, foldersToMake, inheritedByRoot, makeTarget, openAltDests, openNearest, openSideFolder, sideFolders, type Target } from './target.js';
 
 /** What a sync is asked. */
@@ -231,6 +232,7 @@ class Session {
     this.guard(findings, sources, target);
     for (const { code, message } of lostNotices(findings)) this.listener.notice?.(code, message);
     this.listener.plan?.(totals);
+    this.tellTarget(findings, sources, target);
     await request.keep?.({ posix, request, sources, fromAfar: from !== undefined, target, targetFollowed: this.targetFollowed(sources), umask, findings, store: this.store, resolver: this.resolver, problems: outcome.problemCount + outcome.warningCount });
 
     const deletes = options.delete.when !== undefined && !this.shared.aborted && this.mayDelete(findings, sources);
@@ -500,6 +502,13 @@ class Session {
     } finally {
       if (fd !== target.fd) posix.close(fd);
     }
+  }
+
+  private tellTarget(findings: ScanFindings, sources: Sources, target: Target): void {
+    const { listener, request } = this;
+    if (listener.target === undefined || request.target === undefined) return;
+    const facts = targetFacts(this.posix, target, findings, this.options, (fd) => this.sharesBlocks(sources, fd));
+    if (facts !== undefined) listener.target(facts);
   }
 
   /** Whether content is cloned from every source: then it takes no space of its own. */

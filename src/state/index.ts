@@ -5,6 +5,7 @@ export { pairName, stateFolder } from './place.js';
 export { RootGuard, type GuardedRoot } from './root-guard.js';
 export { Fence, type Holder } from './fence.js';
 export { liesInside, openDirtySet, openTables, pairFolder, PairState, type PairRequest, type StoreTables } from './store/pair-state.js';
+export { inspectPair, type PairCondition } from './store/inspect.js';
 export { lockHolder, type LockHolder } from './store/pair-lock.js';
 export { DirtyReason, DirtySet, MAX_DIRTY, type DirtyMark, type DirtyRecord, type Horizon } from './store/dirty-set.js';
 export { CONTENT_HASH_BYTES, EntryIndex, type IndexRecord, type Seen, type Side } from './store/entry-index.js';

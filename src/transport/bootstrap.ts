@@ -16,7 +16,7 @@ import { remoteCommand, type RemoteShell } from './ssh.js';
 import { refusalOf, SeenStart } from './strangers.js';
 
 /** Oldest Node.js that runs the agent. */
-const LEAST_NODE = [20, 19] as const;
+export const LEAST_NODE = [20, 19] as const;
 
 /** How this program would be sent to a host. `cache`: the host may keep it. Throws UNSUPPORTED where this installation has no bundle. */
 export function selfBootstrap(spec: Omit<SshSpec, 'path'>, shell: RemoteShell, env: Readonly<Record<string, string | undefined>>, cache: boolean): BootstrapSpec {

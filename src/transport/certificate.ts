@@ -85,6 +85,15 @@ export function fingerprintOf(certificate: string | Buffer): string {
   return `sha256:${createHash('sha256').update(parsed.raw).digest('hex')}`;
 }
 
+/** Until when a certificate says it is good, ms since 1970. Throws USAGE where `certificate` is none. */
+export function endOf(certificate: string): number {
+  try {
+    return Date.parse(new X509Certificate(certificate).validTo);
+  } catch (error) {
+    throw new TwintreeError('USAGE', 'this is no certificate', { cause: error });
+  }
+}
+
 /** A fingerprint as people write it (capitals, colons between bytes, with or without `sha256:`) → its one form; undefined: it is none. */
 export function parseFingerprint(text: string): string | undefined {
   const plain = text.trim().toLowerCase();

@@ -15,11 +15,12 @@ import { LinkMeter } from './link-meter.js';
 import { deferred, type Deferred } from './deferred.js';
 import { safeText } from './last-words.js';
 import { SendQueue } from './send-queue.js';
+import { ownHost, ownProgram } from './self.js';
 import { lostOf, refusalOf, rsyncAnswered, SeenStart } from './strangers.js';
 
 /** How a Peer behaves. */
 export interface PeerOptions {
-  /** Program and version, printable ASCII. Default: twintree. */
+  /** Program and version, printable ASCII. Default: this one. */
   readonly program?: string;
   /** Formats this side can expand. Default: what this Node can. */
   readonly compression?: Compression;
@@ -92,7 +93,7 @@ export class Peer {
   #endHeld: ConnectionEnd | undefined;
 
   constructor(private readonly stream: Duplex, readonly role: 'client' | 'agent', private readonly options: PeerOptions) {
-    this.#hello = hello(role, options.program ?? 'twintree', options.compression ?? COMPRESSION, options.features);
+    this.#hello = hello(role, options.program ?? ownProgram(), options.compression ?? COMPRESSION, options.features);
     this.#about = options.about ?? (role === 'client' ? 'the other host' : 'the client');
     this.#timeoutMs = options.timeoutMs ?? 0;
     this.#keepAliveMs = options.keepAliveMs ?? KEEP_ALIVE_MS;
@@ -119,7 +120,7 @@ export class Peer {
         this.#fail(new TwintreeError('CONNECT_TIMEOUT', `${this.#about}: no answer within ${seconds(patience)}`), 'TIMEOUT');
       }, patience);
     }
-    this.#queue.push([MAGIC, ...encodeFrame(FrameType.Hello, 0, 0, encodeHello(this.#hello))]);
+    this.#queue.push([MAGIC, ...encodeFrame(FrameType.Hello, 0, 0, encodeHello({ ...this.#hello, host: ownHost() }))]);
     return this.#opened.promise;
   }
 

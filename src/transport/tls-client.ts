@@ -9,7 +9,7 @@ import { TwintreeError } from '../tree/index.js';
 import { parseFingerprint } from './certificate.js';
 import type { Connection, ConnectionEnd, ConnectOptions, TlsSpec } from './connection.js';
 import { deferred } from './deferred.js';
-import { checkHost, hostKey, rememberHost } from './known-hosts.js';
+import { checkHost, defaultKnownHosts, hostKey, rememberHost, type HostVerdict } from './known-hosts.js';
 import { readIdentity, readTokens, type Token } from './secret-files.js';
 import { readVerdict, sendClaim } from './tls-token.js';
 
@@ -22,14 +22,7 @@ export async function connectTls(spec: TlsSpec, options: ConnectOptions): Promis
   const pin = pinOf(spec);
   const token = spec.tokenFile === undefined ? undefined : onlyToken(spec.tokenFile);
   const own: ConnectionOptions = spec.identity === undefined ? {} : readIdentity(spec.identity);
-  const socket = connectSocket({
-    ...own,
-    host: spec.host, port: spec.port,
-    ...(spec.family === undefined ? {} : { family: spec.family }), ...(spec.localAddress === undefined ? {} : { localAddress: spec.localAddress }),
-    ...(isIP(spec.host) === 0 ? { servername: spec.host } : {}),
-    minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', ALPNProtocols: ['twintree/1'],
-    rejectUnauthorized: false, // the fingerprint decides, below
-  });
+  const socket = openSocket(spec, own);
   const { promise: ended, resolve: end } = deferred<ConnectionEnd>();
   let failure: Error | undefined;
   const { promise: broken, reject: fail } = deferred<never>();
@@ -56,6 +49,54 @@ export async function connectTls(spec: TlsSpec, options: ConnectOptions): Promis
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What a server shows before anybody trusts anybody. */
+export interface ServerSeen {
+  /** Milliseconds until TLS stood. */
+  readonly connectMs: number;
+  readonly fingerprint: string;
+  /** Milliseconds since 1970. The dates are for people: neither end refuses for them. */
+  readonly notAfter: number;
+  readonly verdict: HostVerdict | { readonly kind: 'asked' } | { readonly kind: 'exchanged' };
+}
+
+/**
+ * Looks at a server's certificate and goes again: nothing is claimed, sent or pinned.
+ * Rejects with CONNECT or CONNECT_TIMEOUT, and with USAGE or IO for files of this side.
+ */
+export async function lookAtServer(spec: TlsSpec, timeoutMs: number): Promise<ServerSeen> {
+  const about = `twintree://${hostKey(spec.host, spec.port)}`;
+  const pin = pinOf(spec);
+  const began = performance.now();
+  const socket = openSocket(spec, {});
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('secureConnect', resolve);
+      socket.on('error', (error) => { reject(new TwintreeError('CONNECT', `${about}: ${networkFailure(error)}`, { cause: error })); });
+      socket.once('close', () => { reject(new TwintreeError('CONNECT', `${about}: the connection was closed before it stood`)); });
+      socket.setTimeout(timeoutMs, () => { reject(new TwintreeError('CONNECT_TIMEOUT', `${about}: no connection within ${timeoutMs / 1000} s`)); });
+    });
+    const connectMs = performance.now() - began;
+    const fingerprint = shownFingerprint(socket);
+    const certificate = socket.getPeerX509Certificate();
+    if (fingerprint === undefined || certificate === undefined) throw new TwintreeError('CONNECT', `${about}: the server shows no certificate`);
+    const verdict = pin !== undefined ? { kind: pin === fingerprint ? 'asked' as const : 'exchanged' as const } : checkHost(spec.knownHosts ?? defaultKnownHosts(), hostKey(spec.host, spec.port), fingerprint);
+    return { connectMs, fingerprint, notAfter: Date.parse(certificate.validTo), verdict };
+  } finally {
+    socket.destroy();
+  }
+}
+
+function openSocket(spec: TlsSpec, own: ConnectionOptions): TLSSocket {
+  return connectSocket({
+    ...own,
+    host: spec.host, port: spec.port,
+    ...(spec.family === undefined ? {} : { family: spec.family }), ...(spec.localAddress === undefined ? {} : { localAddress: spec.localAddress }),
+    ...(isIP(spec.host) === 0 ? { servername: spec.host } : {}),
+    minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', ALPNProtocols: ['twintree/1'],
+    rejectUnauthorized: false, // the fingerprint decides
+  });
 }
 
 /** From the TCP connection to the server's verdict; returns notices. */

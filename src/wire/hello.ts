@@ -24,6 +24,17 @@ export interface Hello {
   readonly compression: Compression;
   /** Further abilities, by name; only what both ends have is used. */
   readonly features: readonly string[];
+  /** What it runs on; an older end does not say. Nothing depends on it: it is for who looks for a fault. */
+  readonly host?: HelloHost;
+}
+
+/** What an end runs on. */
+export interface HelloHost {
+  /** Version of Node.js, and the system with its architecture; printable ASCII. */
+  readonly node: string;
+  readonly system: string;
+  /** Its clock when the Hello was sent: milliseconds since 1970. */
+  readonly clock: number;
 }
 
 /** What both ends can do. */
@@ -50,14 +61,16 @@ export function hello(role: Hello['role'], program: string, compression: Compres
 }
 
 /** The payload of a Hello frame. */
-export function encodeHello({ least, most, role, program, compression, features }: Hello): Buffer {
-  return encodeJson({ protocol: [least, most], role, program, compression: [...(compression.zstd ? ['zstd'] : []), ...(compression.brotli ? ['brotli'] : [])], features });
+export function encodeHello({ least, most, role, program, compression, features, host }: Hello): Buffer {
+  return encodeJson({
+    protocol: [least, most], role, program, compression: [...(compression.zstd ? ['zstd'] : []), ...(compression.brotli ? ['brotli'] : [])], features, ...(host === undefined ? {} : { host: { ...host } }),
+  });
 }
 
 /** @throws WireError */
 export function parseHello(payload: Uint8Array): Hello {
   if (payload.length > MAX_HELLO) throw new WireError('limit', `a Hello of ${payload.length} bytes is longer than ${MAX_HELLO}`);
-  const { protocol, role, program, compression, features } = parseJsonObject(payload);
+  const { protocol, role, program, compression, features, host } = parseJsonObject(payload);
   if (!Array.isArray(protocol) || protocol.length !== 2 || !protocol.every((version) => Number.isInteger(version) && version >= 1 && version <= 0xffff)) throw fail('protocol');
   const [least, most] = protocol as [number, number];
   if (least > most) throw fail('protocol');
@@ -67,7 +80,23 @@ export function parseHello(payload: Uint8Array): Hello {
   if (formats === undefined) throw fail('compression');
   const abilities = words(features);
   if (abilities === undefined) throw fail('features');
-  return { least, most, role, program, compression: { brotli: formats.includes('brotli'), zstd: formats.includes('zstd') }, features: abilities };
+  return {
+    least, most, role, program, compression: { brotli: formats.includes('brotli'), zstd: formats.includes('zstd') }, features: abilities, ...(host === undefined ? {} : { host: hostOf(host) }),
+  };
+}
+
+/** Latest moment that a clock may tell: the end of JavaScript's time, ms. */
+const LATEST = 8.64e15;
+
+function hostOf(value: unknown): HelloHost {
+  if (typeof value !== 'object' || value === null) throw fail('host');
+  const { node, system, clock } = value as Partial<Record<string, unknown>>;
+  if (!isWord(node) || !isWord(system) || typeof clock !== 'number' || !Number.isInteger(clock) || clock < 0 || clock > LATEST) throw fail('host');
+  return { node, system, clock };
+}
+
+function isWord(value: unknown): value is string {
+  return typeof value === 'string' && /^[\x20-\x7e]{1,64}$/.test(value);
 }
 
 function fail(member: string): WireError {

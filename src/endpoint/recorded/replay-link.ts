@@ -52,7 +52,7 @@ class ReplayThread {
   }
 
   open(): void {
-    this.say({ kind: 'opened', hello: hello('agent', 'twintree batch', COMPRESSION), about: 'a batch', notices: [] });
+    this.say({ kind: 'opened', hello: hello('agent', 'twintree batch', COMPRESSION), at: Date.now(), about: 'a batch', notices: [] });
   }
 
   private say(message: FromLink): void {

@@ -66,7 +66,7 @@ export type ToLink =
   | { readonly kind: 'close' };
 
 export type FromLink =
-  | { readonly kind: 'opened'; readonly hello: Hello; readonly about: string; readonly notices: readonly string[] }
+  | { readonly kind: 'opened'; readonly hello: Hello; readonly at: number; readonly about: string; readonly notices: readonly string[] }
   /** The file of a recording is open. */
   | { readonly kind: 'recording' }
   /** It has its name. */

@@ -76,7 +76,7 @@ class LinkThread {
       peer.onEnd = (error) => this.ended(error);
       const theirs = await peer.start();
       this.expands = theirs.compression;
-      this.say({ kind: 'opened', hello: theirs, about: connection.about, notices: connection.notices });
+      this.say({ kind: 'opened', hello: theirs, at: Date.now(), about: connection.about, notices: connection.notices });
     } catch (error) {
       this.ended(error instanceof TwintreeError ? error : new TwintreeError('INTERNAL', String(error), { cause: error }));
     }

@@ -50,6 +50,8 @@ export class Link {
   /** Worth a line to the user: a certificate that was pinned. */
   notices: readonly string[] = [];
   about = '';
+  /** When the other side's Hello had come, by this side's clock: ms since 1970. */
+  openedAt = 0;
 
   private control: (message: ControlMessage) => void = (message) => { this.early.push(message); }; // as many as the link thread lets through
   private readonly early: ControlMessage[] = [];
@@ -107,6 +109,7 @@ export class Link {
     switch (message.kind) {
       case 'opened':
         this.theirs = message.hello;
+        this.openedAt = message.at;
         this.about = message.about;
         this.notices = message.notices;
         opened();

@@ -2,6 +2,8 @@
 export { Mirror } from './mirror.js';
 export type { Follower } from './follower.js';
 export type { RateRequest } from './controls.js';
+export { captureOptions } from './request.js';
+export { refuseOverlap } from './roots.js';
 export type { FollowerListener, MirrorListener, MirrorRequest, SessionAbout, TargetRequest } from './request.js';
 export { exposition, type Labels, type Metric, type Sample } from './exposition.js';
 export { METRICS_TYPE, metricsText } from './metrics.js';

@@ -7,7 +7,7 @@ import { loadOwnPosix, loadPosix } from '../../fs/index.js';
 import { TwintreeError } from '../../tree/index.js';
 import { Follower } from './follower.js';
 import { refuseLoops } from './loops.js';
-import type { MirrorListener, MirrorRequest } from './request.js';
+import { captureOptions, type MirrorListener, type MirrorRequest } from './request.js';
 import { refuseOverlap } from './roots.js';
 import { ruleFileNames } from './scope.js';
 import { MirrorSource } from './source.js';
@@ -24,14 +24,14 @@ export class Mirror {
   private readonly fault = new AbortController();
 
   constructor(private readonly request: MirrorRequest, listener: MirrorListener = {}) {
-    const { root, backend, targets } = request;
+    const { targets } = request;
     const [first] = targets;
     if (first === undefined) throw new RangeError('a mirror without a target');
     const { options } = first;
     this.oneFileSystem = options.walk.oneFileSystem > 0;
     const followers: Follower[] = [];
     this.source = new MirrorSource(
-      { root, backend, oneFileSystem: this.oneFileSystem, filters: options.filters, deleteExcluded: options.delete.excluded },
+      captureOptions(request),
       {
         ruleFiles: ruleFileNames(options.filters, options.walk.gitignore), followers, failed: (error) => this.fault.abort(error), ...(request.capture === undefined ? {} : { capture: request.capture }),
         watching: (capture) => listener.watching?.(capture), condition: (condition) => listener.condition?.(condition),

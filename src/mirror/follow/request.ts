@@ -3,7 +3,7 @@ import type { Rename, SessionOptions } from '../../plan/index.js';
 import type { DirtyPath, Outcome, Pace, SessionListener } from '../../session/index.js';
 import type { PairState } from '../../state/index.js';
 import type { ByteString } from '../../tree/index.js';
-import type { BackendChoice, Capture, CaptureStatus, Condition } from '../capture/index.js';
+import type { BackendChoice, Capture, CaptureOptions, CaptureStatus, Condition } from '../capture/index.js';
 import type { HeldView } from '../control/index.js';
 import type { JobKind } from './agenda.js';
 import type { DriftFound, DriftMode } from './drift.js';
@@ -36,6 +36,14 @@ export interface MirrorRequest {
   abortPatienceMs?: number;
   /** Starts capture. Default `Capture.start`. */
   capture?: typeof Capture.start;
+}
+
+/** How the source of a mirror is captured. */
+export function captureOptions({ root, backend, targets }: Pick<MirrorRequest, 'root' | 'backend'> & { readonly targets: readonly Pick<TargetRequest, 'options'>[] }): CaptureOptions {
+  const [first] = targets;
+  if (first === undefined) throw new RangeError('a mirror without a target');
+  const { options } = first;
+  return { root, backend, oneFileSystem: options.walk.oneFileSystem > 0, filters: options.filters, deleteExcluded: options.delete.excluded };
 }
 
 /** One target. */

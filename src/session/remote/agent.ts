@@ -19,6 +19,7 @@ import { openSources, tellable, type Sources } from '../sources.js';
 import { allowedOptions, bindTo, checkKept, type AgentLimits } from './confine.js';
 import { SelectionReader, sourceMessages } from './describe.js';
 import { OperationSender, writeError, writeOutcome, writeProblem, writeProgress, writeTotals } from './events.js';
+import { writeFacts } from './facts.js';
 import { Mailbox } from './mailbox.js';
 import { FilesReader, readOpen, type OpenSession, type OpenSupplier } from './messages.js';
 import { PlanReceiver, PlanSender } from './plan-parts.js';
@@ -195,6 +196,7 @@ async function session(link: Link, inbox: Mailbox, posix: Posix, open: OpenSessi
     notice: (code, message) => { tell({ type: 'notice', code, message }); },
     plan: (totals) => { tell({ type: 'plan', totals: writeTotals(totals) }); },
     problem: (problem) => { tell({ type: 'problem', problem: writeProblem(problem) }); },
+    ...(open.wants.target === true ? { target: (facts) => { tell({ type: 'target', target: writeFacts(facts) }); } } : {}),
     ...(open.wants.progress > 0 ? { progress: (progress) => { tell({ type: 'progress', progress: writeProgress(progress) }); }, progressEvery: Math.max(LEAST_PROGRESS, open.wants.progress) } : {}),
     wantsOperations: open.wants.operations,
     operation: (op, path, result) => { operations.add(op, path, result); },

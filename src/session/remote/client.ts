@@ -18,6 +18,7 @@ import type { Sources } from '../sources.js';
 import { described } from './agent.js';
 import { sourceMessages } from './describe.js';
 import { readError, readOperations, readOutcome, readProblem, readProgress, readTotals } from './events.js';
+import { readFacts } from './facts.js';
 import { Headway } from './headway.js';
 import { Line } from './line.js';
 import type { Mailbox } from './mailbox.js';
@@ -195,7 +196,7 @@ class Attempt {
       delete sent.cloneDir; // of this side
       open.send(writeOpen({
         side: 'session', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], target: request.target ?? ('' as ByteString), options: sent, seed: near.seed, lineage: this.lineage, work: request.work?.kind, ...(request.link.compression === 'auto' ? {} : { compression: request.link.compression }),
-        wants: { operations: listener.wantsOperations ?? 'none', progress: listener.progress !== undefined ? SHOWN_PROGRESS : request.link.retries > 0 ? QUIET_PROGRESS : 0 },
+        wants: { operations: listener.wantsOperations ?? 'none', progress: listener.progress !== undefined ? SHOWN_PROGRESS : request.link.retries > 0 ? QUIET_PROGRESS : 0, ...(listener.target === undefined ? {} : { target: true }) },
       }));
       for (const message of sourceMessages(near.sources)) open.send(message);
       const mine = new PushedWork(request.work, request, near.sources, (message) => { open.send(message); });
@@ -273,6 +274,10 @@ class Attempt {
           listener.progress?.(progress);
           break;
         }
+        case 'target':
+          if (listener.target === undefined) throw new TwintreeError('WIRE', 'the other end told of its target unasked');
+          listener.target(readFacts(message['target']));
+          break;
         case 'operations': readOperations(message, (op, path, result) => { listener.operation?.(op, path, result); }); break;
         case 'outcome': {
           const outcome = readOutcome(message['outcome']);
@@ -295,6 +300,7 @@ class Attempt {
         listener.plan?.(totals);
       },
       problem: (problem) => { listener.problem?.(problem); },
+      ...(listener.target === undefined ? {} : { target: (facts) => { listener.target?.(facts); } }),
       ...(listener.wantsOperations === undefined ? {} : { wantsOperations: listener.wantsOperations }),
       operation: (op, path, result) => { listener.operation?.(op, path, result); },
       progress: (progress) => {

@@ -7,10 +7,10 @@ import type { ByteString } from '../../tree/index.js';
 import type { ControlMessage } from '../../wire/index.js';
 import type { SealedMount } from '../recorded/roots.js';
 import { readRoot } from './describe.js';
-import { broken, bytes, list, members, oneOf, optional, relPath, whole } from './shape.js';
+import { broken, bytes, list, members, oneOf, optional, relPath, truth, whole } from './shape.js';
 
-/** What the listener of the client wants to be told; `progress`: milliseconds between two messages of it, 0: none. */
-export interface Wants { operations: 'none' | 'changes' | 'all'; progress: number }
+/** What the listener of the client wants to be told; `progress`: milliseconds between two messages of it, 0: none; `target`: what the target holds. */
+export interface Wants { operations: 'none' | 'changes' | 'all'; progress: number; target?: boolean }
 
 /** From the client: what the agent shall be. `timeoutMs`: how long the client may be silent, 0: for ever. */
 export type Open = { timeoutMs: number } & (OpenSupplier | OpenSession);
@@ -56,7 +56,7 @@ export function readOpen(message: ControlMessage): Open {
   return {
     side: 'session', timeoutMs, root, sources, options, seed, target: bytes(message['target'], 'target'),
     lineage: lineageOf(message['lineage']),
-    wants: { operations: oneOf(wants['operations'], 'wants', ['none', 'changes', 'all'] as const), progress: whole(wants['progress'], 'wants', 3_600_000) },
+    wants: { operations: oneOf(wants['operations'], 'wants', ['none', 'changes', 'all'] as const), progress: whole(wants['progress'], 'wants', 3_600_000), ...given('target', optional(wants['target'], (value) => truth(value, 'wants'))) },
     ...given('compression', optional(message['compression'], readCompression)),
     ...given('work', optional(message['work'], (value) => oneOf(value, 'work', ['plan', 'apply', 'batch'] as const))),
   };

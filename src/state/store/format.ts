@@ -21,6 +21,13 @@ export interface PairName { source: ByteString; target: ByteString }
 /** What was found. */
 export type FormatFound = 'new' | 'current' | 'migrated' | 'damaged';
 
+/** The version that a pair's folder was written with; `none`: it has no format file. */
+export function storedFormat(folder: ByteString): number | 'none' | 'damaged' {
+  const content = readWholeFile(formatFile(folder), LIMIT);
+  if (typeof content === 'number') return content === -2 ? 'none' : 'damaged';
+  return versionIn(content) ?? 'damaged';
+}
+
 /**
  * Looks at the format file and brings an older state up to the version of this program.
  * @throws TwintreeError STATE for a newer version, and for one that no migration leads from.

@@ -35,8 +35,8 @@ export interface PairRequest {
 /** Tables of the store. */
 export interface StoreTables { index: EntryIndex; sums: SumTable; runs: RunHistory; places: PlaceTable }
 
-const INDEX_TABLES = ['entries', 'inodes', 'sums', 'sum-pages', 'runs', 'places'] as const;
-const DIRTY_TABLES = ['dirty', 'numbers'] as const;
+export const INDEX_TABLES = ['entries', 'inodes', 'sums', 'sum-pages', 'runs', 'places'] as const;
+export const DIRTY_TABLES = ['dirty', 'numbers'] as const;
 
 /** The open state of a pair. */
 export class PairState implements StoreTables {
@@ -137,11 +137,11 @@ function openDirty(folder: ByteString, clock?: () => number): { environment: Env
   return { environment, set: new DirtySet(environment, clock === undefined ? {} : { clock }) };
 }
 
-function storeFolder(folder: ByteString): ByteString {
+export function storeFolder(folder: ByteString): ByteString {
   return `${folder}/store` as ByteString;
 }
 
-function dirtyFolder(folder: ByteString): ByteString {
+export function dirtyFolder(folder: ByteString): ByteString {
   return `${folder}/dirty` as ByteString;
 }
 

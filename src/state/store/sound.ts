@@ -3,7 +3,7 @@
  * closed in good order carries a stamp of its file and is believed while the stamp fits. One that was not (a crash, a foreign hand) is first
  * gone through by another process, which may die of it.
  */
-import { AppendFile, errnoText, moveFile, readWholeFile, removeFolder, runScript, stampOf } from '../../fs/index.js';
+import { AppendFile, errnoText, moveFile, readWholeFile, removeFolder, runScript, stampOf, type FileStamp } from '../../fs/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
 import { storePackage } from './lmdb.js';
 
@@ -31,6 +31,15 @@ export function mayOpen(folder: ByteString, tables: readonly string[]): boolean 
   const stamp = stampOf(dataFile(folder));
   const closed = readWholeFile(closedFile(folder), LIMIT);
   removeFolder(closedFile(folder));
+  return judge(folder, tables, stamp, closed);
+}
+
+/** The same, and nothing is changed: for who only looks. No process may hold it. */
+export function looksSound(folder: ByteString, tables: readonly string[]): boolean {
+  return judge(folder, tables, stampOf(dataFile(folder)), readWholeFile(closedFile(folder), LIMIT));
+}
+
+function judge(folder: ByteString, tables: readonly string[], stamp: FileStamp | number, closed: Buffer | number): boolean {
   if (typeof stamp === 'number') return true;
   if (stamp.size === 0) return false;
   if (typeof closed !== 'number' && closed.toString('latin1') === JSON.stringify(stamp)) return true;
