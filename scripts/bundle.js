@@ -5,13 +5,15 @@
  */
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const scripts = dirname(fileURLToPath(import.meta.url));
 const outdir = join(scripts, '..', 'dist', 'bundle');
+
+const { version } = JSON.parse(readFileSync(join(scripts, '..', 'package.json'), 'utf8'));
 
 mkdirSync(outdir, { recursive: true });
 for (const name of readdirSync(outdir)) if (name.endsWith('.cache')) rmSync(join(outdir, name));
@@ -24,7 +26,7 @@ await build({
   target: 'node20',
   external: ['chokidar', 'koffi', 'lmdb', 'nodemailer', 'rabin-wasm', 'xxhash-wasm', 'yaml', 'yargs'],
   // What CommonJS has no word for: the file's own address, by which the pool finds worker.js beside it.
-  define: { 'import.meta.url': 'bundleUrl' },
+  define: { 'import.meta.url': 'bundleUrl', TWINTREE_VERSION: JSON.stringify(version) },
   banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
   minify: true,
   charset: 'ascii',

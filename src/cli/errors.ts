@@ -43,7 +43,7 @@ export function describeError(error: unknown, withStack: boolean): { text: strin
 }
 
 /** One line, whatever the message holds: terminals never get control characters from it. */
-function sentence(message: string): string {
+export function sentence(message: string): string {
   // oxlint-disable-next-line no-control-regex -- finding control characters is the purpose
   return message.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
 }

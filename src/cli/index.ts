@@ -1,5 +1,6 @@
 /** The command line's face for the library: its options as words. */
-export { parseApply, parseExplain, parseMirror, parsePlan, parseSync, parseVerify, type Informative, type ParseContext, type ParsedRun } from './options/index.js';
+export { parseApply, parseDoctor, parseExplain, parseMirror, parsePlan, parseSync, parseVerify, type Informative, type ParseContext, type ParsedRun } from './options/index.js';
+export { doctorRequest } from './commands/doctor.js';
 export { mirrorRequest } from './commands/mirror.js';
 export { applyHow, applyRun } from './commands/apply.js';
 export { planRun } from './commands/plan.js';

@@ -28,6 +28,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   agent: () => import('./commands/job-agent.js'),
   serve: () => import('./commands/serve.js'),
   cert: () => import('./commands/cert.js'),
+  doctor: () => import('./commands/doctor.js'),
 };
 
 /** Runs the command line of this process. Sets `process.exitCode`; never throws. */

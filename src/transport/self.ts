@@ -1,15 +1,19 @@
-/** What this end says of itself when a connection is opened. */
+/** What this program is, and what this end says of itself when a connection is opened. */
 import { createRequire } from 'node:module';
 import type { HelloHost } from '../wire/index.js';
 
-/** Program and version; a program that was sent to this host without its package does not know its version. */
+/** Written into the bundle by scripts/bundle.js: there is no package around a bundle that was sent to another host. */
+declare const TWINTREE_VERSION: string | undefined;
+
+/** Its version, such as 0.1.0. */
+export function ownVersion(): string {
+  if (typeof TWINTREE_VERSION === 'string') return TWINTREE_VERSION;
+  return (createRequire(import.meta.url)('twintree/package.json') as { version: string }).version;
+}
+
+/** Program and version, as other hosts are told. */
 export function ownProgram(): string {
-  try {
-    const { version } = createRequire(import.meta.url)('twintree/package.json') as { version: string };
-    return `twintree ${version}`;
-  } catch {
-    return 'twintree';
-  }
+  return `twintree ${ownVersion()}`;
 }
 
 /** What it runs on, now. */

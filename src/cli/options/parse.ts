@@ -167,6 +167,30 @@ export function parseExplain(args: readonly ByteString[], context: ParseContext)
   return { kind: 'run', source, paths, options: finishSession(draft, context), output: finishOutput(draft) };
 }
 
+/** What the doctor judges: this host alone, a run, or a mirror. */
+export interface ParsedDoctor {
+  kind: 'run';
+  work: ParsedRun | ParsedMirror | undefined;
+  output: OutputOptions;
+}
+
+/** As `sync`, and with --mirror as `mirror`. Without names this host alone is judged. */
+export function parseDoctor(args: readonly ByteString[], given: ParseContext): ParsedDoctor | Informative {
+  const context = readingOnce(given);
+  const end = args.indexOf('--' as ByteString);
+  const isMirror = (word: ByteString, k: number): boolean => word === '--mirror' && (end < 0 || k < end);
+  const follows = args.some(isMirror);
+  const words = args.filter((word, k) => !isMirror(word, k));
+  const { draft, operands } = scanArguments(follows ? 'mirror' : 'sync', words, context);
+  const instead = informative(draft);
+  if (instead !== undefined) return instead;
+  if (operands.length === 0) return { kind: 'run', work: undefined, output: finishOutput(draft) };
+  const work = follows ? parseMirror(words, context) : parseSync(words, context);
+  if (work.kind !== 'run') return work;
+  if ('batch' in work) throw usageError('doctor judges no batch', 'Leave --write-batch, --only-write-batch and --read-batch out.');
+  return { kind: 'run', work, output: work.output };
+}
+
 function finishRun(draft: Draft, words: ByteString[], context: ParseContext): ParsedRun {
   const names = draft.oldArgs ? words.map((each) => (each === '' ? fromText('.') : each)) : words;
   const batch = finishBatch(draft, names.length);

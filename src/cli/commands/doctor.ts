@@ -1,0 +1,67 @@
+/**
+ * `twintree doctor [--mirror] [OPTION]... [SRC... DST]`: what would hinder a sync or a mirror, and what mends it. Without names this host alone is
+ * judged. Changes nothing that lasts. Exit code 23 where there is a warning or an error.
+ */
+import { examine, type DoctorRequest, type RunToJudge } from '../../doctor/index.js';
+import { displayName, type ByteString } from '../../tree/index.js';
+import { parseDoctor, type ParsedMirror, type ParsedRun } from '../options/index.js';
+import { doctorReport } from '../report/doctor.js';
+import { localPath, mirrorPair } from './mirror-pair.js';
+import { abortBySignal, processContext } from './shared.js';
+import { toHost } from './to-host.js';
+
+/** What a command line, or a job's words, asks to be judged. @throws CommandError for options that do not fit the host. */
+export function doctorRequest(work: ParsedRun | ParsedMirror | undefined): DoctorRequest {
+  if (work === undefined) return { runs: [] };
+  if (!('targets' in work)) return { runs: [runToJudge(work)] };
+  const { source, targets, following } = work;
+  return {
+    runs: targets.map((each) => ({ ...runToJudge(each), pair: mirrorPair(source, each.target, each.host) })),
+    following: { root: localPath(source), backend: following.backend },
+  };
+}
+
+function runToJudge({ sources, target, options, host, direction, connection, output }: ParsedRun): RunToJudge {
+  const there = output.listOnly ? undefined : target;
+  const far = host === undefined || direction === 'local' ? undefined : { host, request: toHost(host, direction, connection) };
+  const name = there === undefined ? '' : far !== undefined && direction === 'push' ? mirrorPair(there, there, host).target : there;
+  return { sources, target: there, options, name: displayName(name as ByteString), ...(far === undefined ? {} : { remote: far }) };
+}
+
+export async function run(args: readonly ByteString[]): Promise<number> {
+  const parsed = parseDoctor(args, processContext());
+  if (parsed.kind === 'help') {
+    process.stdout.write(await help());
+    return 0;
+  }
+  if (parsed.kind !== 'run') {
+    const { printInstead } = await import('./shared.js');
+    return printInstead('sync', parsed);
+  }
+  const request = doctorRequest(parsed.work);
+  const controller = new AbortController();
+  const release = abortBySignal(controller);
+  const report = doctorReport(parsed.output, process.stdout);
+  try {
+    return report.end(await examine(request, controller.signal));
+  } catch (error) {
+    report.fail(error);
+    throw error;
+  } finally {
+    release();
+  }
+}
+
+async function help(): Promise<string> {
+  const { smallHelp } = await import('../help.js');
+  return smallHelp(
+    'twintree doctor [--mirror] [OPTION]... [SRC... DST]\n\nTells what would hinder a sync from SRC to DST, or what of it would not be kept, and what mends it. Without names it judges this host alone. Options are those of twintree sync. Changes nothing.',
+    [
+      { name: 'mirror', help: 'judge a live mirror (twintree mirror SRC/ DST...); options are those of twintree mirror' },
+      { name: 'verbose', help: '(-v) tell what is as it should be, too' },
+      { name: 'quiet', help: '(-q) tell warnings and errors only' },
+      { name: 'json', help: 'JSON lines on stdout instead of text' },
+    ],
+    'docs/doctor.md lists all findings. Exit code 23: there is a warning or an error.',
+  );
+}

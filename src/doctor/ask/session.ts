@@ -1,0 +1,48 @@
+/** A dry run by the session itself, for its totals, problems and notices, and for what the target's host tells of the target. */
+import { runRemote, runSync, type PlanTotals, type SessionListener, type TargetFacts } from '../../session/index.js';
+import type { ConnectSpec } from '../../transport/index.js';
+import type { SessionOptions } from '../../plan/index.js';
+import { TwintreeError, type Problem } from '../../tree/index.js';
+import type { RunToJudge } from '../request.js';
+import type { DryRun } from '../target.js';
+
+/** Problems kept. */
+const MOST_PROBLEMS = 1000;
+
+/** The options of a look: nothing is kept, locked or read for its content. */
+export function lookOptions(options: SessionOptions): SessionOptions {
+  const { state: _state, cloneDir: _clones, stopAt: _stop, ...rest } = options;
+  return {
+    ...rest, stopAt: undefined, dryRun: true, lock: false, bwlimit: 0, guard: { ...options.guard, root: false }, compare: { ...options.compare, mode: options.compare.mode === 'checksum' ? 'quick' : options.compare.mode },
+    delete: { ...options.delete, detectMoves: false },
+  };
+}
+
+export async function askSession(run: RunToJudge, connect: ConnectSpec | undefined, signal: AbortSignal): Promise<DryRun> {
+  const problems: Problem[] = [];
+  const notices: DryRun['notices'][number][] = [];
+  let problemCount = 0;
+  let totals: PlanTotals | undefined;
+  let target: TargetFacts | undefined;
+  const listener: SessionListener = {
+    notice: (code, message) => { notices.push({ code, message }); },
+    plan: (all) => { totals = all; },
+    target: (facts) => { target = facts; },
+    problem: (problem) => {
+      problemCount++;
+      if (problems.length < MOST_PROBLEMS) problems.push(problem);
+    },
+  };
+  const what = { sources: run.sources, target: run.target, options: lookOptions(run.options) };
+  let error: DryRun['error'];
+  try {
+    const { remote } = run;
+    if (remote === undefined) await runSync(what, listener, signal);
+    else await runRemote({ ...remote.request, link: { ...remote.request.link, retries: 0 }, ...(connect === undefined ? {} : { connect }), ...what }, listener, signal);
+  } catch (failure) {
+    if (!(failure instanceof TwintreeError) || failure.code === 'INTERNAL' || failure.code === 'ABORTED') throw failure;
+    error = { code: failure.code, message: failure.message.replace(/\.$/, ''), advice: failure.advice };
+  }
+  if (signal.aborted) throw new TwintreeError('ABORTED', 'the doctor was ended by a signal');
+  return { totals, target, notices, problems, problemCount, error };
+}

@@ -1,0 +1,136 @@
+/** The doctor: asks for the facts of each part, in the order in which one needs the other, and hands them to who judges. Changes nothing that lasts. */
+import { ownCapabilities, loadPosix } from '../fs/index.js';
+import { pruneOf } from '../mirror/index.js';
+import type { ConnectSpec } from '../transport/index.js';
+import type { RelPath } from '../tree/index.js';
+import { askCapture } from './ask/capture.js';
+import { askConnection, hostName } from './ask/connection.js';
+import { askHost } from './ask/host.js';
+import { askLock, askMounts, askState } from './ask/pair.js';
+import { askSession } from './ask/session.js';
+import { rulePlace, walkSource } from './ask/walk.js';
+import { RuleAudit } from './audit.js';
+import { judgeCapture } from './capture.js';
+import { judgeConnection } from './connection.js';
+import { judgeFilters, type FilterFacts } from './filters.js';
+import { inOrder, type Finding } from './finding.js';
+import { judgeHost } from './host.js';
+import { mayRefuse, NameWatch } from './names.js';
+import { judgeRights, type RightsFacts } from './rights.js';
+import { judgeSource } from './source.js';
+import { judgeState } from './state.js';
+import { judgeTarget, type DryRun } from './target.js';
+import type { DoctorRequest, RunToJudge } from './request.js';
+
+/** One run with what a dry run of it told. */
+interface Looked { readonly run: RunToJudge; readonly dry: DryRun; readonly connect: ConnectSpec | undefined }
+
+/**
+ * Judges this host, and with runs both ends of each, the way between them and what the options ask for. Findings in the order in which they are told.
+ * On each target a folder is made for a moment and removed.
+ * @throws TwintreeError ABORTED after the signal, USAGE for options that do not fit.
+ */
+export async function examine({ runs, following }: DoctorRequest, signal: AbortSignal = new AbortController().signal): Promise<Finding[]> {
+  const findings: Finding[] = judgeHost(askHost(process.umask()));
+  const several = runs.length > 1;
+  const about = (run: RunToJudge, those: readonly Finding[]): void => { findings.push(...(several ? those.map((finding) => ({ ...finding, target: run.name })) : those)); };
+  const looked: Looked[] = [];
+  for (const run of runs) {
+    let connect: ConnectSpec | undefined;
+    if (run.remote !== undefined) {
+      const asked = await askConnection(run.remote);
+      about(run, judgeConnection(asked.facts));
+      if ('refused' in asked.facts.result) continue; // nothing more can be known of that side
+      ({ connect } = asked);
+    }
+    looked.push({ run, dry: await askSession(run, connect, signal), connect });
+  }
+  const source = looked.find(({ dry }) => dry.error === undefined) ?? await lookAtSourceAlone(runs, signal) ?? looked[0];
+  const names = new Map<Looked, NameWatch>();
+  for (const each of looked) if (each.dry.target !== undefined && mayRefuse(each.dry.target)) names.set(each, new NameWatch(each.dry.target));
+  const { filters, folders } = await lookThrough(source, following !== undefined, [...names.values()], signal);
+  for (const each of looked) {
+    const { run, dry } = each;
+    about(run, judgeWriter(run, dry));
+    const state = askState(run);
+    if (state !== undefined) about(run, judgeState(state));
+    if (run.target !== undefined) about(run, judgeTarget({ name: run.name, run: dry, names: names.get(each)?.troubles, locked: askLock(run) }, run.options));
+  }
+  if (source !== undefined) {
+    // Who reads on another host is not told: what that one may not read is.
+    if (source.run.remote?.request.direction !== 'pull') findings.push(...judgeRights({ ...rightsHere(), side: 'source' }, source.run.options));
+    findings.push(...judgeSource({ sources: source.run.sources, run: source.dry, mounts: askMounts(source.run) }, source.run.options));
+    if (filters !== undefined) findings.push(...judgeFilters(filters));
+  }
+  if (following !== undefined) findings.push(...judgeCapture(await askCapture(following, runs, folders ?? source?.dry.totals?.entries.dirs)));
+  return inOrder(findings);
+}
+
+/** A look at the source where no target can be looked at; undefined where the source is on another host. */
+async function lookAtSourceAlone(runs: readonly RunToJudge[], signal: AbortSignal): Promise<Looked | undefined> {
+  const near = runs.find(({ remote }) => remote?.request.direction !== 'pull');
+  if (near === undefined) return undefined;
+  const { remote: _far, pair: _pair, ...rest } = near;
+  const run = { ...rest, target: undefined };
+  return { run, dry: await askSession(run, undefined, signal), connect: undefined };
+}
+
+/** What whoever writes the target may do. */
+function judgeWriter({ remote, options, target }: RunToJudge, dry: DryRun): Finding[] {
+  if (target === undefined) return [];
+  if (remote?.request.direction !== 'push') return judgeRights({ ...rightsHere(), side: 'target' }, options);
+  if (dry.target === undefined) return [];
+  const { uid, capabilities } = dry.target;
+  return judgeRights({ side: 'target', where: hostName(remote.host), uid, capabilities: capabilities === undefined ? undefined : new Set(capabilities) }, options);
+}
+
+function rightsHere(): Omit<RightsFacts, 'side'> {
+  return { where: 'here', uid: loadPosix().euid, capabilities: ownCapabilities() };
+}
+
+/** Lists the source once, where anybody has something to look for in it. `folders`: that need a watch; undefined: the dry run has counted them. */
+async function lookThrough(source: Looked | undefined, followed: boolean, watches: readonly NameWatch[], signal: AbortSignal): Promise<{ filters: FilterFacts | undefined; folders: number | undefined }> {
+  if (source === undefined) return { filters: undefined, folders: undefined };
+  const { run } = source;
+  const { options } = run;
+  const problems = source.dry.problems.filter(({ code }) => code === 'filter-file');
+  const cleared = options.filters.findLastIndex(({ kind }) => kind === 'clear');
+  const place = rulePlace(run);
+  try {
+    const readsFiles = options.walk.gitignore || options.filters.some(({ kind }) => kind === 'dir-merge');
+    const audit = new RuleAudit({
+      rules: options.filters, deleteExcluded: options.delete.excluded, gitignore: options.walk.gitignore, nul: options.walk.nulRules === true, root: place?.root ?? ('' as RelPath), contents: place?.contents ?? false,
+      read: place?.read ?? (() => undefined), readAbove: place?.readAbove,
+    });
+    const mayAudit = !audit.idle && (place !== undefined || !readsFiles);
+    const counts = followed && options.filters.length > 0 && place !== undefined;
+    let folders = counts ? 1 : 0;
+    if (mayAudit || counts || watches.length > 0) {
+      const pruned = watcher(options, place?.root ?? ('' as RelPath));
+      const whole = await walkSource(run, source.connect, (path, isDir, bytes) => {
+        if (mayAudit) audit.see(path, isDir);
+        if (counts && isDir && path !== '' && !pruned(path)) folders++;
+        for (const watch of watches) watch.see(path, bytes);
+      }, signal);
+      if (!whole) return { filters: audit.idle ? undefined : { rules: [], missingFiles: [], cleared: 0, notLooked: 'the source could not be listed', problems }, folders: undefined };
+    }
+    const notLooked = audit.idle || mayAudit ? undefined : 'rule files in folders are among them, which are read only in a source of one folder on this host';
+    const { rules, missingFiles } = notLooked === undefined ? audit.result : { rules: [], missingFiles: [] };
+    const tells = options.filters.length > 0 || problems.length > 0;
+    return { filters: tells ? { rules, missingFiles, cleared: Math.max(0, cleared), notLooked, problems } : undefined, folders: counts ? folders : undefined };
+  } finally {
+    place?.close();
+  }
+}
+
+/** Whether a folder needs no watch: it, or one above, is left out for certain. */
+function watcher(options: RunToJudge['options'], root: RelPath): (path: RelPath) => boolean {
+  const prune = pruneOf({ rules: options.filters, deleteExcluded: options.delete.excluded, root, anchor: '' as RelPath });
+  const left = new Set<RelPath>();
+  return (path) => {
+    const slash = path.lastIndexOf('/');
+    if (slash > 0 && left.has(path.slice(0, slash) as RelPath)) left.add(path);
+    else if (prune(path)) left.add(path);
+    return left.has(path);
+  };
+}
