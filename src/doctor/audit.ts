@@ -72,18 +72,18 @@ export class RuleAudit {
     return this.subjects.length === 0 && this.files.size === 0;
   }
 
-  /** An entry, each folder before what is in it. */
-  see(path: RelPath, isDir: boolean): void {
-    if (path === EMPTY) return;
+  /** An entry, each folder before what is in it. Whether it is copied. */
+  see(path: RelPath, isDir: boolean): boolean {
+    if (path === EMPTY) return true;
     const folder = this.folder(parentOf(path));
     const name = baseOf(path);
     if (folder.hidden !== undefined) {
       this.test(folder, name, isDir, { by: folder.hidden, path, how: 'folder' });
-      return;
+      return false;
     }
     for (const rule of this.files.keys()) if (rule.pattern === name && !isDir) this.files.set(rule, true);
     const match = folder.scope.match(name, isDir);
-    if (match === undefined) return;
+    if (match === undefined) return true;
     const before = this.decided.get(match.rule);
     if (before !== undefined) {
       this.decided.set(match.rule, before + 1);
@@ -91,6 +91,7 @@ export class RuleAudit {
       this.shadows.delete(match.rule);
     }
     this.test(folder, name, isDir, { by: match.rule, path, how: 'entry' });
+    return !match.excluded;
   }
 
   get result(): { rules: Audited[]; missingFiles: FilterRule[] } {

@@ -3,14 +3,17 @@ import type { CaptureStatus, Condition } from '../mirror/index.js';
 import { displayName } from '../tree/index.js';
 import { counted, found, type Finding } from './finding.js';
 
+/** A limit, and the sysctl that holds it. */
+export interface InotifyLimit { readonly value: number; readonly sysctl: string }
+
 export interface CaptureFacts {
   /** What a mirror would use, as it was begun and ended again; undefined: it could not begin. */
   readonly begun: { readonly status: CaptureStatus; readonly conditions: readonly Condition[] } | undefined;
   readonly failure: { readonly message: string; readonly advice: string | undefined } | undefined;
   /** Trees that lie in one another, or another reason why no mirror can be. */
   readonly refused: { readonly message: string; readonly advice: string | undefined } | undefined;
-  /** fs.inotify.*; undefined where there are none. */
-  readonly limits: { readonly watches: number; readonly instances: number; readonly queued: number } | undefined;
+  /** What inotify may take; undefined where there are no such limits. */
+  readonly limits: { readonly watches: InotifyLimit; readonly instances: InotifyLimit; readonly queued: InotifyLimit } | undefined;
   readonly root: boolean;
   /** Folders of the source that are not left out; undefined: nobody has counted them. */
   readonly folders: number | undefined;
@@ -34,7 +37,7 @@ export function judgeCapture({ begun, failure, refused, limits, root, folders }:
   switch (backend) {
     case 'fanotify': findings.push(found('capture.backend', 'ok', sentence)); break;
     case 'inotify': findings.push(found('capture.backend', root || watches <= MANY ? 'ok' : 'note', sentence, watches > MANY ? 'run the mirror as root: fanotify needs one mark for the whole file system' : undefined)); break;
-    case 'chokidar': findings.push(found('capture.backend', 'warning', `${sentence} It sees less, and later, than the kernel's own queues.`, /max_user_instances/.test(sentence) && limits !== undefined ? sysctl('max_user_instances', limits.instances * 2) : 'run the mirror on Linux with native calls, or as root')); break;
+    case 'chokidar': findings.push(found('capture.backend', 'warning', `${sentence} It sees less, and later, than the kernel's own queues.`, /max_user_instances/.test(sentence) && limits !== undefined ? sysctl(limits.instances.sysctl, limits.instances.value * 2) : 'run the mirror on Linux with native calls, or as root')); break;
   }
   for (const note of notes) findings.push(found('capture.unseen', 'note', note.endsWith('.') ? note : `${note}.`));
   if (backend === 'inotify' && limits !== undefined) findings.push(...judgeLimits(watches, Math.max(watches + status.unwatched, folders ?? 0), short, limits));
@@ -47,13 +50,13 @@ export function judgeCapture({ begun, failure, refused, limits, root, folders }:
   return findings;
 }
 
-function judgeLimits(watches: number, needed: number, short: boolean, limits: NonNullable<CaptureFacts['limits']>): Finding[] {
+function judgeLimits(used: number, needed: number, short: boolean, { watches, queued }: NonNullable<CaptureFacts['limits']>): Finding[] {
   const findings: Finding[] = [];
-  if (short) findings.push(found('capture.watches', 'error', `The source has ${counted(needed, 'folder')} to be watched, and a user may have ${limits.watches} watches (fs.inotify.max_user_watches) in all: what has none is looked at by the clock only.`, sysctl('max_user_watches', roomFor(Math.max(limits.watches, needed)))));
-  else if (watches > limits.watches * NEARLY) findings.push(found('capture.watches', 'warning', `${watches} of the ${limits.watches} watches that a user may have are used (fs.inotify.max_user_watches).`, sysctl('max_user_watches', roomFor(watches))));
-  else findings.push(found('capture.watches', 'ok', `${counted(watches, 'watch', 'watches')} of the ${limits.watches} that a user may have.`));
-  if (limits.queued < SHORT_QUEUE) findings.push(found('capture.queue', 'warning', `The kernel keeps ${limits.queued} events (fs.inotify.max_queued_events): a storm overflows it, and everything is compared then.`, sysctl('max_queued_events', SHORT_QUEUE * 4)));
-  else findings.push(found('capture.queue', 'ok', `The kernel keeps ${limits.queued} events.`));
+  if (short) findings.push(found('capture.watches', 'error', `The source has ${counted(needed, 'folder')} to be watched, and a user may have ${watches.value} watches in all (${watches.sysctl}): what has none is looked at by the clock only.`, sysctl(watches.sysctl, roomFor(Math.max(watches.value, needed)))));
+  else if (used > watches.value * NEARLY) findings.push(found('capture.watches', 'warning', `${used} of the ${watches.value} watches that a user may have are used (${watches.sysctl}).`, sysctl(watches.sysctl, roomFor(used))));
+  else findings.push(found('capture.watches', 'ok', `${counted(used, 'watch', 'watches')} of the ${watches.value} that a user may have.`));
+  if (queued.value < SHORT_QUEUE) findings.push(found('capture.queue', 'warning', `The kernel keeps ${queued.value} events (${queued.sysctl}): a storm overflows it, and everything is compared then.`, sysctl(queued.sysctl, SHORT_QUEUE * 4)));
+  else findings.push(found('capture.queue', 'ok', `The kernel keeps ${queued.value} events.`));
   return findings;
 }
 
@@ -63,5 +66,5 @@ function roomFor(watches: number): number {
 }
 
 function sysctl(name: string, value: number): string {
-  return `sysctl -w fs.inotify.${name}=${value} && echo fs.inotify.${name}=${value} > /etc/sysctl.d/60-twintree-${name.replaceAll('_', '-')}.conf`;
+  return `sysctl -w ${name}=${value} && echo ${name}=${value} > /etc/sysctl.d/60-${name.replaceAll(/[._]/g, '-')}.conf`;
 }

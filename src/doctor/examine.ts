@@ -15,7 +15,7 @@ import { judgeConnection } from './connection.js';
 import { judgeFilters, type FilterFacts } from './filters.js';
 import { inOrder, type Finding } from './finding.js';
 import { judgeHost } from './host.js';
-import { mayRefuse, NameWatch } from './names.js';
+import { mayRefuse, NameWatch, none, note, type Troubled } from './names.js';
 import { judgeRights, type RightsFacts } from './rights.js';
 import { judgeSource } from './source.js';
 import { judgeState } from './state.js';
@@ -31,7 +31,7 @@ interface Looked { readonly run: RunToJudge; readonly dry: DryRun; readonly conn
  * @throws TwintreeError ABORTED after the signal, USAGE for options that do not fit.
  */
 export async function examine({ runs, following }: DoctorRequest, signal: AbortSignal = new AbortController().signal): Promise<Finding[]> {
-  const findings: Finding[] = judgeHost(askHost(process.umask()));
+  const findings: Finding[] = judgeHost(askHost(process.umask()), following !== undefined || runs.some(({ options }) => options.state === true || options.guard.root));
   const several = runs.length > 1;
   const about = (run: RunToJudge, those: readonly Finding[]): void => { findings.push(...(several ? those.map((finding) => ({ ...finding, target: run.name })) : those)); };
   const looked: Looked[] = [];
@@ -48,7 +48,7 @@ export async function examine({ runs, following }: DoctorRequest, signal: AbortS
   const source = looked.find(({ dry }) => dry.error === undefined) ?? await lookAtSourceAlone(runs, signal) ?? looked[0];
   const names = new Map<Looked, NameWatch>();
   for (const each of looked) if (each.dry.target !== undefined && mayRefuse(each.dry.target)) names.set(each, new NameWatch(each.dry.target));
-  const { filters, folders } = await lookThrough(source, following !== undefined, [...names.values()], signal);
+  const { filters, folders, closed } = await lookThrough(source, following !== undefined, [...names.values()], signal);
   for (const each of looked) {
     const { run, dry } = each;
     about(run, judgeWriter(run, dry));
@@ -59,7 +59,7 @@ export async function examine({ runs, following }: DoctorRequest, signal: AbortS
   if (source !== undefined) {
     // Who reads on another host is not told: what that one may not read is.
     if (source.run.remote?.request.direction !== 'pull') findings.push(...judgeRights({ ...rightsHere(), side: 'source' }, source.run.options));
-    findings.push(...judgeSource({ sources: source.run.sources, run: source.dry, mounts: askMounts(source.run) }, source.run.options));
+    findings.push(...judgeSource({ sources: source.run.sources, run: source.dry, closed, mounts: askMounts(source.run) }, source.run.options));
     if (filters !== undefined) findings.push(...judgeFilters(filters));
   }
   if (following !== undefined) findings.push(...judgeCapture(await askCapture(following, runs, folders ?? source?.dry.totals?.entries.dirs)));
@@ -88,9 +88,19 @@ function rightsHere(): Omit<RightsFacts, 'side'> {
   return { where: 'here', uid: loadPosix().euid, capabilities: ownCapabilities() };
 }
 
-/** Lists the source once, where anybody has something to look for in it. `folders`: that need a watch; undefined: the dry run has counted them. */
-async function lookThrough(source: Looked | undefined, followed: boolean, watches: readonly NameWatch[], signal: AbortSignal): Promise<{ filters: FilterFacts | undefined; folders: number | undefined }> {
-  if (source === undefined) return { filters: undefined, folders: undefined };
+/** What one look through the source came to. */
+interface Through {
+  readonly filters: FilterFacts | undefined;
+  /** Folders that need a watch; undefined: the dry run has counted them. */
+  readonly folders: number | undefined;
+  /** Files that may not be read; undefined: this user may read all, or nobody could try. */
+  readonly closed: Troubled | undefined;
+}
+const NOTHING: Through = { filters: undefined, folders: undefined, closed: undefined };
+
+/** Lists the source once, where anybody has something to look for in it. */
+async function lookThrough(source: Looked | undefined, followed: boolean, watches: readonly NameWatch[], signal: AbortSignal): Promise<Through> {
+  if (source === undefined) return NOTHING;
   const { run } = source;
   const { options } = run;
   const problems = source.dry.problems.filter(({ code }) => code === 'filter-file');
@@ -105,22 +115,30 @@ async function lookThrough(source: Looked | undefined, followed: boolean, watche
     const mayAudit = !audit.idle && (place !== undefined || !readsFiles);
     const counts = followed && options.filters.length > 0 && place !== undefined;
     let folders = counts ? 1 : 0;
-    if (mayAudit || counts || watches.length > 0) {
+    const closed = place === undefined || readsAll() ? undefined : none();
+    if (mayAudit || counts || watches.length > 0 || closed !== undefined) {
       const pruned = watcher(options, place?.root ?? ('' as RelPath));
-      const whole = await walkSource(run, source.connect, (path, isDir, bytes) => {
-        if (mayAudit) audit.see(path, isDir);
+      const whole = await walkSource(run, source.connect, (path, isDir, bytes, isFile) => {
+        const copied = options.filters.length === 0 && !options.walk.gitignore ? true : audit.see(path, isDir);
+        if (closed !== undefined && isFile && copied && place?.mayRead(path) === false) note(closed, path);
         if (counts && isDir && path !== '' && !pruned(path)) folders++;
         for (const watch of watches) watch.see(path, bytes);
       }, signal);
-      if (!whole) return { filters: audit.idle ? undefined : { rules: [], missingFiles: [], cleared: 0, notLooked: 'the source could not be listed', problems }, folders: undefined };
+      if (!whole) return { filters: audit.idle ? undefined : { rules: [], missingFiles: [], cleared: 0, notLooked: 'the source could not be listed', problems }, folders: undefined, closed: undefined };
     }
     const notLooked = audit.idle || mayAudit ? undefined : 'rule files in folders are among them, which are read only in a source of one folder on this host';
     const { rules, missingFiles } = notLooked === undefined ? audit.result : { rules: [], missingFiles: [] };
     const tells = options.filters.length > 0 || problems.length > 0;
-    return { filters: tells ? { rules, missingFiles, cleared: Math.max(0, cleared), notLooked, problems } : undefined, folders: counts ? folders : undefined };
+    return { filters: tells ? { rules, missingFiles, cleared: Math.max(0, cleared), notLooked, problems } : undefined, folders: counts ? folders : undefined, closed };
   } finally {
     place?.close();
   }
+}
+
+/** Whether whoever runs this may read every file. */
+function readsAll(): boolean {
+  const { uid, capabilities } = rightsHere();
+  return capabilities === undefined ? uid === 0 : capabilities.has('dacReadSearch') || capabilities.has('dacOverride');
 }
 
 /** Whether a folder needs no watch: it, or one above, is left out for certain. */

@@ -1,6 +1,6 @@
 /** Judges this host by itself: what the program stands on. Pure. */
 import { displayName, type ByteString } from '../tree/index.js';
-import { found, size, word, type Finding } from './finding.js';
+import { found, size, word, type Finding, type Severity } from './finding.js';
 
 export interface HostFacts {
   /** Version of Node.js without `v`, and the least that serves. */
@@ -33,8 +33,10 @@ const LITTLE_ROOM = 64 << 20;
 /** No clock that is right tells an earlier time: 2024. */
 const EARLIEST = Date.UTC(2024, 0, 1);
 
-export function judgeHost(facts: HostFacts): Finding[] {
-  return [judgeNode(facts), judgeCalls(facts), judgeKernel(facts), ...judgeState(facts), judgeStore(facts), ...judgeLimits(facts), ...judgeTime(facts)];
+/** @param keepsState what is asked for keeps state between runs */
+export function judgeHost(facts: HostFacts, keepsState = false): Finding[] {
+  const severity = keepsState ? 'error' : 'note';
+  return [judgeNode(facts), judgeCalls(facts), judgeKernel(facts), ...judgeState(facts, severity), judgeStore(facts, severity), ...judgeLimits(facts), ...judgeTime(facts)];
 }
 
 function judgeNode({ node, leastNode: [major, minor], program, system }: HostFacts): Finding {
@@ -59,18 +61,18 @@ function judgeKernel({ kernel }: HostFacts): Finding {
   return found('host.kernel', 'note', kernel === 'plain' ? 'Sums are made by the WebAssembly kernel without SIMD, several times slower.' : 'Sums are made in JavaScript: WebAssembly does not run here, and deltas are many times slower.', 'run it on a processor and a Node.js with WebAssembly SIMD');
 }
 
-function judgeState({ state: { folder, exists, writable, fileSystem, freeBytes } }: HostFacts): Finding[] {
+function judgeState({ state: { folder, exists, writable, fileSystem, freeBytes } }: HostFacts, severity: Severity): Finding[] {
   const shown = displayName(folder);
-  if (writable !== true) return [found('host.state-folder', 'warning', `The state folder ${shown} cannot be ${exists ? 'written' : 'made'}: --state, --guard-root and mirror do not work.`, 'export TWINTREE_STATE_DIR=/a/folder/you/can/write')];
+  if (writable !== true) return [found('host.state-folder', severity, `The state folder ${shown} cannot be ${exists ? 'written' : 'made'}: --state, --guard-root and mirror do not work.`, 'export TWINTREE_STATE_DIR=/a/folder/you/can/write')];
   const findings: Finding[] = [found('host.state-folder', 'ok', `The state folder ${shown} ${exists ? 'can be written' : 'can be made'} (${fileSystem}).`)];
   if (['nfs', 'cifs', 'smb', '9p', 'fuse'].includes(fileSystem)) findings.push(found('host.state-network', 'warning', `The state folder ${shown} lies on a network file system (${fileSystem}), where its store is neither safe nor fast.`, 'export TWINTREE_STATE_DIR=/a/local/folder'));
   if (freeBytes < LITTLE_ROOM) findings.push(found('host.state-space', 'warning', `Only ${size(freeBytes)} are free for the state folder ${shown}.`, `df -h ${word(folder)}`));
   return findings;
 }
 
-function judgeStore({ store }: HostFacts): Finding {
+function judgeStore({ store }: HostFacts, severity: Severity): Finding {
   if (store === undefined) return found('host.store', 'ok', 'The store of the state loads.');
-  return found('host.store', 'warning', `No state can be kept: ${store}. --state and mirror do not work.`, 'npm install -g twintree   # with its packages');
+  return found('host.store', severity, `No state can be kept: ${store}. --state and mirror do not work.`, 'npm install -g twintree   # with its packages');
 }
 
 function judgeLimits({ openFiles, umask }: HostFacts): Finding[] {

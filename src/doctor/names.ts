@@ -35,11 +35,11 @@ export class NameWatch {
   }
 }
 
-function none(): Troubled {
+export function none(): Troubled {
   return { count: 0, examples: [] };
 }
 
-function note(troubled: Troubled, path: RelPath): void {
+export function note(troubled: Troubled, path: RelPath): void {
   troubled.count++;
   if (troubled.examples.length < SHOWN) troubled.examples.push(path);
 }

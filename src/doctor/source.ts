@@ -2,22 +2,26 @@
 import type { SessionOptions } from '../plan/index.js';
 import type { ByteString, Problem, TypeCounts } from '../tree/index.js';
 import { counted, found, named, size, word, type Finding } from './finding.js';
+import type { Troubled } from './names.js';
 import type { DryRun } from './target.js';
 
 export interface SourceFacts {
   /** As they were named on their host. */
   readonly sources: readonly ByteString[];
   readonly run: DryRun;
+  /** Files that may not be read, as far as anybody tried; folders are told by the dry run. */
+  readonly closed: Troubled | undefined;
   /** File systems mounted below, where the source is on this host: paths below it and types. */
   readonly mounts: readonly { readonly path: ByteString; readonly type: ByteString }[];
 }
 
-export function judgeSource({ sources, run, mounts }: SourceFacts, options: SessionOptions): Finding[] {
+export function judgeSource({ sources, run, closed, mounts }: SourceFacts, options: SessionOptions): Finding[] {
   const findings: Finding[] = [];
   const own = run.problems.filter(({ side }) => side === 'source');
   const isArgument = ({ path, code }: Problem): boolean => code === 'unreadable' && (sources.includes(path) || options.filesFrom?.includes(path) === true);
   for (const problem of own.filter(isArgument)) findings.push(found('source.missing', 'error', `${named([problem.path])}: ${problem.message}.`, `ls -ld ${word(problem.path)}   # on the host of the source`));
   findings.push(...judgeUnreadable(own.filter((problem) => problem.code === 'unreadable' && !isArgument(problem)), run));
+  if (closed !== undefined && closed.count > 0) findings.push(found('source.unreadable', 'error', `${counted(closed.count, 'file')} of the source cannot be read: ${named(closed.examples, closed.count)}.`, `read it as root, or: setfacl -m u:$(id -un):r ${word(closed.examples[0] ?? '')}   # or --exclude it`));
   const moving = own.filter(({ code }) => code === 'vanished' || code === 'changed');
   if (moving.length > 0) findings.push(found('source.in-use', 'note', `${counted(moving.length, 'path')} changed while the source was looked at: ${named(moving.map(({ path }) => path))}.`, 'for a copy that fits together, sync from a snapshot'));
   const { totals } = run;

@@ -1,8 +1,8 @@
 /** Begins capture as a mirror would, looks what came of it, and ends it. */
 import { loadPosix, readWholeFile } from '../../fs/index.js';
 import { Capture, captureOptions, refuseOverlap, type CaptureStatus, type Condition } from '../../mirror/index.js';
-import { fromText, TwintreeError, type ByteString } from '../../tree/index.js';
-import type { CaptureFacts } from '../capture.js';
+import { fromText, TwintreeError } from '../../tree/index.js';
+import type { CaptureFacts, InotifyLimit } from '../capture.js';
 import type { DoctorRequest } from '../request.js';
 
 /** Conditions kept. */
@@ -49,12 +49,19 @@ function why(error: unknown): { message: string; advice: string | undefined } {
 }
 
 function askLimits(): CaptureFacts['limits'] {
-  const [watches, instances, queued] = ['max_user_watches', 'max_user_instances', 'max_queued_events'].map(limitAt);
+  // A user namespace has its own limits beside the kernel's: the smaller one holds.
+  const watches = least('fs.inotify.max_user_watches', 'user.max_inotify_watches');
+  const instances = least('fs.inotify.max_user_instances', 'user.max_inotify_instances');
+  const queued = least('fs.inotify.max_queued_events');
   return watches === undefined || instances === undefined || queued === undefined ? undefined : { watches, instances, queued };
 }
 
-function limitAt(name: string): number | undefined {
-  const content = readWholeFile(fromText(`/proc/sys/fs/inotify/${name}`) as ByteString, 64);
+function least(...names: readonly string[]): InotifyLimit | undefined {
+  return names.map(limitAt).filter((limit) => limit !== undefined).toSorted((a, b) => a.value - b.value)[0];
+}
+
+function limitAt(sysctl: string): InotifyLimit | undefined {
+  const content = readWholeFile(fromText(`/proc/sys/${sysctl.replaceAll('.', '/')}`), 64);
   const text = typeof content === 'number' ? '' : content.toString('latin1').trim();
-  return /^\d+$/.test(text) ? Number(text) : undefined;
+  return /^\d+$/.test(text) ? { value: Number(text), sysctl } : undefined;
 }

@@ -3,7 +3,7 @@
  * need a watch, which names a target cannot hold.
  */
 import { posix as path } from 'node:path';
-import { FolderCache, loadPosix, MAX_FILE_IN_TREE, readFileAt, readWholeFile } from '../../fs/index.js';
+import { Errno, FolderCache, loadPosix, MAX_FILE_IN_TREE, readFileAt, readWholeFile } from '../../fs/index.js';
 import { meansContents, runRemote, runSync, type SessionListener } from '../../session/index.js';
 import type { ConnectSpec } from '../../transport/index.js';
 import { OpKind, type Operation } from '../../plan/index.js';
@@ -13,7 +13,7 @@ import type { RunToJudge } from '../request.js';
 import { lookOptions } from './session.js';
 
 /** Told of each entry, folders before what is in them. `bytes`: of a regular file, else 0. */
-export type Seer = (path: RelPath, isDir: boolean, bytes: number) => void;
+export type Seer = (path: RelPath, isDir: boolean, bytes: number, isFile: boolean) => void;
 
 /** Whether it went through. */
 export async function walkSource(run: RunToJudge, connect: ConnectSpec | undefined, see: Seer, signal: AbortSignal): Promise<boolean> {
@@ -23,7 +23,7 @@ export async function walkSource(run: RunToJudge, connect: ConnectSpec | undefin
     wantsOperations: 'all',
     operation: (op, at) => {
       const type = typeOf(op);
-      see(at, type === S_IFDIR, type === S_IFREG ? op.size : 0);
+      see(at, type === S_IFDIR, type === S_IFREG ? op.size : 0, type === S_IFREG);
     },
   };
   try {
@@ -42,7 +42,11 @@ function typeOf(op: Operation): number {
 }
 
 /** Where the rules of a run stand, and a reader of the rule files in its source. The caller closes it. */
-export interface RulePlace extends Pick<AuditOptions, 'root' | 'contents' | 'read' | 'readAbove'> { close(): void }
+export interface RulePlace extends Pick<AuditOptions, 'root' | 'contents' | 'read' | 'readAbove'> {
+  /** Whether a file may be read: it is opened and closed. */
+  mayRead(file: RelPath): boolean;
+  close(): void;
+}
 
 /** Of a source on this host that is one folder; undefined for others. */
 export function rulePlace({ sources, options, remote }: RunToJudge): RulePlace | undefined {
@@ -64,6 +68,12 @@ export function rulePlace({ sources, options, remote }: RunToJudge): RulePlace |
     readAbove: (name) => {
       const content = readWholeFile(name, MAX_FILE_IN_TREE);
       return typeof content === 'number' ? undefined : content;
+    },
+    mayRead: (file) => {
+      const handle = cache.open(parentOf(file));
+      const opened = handle < 0 ? handle : posix.open(handle, baseOf(file), { read: true, nonBlock: true });
+      if (opened >= 0) posix.close(opened);
+      return opened !== -Errno.EACCES && opened !== -Errno.EPERM;
     },
     close: () => {
       cache.closeAll();
