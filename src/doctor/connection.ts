@@ -94,7 +94,7 @@ function bare(host: string): string {
 }
 
 function judgeRefusal(facts: ConnectionFacts, { ms, code, message, advice }: Refused): Finding {
-  const said = `It said: ${message.length > LONGEST_SAID ? `${message.slice(0, LONGEST_SAID)} …` : message}`;
+  const said = `It said: "${message.length > LONGEST_SAID ? `${message.slice(0, LONGEST_SAID)} …` : message}".`;
   if (code === 'CONNECT_TIMEOUT') return found('between.timeout', 'error', `${facts.host} did not answer within ${Math.round(ms / 1000)} s. ${said}`, `${facts.byHand}   # or give it longer: --contimeout`);
   if (code === 'VERSION') return found('between.version', 'error', `The two ends have no version of the protocol in common. ${said}`, `npm install -g twintree   # the same version on both hosts; this one is ${facts.ours.program}`);
   for (const [words, id, meaning, mend] of SAYINGS) if (words.test(message)) return found(`between.${id}`, 'error', `${facts.host}: ${meaning}. ${said}`, mend(facts));

@@ -9,7 +9,8 @@ const BOTH = { brotli: true, zstd: true };
 const any: fc.Arbitrary<Hello> = fc.record({
   versions: fc.tuple(fc.integer({ min: 1, max: 6 }), fc.nat(3)), role: fc.constantFrom('client' as const, 'agent' as const), program: fc.stringMatching(/^[ -~]{1,40}$/),
   compression: fc.record({ brotli: fc.boolean(), zstd: fc.boolean() }, { noNullPrototype: true }), features: fc.array(fc.stringMatching(/^[a-z][a-z0-9-]{0,31}$/), { maxLength: 5 }),
-}).map(({ versions: [least, more], role, program, compression, features }) => ({ least, most: least + more, role, program, compression, features }));
+  host: fc.option(fc.record({ node: fc.stringMatching(/^[ -~]{1,64}$/), system: fc.stringMatching(/^[ -~]{1,64}$/), clock: fc.integer({ min: 0, max: 8.64e15 }) }, { noNullPrototype: true }), { nil: undefined }),
+}).map(({ versions: [least, more], role, program, compression, features, host }) => ({ least, most: least + more, role, program, compression, features, ...(host === undefined ? {} : { host }) }));
 
 const refused = (code: string, run: () => unknown): void => {
   assert.throws(run, (error) => error instanceof WireError && error.code === code, code);
@@ -44,6 +45,7 @@ describe('wire/hello', () => {
     for (const bad of [
       { protocol: [2, 1] }, { protocol: [0, 1] }, { protocol: [1] }, { protocol: [1, 1.5] }, { protocol: 1 }, { role: 'server' }, { program: 'a\x1b[31m' }, { program: '' }, { program: 'x'.repeat(200) },
       { compression: ['BROTLI'] }, { compression: 'brotli' }, { features: Array.from({ length: 65 }, () => 'a') }, { features: [1] }, { features: undefined },
+      { host: null }, { host: 1 }, { host: {} }, { host: { node: 'a\n', system: 'x', clock: 1 } }, { host: { node: '1', system: 'x'.repeat(65), clock: 1 } }, { host: { node: '1', system: 'x', clock: -1 } }, { host: { node: '1', system: 'x', clock: 1.5 } },
     ]) refused('json', () => parseHello(json({ ...good, ...bad })));
     refused('limit', () => parseHello(Buffer.alloc(MAX_HELLO + 1, ' ')));
   });
