@@ -140,7 +140,7 @@ function judgeFeatures({ ours, host }: ConnectionFacts, peer: Connected): Findin
 function judgeClock({ host }: ConnectionFacts, { skew }: Connected): Finding {
   if (skew === undefined) return found('between.clock', 'note', `The clock of ${host} could not be asked: the twintree there does not tell it.`, 'on both hosts: date -u');
   const off = Math.abs(skew.ms);
-  if (off <= SKEW + skew.within) return found('between.clock', 'ok', `The clocks differ by ${off < skew.within ? `less than ${Math.ceil(skew.within)}` : Math.round(off)} ms.`);
+  if (off <= SKEW + skew.within) return found('between.clock', 'ok', `The clocks differ by ${off < 1000 ? 'less than a second' : `${(off / 1000).toFixed(1)} s, as far as that can be told`}.`);
   const how = `${off >= 120_000 ? `${Math.round(off / 60_000)} minutes` : `${(off / 1000).toFixed(1)} s`} ${skew.ms > 0 ? 'ahead of' : 'behind'} this one`;
   return found('between.clock', off > LARGE_SKEW ? 'warning' : 'note', `The clock of ${host} is ${how}: -u, and programs that compare times of both hosts, go wrong.`, 'timedatectl set-ntp true   # on the host whose clock is wrong');
 }

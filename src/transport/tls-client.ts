@@ -2,11 +2,11 @@
  * tls-client: connects to a daemon. TLS 1.3 only. The server is known by the SHA-256 of its certificate: the one that was given, or the one
  * that was pinned when it was first met; or by its proof that it knows the shared token. No certificate authority is asked.
  */
-import { createHash } from 'node:crypto';
+import { createHash, type X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { connect as connectSocket, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { TwintreeError } from '../tree/index.js';
-import { parseFingerprint } from './certificate.js';
+import { fingerprintOf, parseFingerprint } from './certificate.js';
 import type { Connection, ConnectionEnd, ConnectOptions, TlsSpec } from './connection.js';
 import { deferred } from './deferred.js';
 import { checkHost, defaultKnownHosts, hostKey, rememberHost, type HostVerdict } from './known-hosts.js';
@@ -69,18 +69,18 @@ export async function lookAtServer(spec: TlsSpec, timeoutMs: number): Promise<Se
   const about = `twintree://${hostKey(spec.host, spec.port)}`;
   const pin = pinOf(spec);
   const began = performance.now();
-  const socket = openSocket(spec, {});
+  const socket = openSocket(spec, spec.identity === undefined ? {} : readIdentity(spec.identity));
   try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once('secureConnect', resolve);
+    const certificate = await new Promise<X509Certificate | undefined>((resolve, reject) => {
+      // At once: a server that does not know us may be gone in a moment.
+      socket.once('secureConnect', () => { resolve(socket.getPeerX509Certificate()); });
       socket.on('error', (error) => { reject(new TwintreeError('CONNECT', `${about}: ${networkFailure(error)}`, { cause: error })); });
       socket.once('close', () => { reject(new TwintreeError('CONNECT', `${about}: the connection was closed before it stood`)); });
       socket.setTimeout(timeoutMs, () => { reject(new TwintreeError('CONNECT_TIMEOUT', `${about}: no connection within ${timeoutMs / 1000} s`)); });
     });
     const connectMs = performance.now() - began;
-    const fingerprint = shownFingerprint(socket);
-    const certificate = socket.getPeerX509Certificate();
-    if (fingerprint === undefined || certificate === undefined) throw new TwintreeError('CONNECT', `${about}: the server shows no certificate`);
+    if (certificate === undefined) throw new TwintreeError('CONNECT', `${about}: the server shows no certificate`);
+    const fingerprint = fingerprintOf(certificate.raw);
     const verdict = pin !== undefined ? { kind: pin === fingerprint ? 'asked' as const : 'exchanged' as const } : checkHost(spec.knownHosts ?? defaultKnownHosts(), hostKey(spec.host, spec.port), fingerprint);
     return { connectMs, fingerprint, notAfter: Date.parse(certificate.validTo), verdict };
   } finally {
