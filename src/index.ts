@@ -8,8 +8,9 @@
  * if (outcome.exitCode !== 0) for (const p of outcome.problems) console.error(p.path, p.message);
  */
 import {
-  applyHow, applyRun, mirrorRequest, parseApply, parseExplain, parseMirror, parsePlan, parseSync, parseVerify, planRun, processContext, sessionRun, type Informative, type ParseContext, type ParsedRun, type SessionRun,
+  applyHow, applyRun, doctorRequest, mirrorRequest, parseApply, parseDoctor, parseExplain, parseMirror, parsePlan, parseSync, parseVerify, planRun, processContext, sessionRun, type Informative, type ParseContext, type ParsedRun, type SessionRun,
 } from './cli/index.js';
+import { examine, type Finding } from './doctor/index.js';
 import { Mirror, type MirrorListener } from './mirror/index.js';
 import { explainPaths, openPlan, optionsOf, verifyTrees, type Explanation, type Outcome, type SessionListener } from './session/index.js';
 import type { SessionOptions } from './plan/index.js';
@@ -19,6 +20,7 @@ export { displayName, fromBytes, fromText, toBytes, TwintreeError } from './tree
 export type { ByteString, ErrorCode, Problem, ProblemCode, RelPath } from './tree/index.js';
 export { Item, OpKind, Reason, reasonId, reasonText, SetBits } from './plan/index.js';
 export type { Operation, SessionOptions } from './plan/index.js';
+export type { Finding, Severity } from './doctor/index.js';
 export type { Condition, FollowerListener, HeldView, MirrorListener, MirrorStatus, SessionAbout, TargetRequest } from './mirror/index.js';
 export type { Explanation, OperationResult, Outcome, PlanTotals, Progress, SessionListener, TypeCounts, Verdict } from './session/index.js';
 
@@ -139,8 +141,7 @@ export interface RunningMirror {
  * @throws TwintreeError USAGE for bad options.
  */
 export function mirror(what: MirrorOptions): RunningMirror {
-  const targets: readonly PathLike[] = typeof what.target === 'string' || what.target instanceof Uint8Array ? [what.target] : what.target;
-  const parsed = parseMirror([...words(what.args ?? []), '--' as ByteString, bytes(what.source), ...targets.map(bytes)], processContext());
+  const parsed = parseMirror([...words(what.args ?? []), '--' as ByteString, bytes(what.source), ...listOf(what.target).map(bytes)], processContext());
   if (parsed.kind !== 'run') throw askedForHelp();
   const { limits, metrics } = parsed.following;
   if (limits.cpu > 0 || limits.reading > 0) throw new TwintreeError('USAGE', '--cpu-limit and --read-limit hold for a whole process', { advice: 'Start twintree mirror for it.' });
@@ -148,6 +149,35 @@ export function mirror(what: MirrorOptions): RunningMirror {
   const running = new Mirror(mirrorRequest(parsed), what.listener);
   const over = running.run(what.signal ?? new AbortController().signal);
   return { over, caughtUp: async () => running.caughtUp(), approve: () => running.approve(), adopt: () => running.adopt() };
+}
+
+/** What the doctor is asked. */
+export interface DoctorOptions {
+  /** One source or several; without any this host alone is judged. */
+  source?: PathLike | readonly PathLike[];
+  /** One target; with `mirror` several. Without any the source alone is judged. */
+  target?: PathLike | readonly PathLike[];
+  /** A live mirror is judged; `args` are as for `mirror`, else as for `sync` (default then: `-a`). */
+  mirror?: boolean;
+  args?: readonly string[];
+  signal?: AbortSignal;
+}
+
+/**
+ * What would hinder a sync or a mirror, what of it would not be kept, and what mends it; `ok` findings among the others. Changes nothing that lasts.
+ * @throws TwintreeError USAGE for bad options, ABORTED after the signal.
+ */
+export async function doctor(what: DoctorOptions = {}): Promise<Finding[]> {
+  const { source = [], target = [], mirror: follows = false } = what;
+  const args = what.args ?? (follows ? [] : ['-a']);
+  const names = [...listOf(source), ...listOf(target)].map(bytes);
+  const parsed = parseDoctor([...(follows ? ['--mirror' as ByteString] : []), ...words(args), '--' as ByteString, ...names], processContext());
+  if (parsed.kind !== 'run') throw askedForHelp();
+  return examine(doctorRequest(parsed.work), what.signal);
+}
+
+function listOf(paths: PathLike | readonly PathLike[]): readonly PathLike[] {
+  return typeof paths === 'string' || paths instanceof Uint8Array ? [paths] : paths;
 }
 
 /** What `explain` is asked. */
@@ -172,7 +202,7 @@ function prepare(what: SyncOptions, parse: typeof parseSync): { sources: ByteStr
 }
 
 function prepared<P extends ParsedRun>(what: SyncOptions, parse: (args: readonly ByteString[], context: ParseContext) => P | Informative): { sources: ByteString[]; target: ByteString | undefined; options: SessionOptions; parsed: P } {
-  const list: readonly PathLike[] = typeof what.source === 'string' || what.source instanceof Uint8Array ? [what.source] : what.source;
+  const list = listOf(what.source);
   const args = what.args ?? (what.options === undefined ? ['-a'] : []);
   const parsed = parse([...words(args), '--' as ByteString, ...list.map(bytes), bytes(what.target)], processContext());
   if (parsed.kind !== 'run') throw askedForHelp();

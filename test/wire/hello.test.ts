@@ -10,7 +10,7 @@ const any: fc.Arbitrary<Hello> = fc.record({
   versions: fc.tuple(fc.integer({ min: 1, max: 6 }), fc.nat(3)), role: fc.constantFrom('client' as const, 'agent' as const), program: fc.stringMatching(/^[ -~]{1,40}$/),
   compression: fc.record({ brotli: fc.boolean(), zstd: fc.boolean() }, { noNullPrototype: true }), features: fc.array(fc.stringMatching(/^[a-z][a-z0-9-]{0,31}$/), { maxLength: 5 }),
   host: fc.option(fc.record({ node: fc.stringMatching(/^[ -~]{1,64}$/), system: fc.stringMatching(/^[ -~]{1,64}$/), clock: fc.integer({ min: 0, max: 8.64e15 }) }, { noNullPrototype: true }), { nil: undefined }),
-}).map(({ versions: [least, more], role, program, compression, features, host }) => ({ least, most: least + more, role, program, compression, features, ...(host === undefined ? {} : { host }) }));
+}).map(({ versions: [least, more], role, program, compression, features, host }) => Object.assign({ least, most: least + more, role, program, compression, features }, host === undefined ? {} : { host }));
 
 const refused = (code: string, run: () => unknown): void => {
   assert.throws(run, (error) => error instanceof WireError && error.code === code, code);

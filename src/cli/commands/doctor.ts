@@ -16,16 +16,16 @@ export function doctorRequest(work: ParsedRun | ParsedMirror | undefined): Docto
   if (!('targets' in work)) return { runs: [runToJudge(work)] };
   const { source, targets, following } = work;
   return {
-    runs: targets.map((each) => ({ ...runToJudge(each), pair: mirrorPair(source, each.target, each.host) })),
+    runs: targets.map((each) => runToJudge(each, mirrorPair(source, each.target, each.host))),
     following: { root: localPath(source), backend: following.backend },
   };
 }
 
-function runToJudge({ sources, target, options, host, direction, connection, output }: ParsedRun): RunToJudge {
+function runToJudge({ sources, target, options, host, direction, connection, output }: ParsedRun, pair?: RunToJudge['pair']): RunToJudge {
   const there = output.listOnly ? undefined : target;
   const far = host === undefined || direction === 'local' ? undefined : { host, request: toHost(host, direction, connection) };
   const name = there === undefined ? '' : far !== undefined && direction === 'push' ? mirrorPair(there, there, host).target : there;
-  return { sources, target: there, options, name: displayName(name as ByteString), ...(far === undefined ? {} : { remote: far }) };
+  return { sources, target: there, options, name: displayName(name as ByteString), ...(far === undefined ? {} : { remote: far }), ...(pair === undefined ? {} : { pair }) };
 }
 
 export async function run(args: readonly ByteString[]): Promise<number> {

@@ -47,8 +47,7 @@ function zoneOf(tz: string | undefined): string | undefined {
   const name = tz.replace(/^:/, '');
   if (name.startsWith('/')) return zone;
   try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return name;
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
   } catch {
     return /^[A-Za-z]{3,}[-+]?\d|^<[^>]+>[-+]?\d/.test(name) ? name : undefined; // POSIX's own form, which has its rules in itself
   }
