@@ -155,7 +155,10 @@ export class RuleAudit {
 
 const NO_FILES: FileReader = () => undefined;
 
+/** Where rules come from that other options stand for. */
+const IMPLIED: ReadonlySet<string> = new Set(['-F', '-FF', '--gitignore', '--cvs-exclude', 'CVS defaults', '$CVSIGNORE', 'file ~/.cvsignore', '--backup', '--partial-dir', '--delay-updates']);
+
 /** Written by the user, and not what another option stands for. */
 function isOwn({ origin: { source }, xattr }: FilterRule): boolean {
-  return !xattr && (source === '--exclude' || source === '--include' || source === '--filter' || source === 'standard input' || (source.startsWith('file ') && source !== 'file ~/.cvsignore'));
+  return !xattr && !IMPLIED.has(source);
 }

@@ -2,7 +2,7 @@
 import { ownCapabilities, loadPosix } from '../fs/index.js';
 import { pruneOf } from '../mirror/index.js';
 import type { ConnectSpec } from '../transport/index.js';
-import type { RelPath } from '../tree/index.js';
+import { TwintreeError, type RelPath } from '../tree/index.js';
 import { askCapture } from './ask/capture.js';
 import { askConnection, hostName } from './ask/connection.js';
 import { askHost } from './ask/host.js';
@@ -38,7 +38,7 @@ export async function examine({ runs, following }: DoctorRequest, signal: AbortS
   for (const run of runs) {
     let connect: ConnectSpec | undefined;
     if (run.remote !== undefined) {
-      const asked = await askConnection(run.remote);
+      const asked = await untilAborted(askConnection(run.remote), signal); // who waits for a host waits long
       about(run, judgeConnection(asked.facts));
       if ('refused' in asked.facts.result) continue; // nothing more can be known of that side
       ({ connect } = asked);
@@ -58,12 +58,27 @@ export async function examine({ runs, following }: DoctorRequest, signal: AbortS
   }
   if (source !== undefined) {
     // Who reads on another host is not told: what that one may not read is.
-    if (source.run.remote?.request.direction !== 'pull') findings.push(...judgeRights({ ...rightsHere(), side: 'source' }, source.run.options));
+    if (source.run.remote?.request.direction !== 'pull') findings.push(...judgeRights({ ...rightsHere(source.dry), side: 'source' }, source.run.options));
     findings.push(...judgeSource({ sources: source.run.sources, run: source.dry, closed, mounts: askMounts(source.run) }, source.run.options));
     if (filters !== undefined) findings.push(...judgeFilters(filters));
   }
   if (following !== undefined) findings.push(...judgeCapture(await askCapture(following, runs, folders ?? source?.dry.totals?.entries.dirs)));
   return inOrder(findings);
+}
+
+/** What `work` comes to, or ABORTED at once. @throws TwintreeError */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let leave: (() => void) | undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    leave = () => { reject(new TwintreeError('ABORTED', 'the doctor was ended by a signal')); };
+    if (signal.aborted) leave();
+    signal.addEventListener('abort', leave);
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    if (leave !== undefined) signal.removeEventListener('abort', leave);
+  }
 }
 
 /** A look at the source where no target can be looked at; undefined where the source is on another host. */
@@ -78,14 +93,18 @@ async function lookAtSourceAlone(runs: readonly RunToJudge[], signal: AbortSigna
 /** What whoever writes the target may do. */
 function judgeWriter({ remote, options, target }: RunToJudge, dry: DryRun): Finding[] {
   if (target === undefined) return [];
-  if (remote?.request.direction !== 'push') return judgeRights({ ...rightsHere(), side: 'target' }, options);
+  if (remote?.request.direction !== 'push') return judgeRights({ ...rightsHere(dry), side: 'target' }, options);
   if (dry.target === undefined) return [];
   const { uid, capabilities } = dry.target;
-  return judgeRights({ side: 'target', where: hostName(remote.host), uid, capabilities: capabilities === undefined ? undefined : new Set(capabilities) }, options);
+  return judgeRights({ side: 'target', where: hostName(remote.host), uid, capabilities: capabilities === undefined ? undefined : new Set(capabilities), devices: hasDevices(dry) }, options);
 }
 
-function rightsHere(): Omit<RightsFacts, 'side'> {
-  return { where: 'here', uid: loadPosix().euid, capabilities: ownCapabilities() };
+function rightsHere(dry: DryRun): Omit<RightsFacts, 'side'> {
+  return { where: 'here', uid: loadPosix().euid, capabilities: ownCapabilities(), devices: hasDevices(dry) };
+}
+
+function hasDevices({ totals }: DryRun): boolean {
+  return totals !== undefined && totals.entries.devices > 0;
 }
 
 /** What one look through the source came to. */
@@ -137,8 +156,8 @@ async function lookThrough(source: Looked | undefined, followed: boolean, watche
 
 /** Whether whoever runs this may read every file. */
 function readsAll(): boolean {
-  const { uid, capabilities } = rightsHere();
-  return capabilities === undefined ? uid === 0 : capabilities.has('dacReadSearch') || capabilities.has('dacOverride');
+  const capabilities = ownCapabilities();
+  return capabilities === undefined ? loadPosix().euid === 0 : capabilities.has('dacReadSearch') || capabilities.has('dacOverride');
 }
 
 /** Whether a folder needs no watch: it, or one above, is left out for certain. */

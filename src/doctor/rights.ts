@@ -11,6 +11,8 @@ export interface RightsFacts {
   readonly uid: number;
   /** Undefined where the system does not tell: the user decides. */
   readonly capabilities: ReadonlySet<Capability> | undefined;
+  /** The source has device nodes. */
+  readonly devices: boolean;
 }
 
 type Asked = Pick<SessionOptions, 'attributes'>;
@@ -38,14 +40,14 @@ function judgeReading(facts: RightsFacts): Finding[] {
 function judgeWriting(facts: RightsFacts, { attributes: a }: Asked): Finding[] {
   const findings: Finding[] = [found('rights.user', 'ok', `The target is written as ${who(facts)}.`)];
   if (a.fakeSuper.target) return findings; // all of it is kept in attributes of plain files
-  const lacking = (id: Finding['id'], asked: boolean, capability: Capability, name: string, what: string, without: string): void => {
+  const lacking = (id: Finding['id'], asked: boolean, capability: Capability, name: string, what: string, without: string, matters = true): void => {
     if (!asked || may(facts, capability)) return;
     // root that lacks it is believed to have it, and fails at each entry
-    findings.push(found(id, facts.uid === 0 ? 'warning' : 'note', `${capital(who(facts))} has no ${name}: ${what}.`, facts.uid === 0 ? `give the container or unit ${name}, or say ${without}` : `${AS_ROOT}, or say ${without}`));
+    findings.push(found(id, facts.uid === 0 && matters ? 'warning' : 'note', `${capital(who(facts))} has no ${name}: ${what}.`, facts.uid === 0 ? `give the container or unit ${name}, or say ${without}` : `${AS_ROOT}, or say ${without}`));
   };
   lacking('rights.owner', a.owner || a.group, 'chown', 'CAP_CHOWN', 'owners, and groups that the user is not in, are not kept', '--no-o --no-g, or --fake-super');
-  lacking('rights.devices', a.devices, 'mknod', 'CAP_MKNOD', 'device nodes are not made', '--no-devices');
-  lacking('rights.xattrs', a.xattrs, 'sysAdmin', 'CAP_SYS_ADMIN', 'of the extended attributes only those of the space user.* are kept', '--fake-super');
+  lacking('rights.devices', a.devices, 'mknod', 'CAP_MKNOD', 'device nodes are not made', '--no-devices', facts.devices);
+  lacking('rights.xattrs', a.xattrs, 'sysAdmin', 'CAP_SYS_ADMIN', 'of the extended attributes only those of the space user.* are kept', '--fake-super', false);
   if (facts.uid === 0) lacking('rights.modes', a.perms, 'fowner', 'CAP_FOWNER', 'permissions and times of other users\' files cannot be set', '--no-p');
   return findings;
 }

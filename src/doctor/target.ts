@@ -85,9 +85,9 @@ function judgeNotices({ notices }: DryRun): Finding[] {
 
 function judgePlace(name: string, target: TargetFacts, options: SessionOptions): Finding[] {
   if (target.readOnly) return [found('target.read-only', 'error', `The file system of ${name} is mounted read-only.`, `mount -o remount,rw ${word(onItsHost(name))}   # on the host of the target`)];
-  if (!target.writable) return [found('target.writable', 'error', `${name} cannot be written by ${target.uid === 0 ? 'root' : `user ${target.uid}`}.`, `on the host of the target: chown or chmod it for ${target.uid === 0 ? 'root' : `user ${target.uid}`}`)];
+  if (target.writable === false) return [found('target.writable', 'error', `${name} cannot be written by ${target.uid === 0 ? 'root' : `user ${target.uid}`}.`, `on the host of the target: chown or chmod it for ${target.uid === 0 ? 'root' : `user ${target.uid}`}`)];
   if (!target.exists) return [found('target.new', 'ok', `${name} does not stand yet and will be made (${target.fileSystem})${options.replace.mkpath ? ', with the folders above it' : ''}.`)];
-  return [found('target.writable', 'ok', `${name} can be written (${target.fileSystem}).`)];
+  return [found('target.writable', 'ok', `${name} ${target.writable === true ? 'can be written' : 'stands; whether it can be written is not told'} (${target.fileSystem}).`)];
 }
 
 function judgeRoom(target: TargetFacts, { guard }: SessionOptions): Finding[] {

@@ -53,6 +53,25 @@ export class ProbeFolder {
     }
   }
 
+  /**
+   * Whether anything can be made in `parent`: an empty folder, for a moment. Its name is a temporary one as sessions have them, which no rule hides from
+   * who is bound to a folder. Undefined where that is not to be told.
+   */
+  static canMake(posix: Posix, parent: number): boolean | undefined {
+    const before = new StatTable(1);
+    if (posix.fstat(parent, before, 0) !== 0) return undefined;
+    for (let attempt = 0; attempt < 100; attempt++) {
+      const name = `.~twintree-${process.pid.toString(16)}${attempt.toString(16).padStart(2, '0')}-probe` as ByteString;
+      const made = posix.mkdir(parent, name, 0o700);
+      if (made === -Errno.EEXIST) continue;
+      if (made !== 0) return made === -Errno.EACCES || made === -Errno.EPERM || made === -Errno.EROFS ? false : undefined;
+      posix.rmdir(parent, name);
+      posix.futimes(parent, before.atimeSec(0), before.atimeNsec(0), before.mtimeSec(0), before.mtimeNsec(0));
+      return true;
+    }
+    return undefined;
+  }
+
   /** Whether `make` can make an entry of the name it is given. */
   accepts(make: (at: number, name: ByteString) => number): boolean {
     return make(this.at, 'made' as ByteString) === 0;

@@ -93,7 +93,7 @@ export class TargetTraits {
   /** Whether something can be made here; undefined where that may not be tried. */
   get writable(): Answer {
     if (this.readOnly) return false;
-    return this.options.mayWrite === false ? undefined : this.ask('writable', undefined, () => true) === true;
+    return this.options.mayWrite === false ? undefined : ProbeFolder.canMake(this.posix, this.fd);
   }
 
   get symlinks(): Answer { return this.ask('symlinks', this.known.posix, (f) => f.accepts((at, name) => this.posix.symlink('target' as ByteString, at, name))); }

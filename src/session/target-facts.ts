@@ -21,7 +21,8 @@ export interface TargetFacts {
   /** `ext`, `xfs`, `vfat` …, or `unknown`. */
   readonly fileSystem: string;
   readonly readOnly: boolean;
-  readonly writable: boolean;
+  /** Left out where it cannot be told. */
+  readonly writable?: boolean;
   /** Free for this user, and what the plan takes; bytes. `sharesBlocks`: what is copied takes none. */
   readonly freeBytes: number;
   readonly neededBytes: number;
@@ -49,7 +50,7 @@ export function targetFacts(posix: Posix, target: Target, findings: ScanFindings
     const info = posix.statfs(fd);
     if (typeof info === 'number') return undefined;
     const traits = probeTarget(posix, fd);
-    const writable = traits.writable === true;
+    const { writable } = traits;
     const holds: Partial<Record<Trait, boolean>> = {};
     for (const trait of TRAITS) {
       const answer = traits[trait];
@@ -57,7 +58,7 @@ export function targetFacts(posix: Posix, target: Target, findings: ScanFindings
     }
     const capabilities = ownCapabilities();
     return {
-      exists: target.fd >= 0, fileSystem: traits.fileSystem, readOnly: traits.readOnly, writable, freeBytes: info.availableBlocks * info.blockSize, neededBytes: neededBytes(findings, options),
+      exists: target.fd >= 0, fileSystem: traits.fileSystem, readOnly: traits.readOnly, ...(writable === undefined ? {} : { writable }), freeBytes: info.availableBlocks * info.blockSize, neededBytes: neededBytes(findings, options),
       sharesBlocks: sharesBlocks(fd), ...(info.files === 0 ? {} : { freeInodes: info.freeFiles }), neededInodes: neededInodes(findings), granularityNs: traits.timeGranularity, nameMax: traits.nameMax,
       ...(traits.maxFileSize === undefined ? {} : { maxFileSize: traits.maxFileSize }), holds, uid: posix.euid, ...(capabilities === undefined ? {} : { capabilities: [...capabilities] }),
     };

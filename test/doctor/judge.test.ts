@@ -75,7 +75,7 @@ describe('doctor/host', () => {
 
 describe('doctor/rights', () => {
   const all: ReadonlySet<Capability> = new Set(['chown', 'dacOverride', 'dacReadSearch', 'fowner', 'mknod', 'sysAdmin', 'setfcap']);
-  const facts = (side: RightsFacts['side'], uid: number, ...without: Capability[]): RightsFacts => ({ side, where: 'here', uid, capabilities: uid === 0 ? new Set([...all].filter((each) => !without.includes(each))) : new Set() });
+  const facts = (side: RightsFacts['side'], uid: number, ...without: Capability[]): RightsFacts => ({ side, where: 'here', uid, devices: true, capabilities: uid === 0 ? new Set([...all].filter((each) => !without.includes(each))) : new Set() });
 
   it('has nothing against root with all capabilities, nor against a user where nothing special is asked for', () => {
     assert.deepEqual(bad([...judgeRights(facts('source', 0), options()), ...judgeRights(facts('target', 0), options())]), []);
@@ -90,13 +90,15 @@ describe('doctor/rights', () => {
   it('warns of a root that has lost capabilities, as in a container: the session takes it for root', () => {
     expect(judgeRights(facts('target', 0, 'chown'), options()), 'rights.owner', 'warning', /CAP_CHOWN.*--no-o/);
     expect(judgeRights(facts('target', 0, 'mknod'), options()), 'rights.devices', 'warning');
+    expect(judgeRights({ ...facts('target', 0, 'mknod'), devices: false }, options()), 'rights.devices', 'note');
+    expect(judgeRights(facts('target', 0, 'sysAdmin'), options()), 'rights.xattrs', 'note');
     expect(judgeRights(facts('target', 0, 'fowner'), options()), 'rights.modes', 'warning');
     expect(judgeRights(facts('source', 0, 'dacReadSearch', 'dacOverride'), options()), 'rights.read', 'warning');
     assert.deepEqual(bad(judgeRights(facts('source', 0, 'dacReadSearch'), options())), [], 'either serves');
   });
   it('goes by the user where the system tells of no capabilities', () => {
-    assert.deepEqual(bad(judgeRights({ side: 'target', where: 'box', uid: 0, capabilities: undefined }, options())), []);
-    assert.equal(bad(judgeRights({ side: 'target', where: 'box', uid: 5, capabilities: undefined }, options())).length, 3);
+    assert.deepEqual(bad(judgeRights({ side: 'target', where: 'box', uid: 0, devices: true, capabilities: undefined }, options())), []);
+    assert.equal(bad(judgeRights({ side: 'target', where: 'box', uid: 5, devices: true, capabilities: undefined }, options())).length, 3);
   });
 });
 

@@ -230,7 +230,7 @@ describe('twintree doctor', () => {
         writeFileSync(path, pair.certificate + pair.key, { mode: 0o600 });
         return pair.fingerprint;
       });
-      const daemon = await startDaemon(tmp, { identity, roots: { box: { path: tmp.at('dst'), access: 'read-write', peers: [fingerprint] } } });
+      const daemon = await startDaemon(tmp, { identity, roots: { box: { path: tmp.at('dst'), access: 'read-write', peers: [fingerprint] }, veiled: { path: tmp.at('dst'), access: 'read-write', peers: [fingerprint], filters: ['- .*'] } } });
       try {
         const words = ['-rlpt', `--identity=${mine}`, `--known-hosts=${known}`, src(), `twintree://127.0.0.1:${daemon.port}/box/`];
         const findings = await doctor(...words);
@@ -242,12 +242,22 @@ describe('twintree doctor', () => {
         assert.equal(one(wrong, 'between.certificate').severity, 'error');
         const first = twintree(['sync', ...words]);
         assert.equal(first.code, 0, first.stderr);
-        assert.deepEqual(bad(await doctor(...words)), [], 'it is known now');
+        assert.deepEqual(bad(await doctor(...words.slice(0, -1), `twintree://127.0.0.1:${daemon.port}/veiled/`)), [], 'it is known now, and what a root hides keeps nobody from trying what it holds');
       } finally {
         await daemon.stop();
       }
       assert.equal(one(await doctor('-rlpt', src(), `twintree://127.0.0.1:${daemon.port}/box/`), 'between.refused').severity, 'error');
     });
+  });
+
+  it('ends at once at a signal while it waits for a host', async () => {
+    const shell = tmp.at('silent');
+    writeFileSync(shell, `#!/bin/sh\n: > ${tmp.at('called')}\nexec cat > /dev/null\n`, { mode: 0o755 });
+    const waiting = startTwintree(['doctor', '-a', '-e', shell, src(), 'box:x']);
+    while (!existsSync(tmp.at('called'))) await new Promise((resolve) => { setTimeout(resolve, 10); });
+    const done = await waiting.kill('SIGINT');
+    assert.equal(done.code, 20, done.stderr);
+    assert.match(done.stderr, /ABORTED/);
   });
 
   it('is documented: docs/doctor.md lists every finding that the source can make', () => {

@@ -10,7 +10,7 @@ const facts: fc.Arbitrary<TargetFacts> = fc.record({
   exists: fc.boolean(), fileSystem: fc.stringMatching(/^[a-z0-9]{1,32}$/), readOnly: fc.boolean(), writable: fc.boolean(), freeBytes: number, neededBytes: number, sharesBlocks: fc.boolean(), freeInodes: number, neededInodes: number,
   granularityNs: number, nameMax: number, maxFileSize: number, holds: fc.dictionary(fc.constantFrom(...TRAITS), fc.boolean(), { noNullPrototype: true }), uid: number,
   capabilities: fc.subarray(['chown', 'mknod', 'sysAdmin'] as const),
-}, { requiredKeys: ['exists', 'fileSystem', 'readOnly', 'writable', 'freeBytes', 'neededBytes', 'sharesBlocks', 'neededInodes', 'granularityNs', 'nameMax', 'holds', 'uid'], noNullPrototype: true });
+}, { requiredKeys: ['exists', 'fileSystem', 'readOnly', 'freeBytes', 'neededBytes', 'sharesBlocks', 'neededInodes', 'granularityNs', 'nameMax', 'holds', 'uid'], noNullPrototype: true });
 
 describe('session/target-facts', () => {
   it('come back from a message as they were', () => {

@@ -49,6 +49,7 @@ export async function run(args: readonly ByteString[]): Promise<number> {
     throw error;
   } finally {
     release();
+    if (controller.signal.aborted) setImmediate(() => process.exit()); // a connection that is being made would keep the process
   }
 }
 

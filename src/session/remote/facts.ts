@@ -21,10 +21,11 @@ export function readFacts(value: unknown): TargetFacts {
   }
   const known = Object.keys(CAPABILITIES) as Capability[];
   const capabilities = optional(of['capabilities'], (each) => list(each, 'capabilities', known.length, (name) => oneOf(name, 'capability', known)));
+  const writable = optional(of['writable'], (each) => truth(each, 'writable'));
   const freeInodes = optional(of['freeInodes'], (each) => whole(each, 'freeInodes'));
   const maxFileSize = optional(of['maxFileSize'], (each) => whole(each, 'maxFileSize'));
   return {
-    exists: truth(of['exists'], 'exists'), fileSystem, readOnly: truth(of['readOnly'], 'readOnly'), writable: truth(of['writable'], 'writable'), freeBytes: n('freeBytes'), neededBytes: n('neededBytes'),
+    exists: truth(of['exists'], 'exists'), fileSystem, readOnly: truth(of['readOnly'], 'readOnly'), ...(writable === undefined ? {} : { writable }), freeBytes: n('freeBytes'), neededBytes: n('neededBytes'),
     sharesBlocks: truth(of['sharesBlocks'], 'sharesBlocks'), ...(freeInodes === undefined ? {} : { freeInodes }), neededInodes: n('neededInodes'), granularityNs: n('granularityNs'), nameMax: n('nameMax'),
     ...(maxFileSize === undefined ? {} : { maxFileSize }), holds, uid: n('uid'), ...(capabilities === undefined ? {} : { capabilities }),
   };
