@@ -131,7 +131,7 @@ async function lookThrough(source: Looked | undefined, followed: boolean, watche
       rules: options.filters, deleteExcluded: options.delete.excluded, gitignore: options.walk.gitignore, nul: options.walk.nulRules === true, root: place?.root ?? ('' as RelPath), contents: place?.contents ?? false,
       read: place?.read ?? (() => undefined), readAbove: place?.readAbove,
     });
-    const mayAudit = !audit.idle && (place !== undefined || !readsFiles);
+    const mayAudit = !audit.idle && (place !== undefined || !(readsFiles || options.filters.some(({ absolute }) => absolute)));
     const counts = followed && options.filters.length > 0 && place !== undefined;
     let folders = counts ? 1 : 0;
     const closed = place === undefined || readsAll() ? undefined : none();
@@ -145,7 +145,7 @@ async function lookThrough(source: Looked | undefined, followed: boolean, watche
       }, signal);
       if (!whole) return { filters: audit.idle ? undefined : { rules: [], missingFiles: [], cleared: 0, notLooked: 'the source could not be listed', problems }, folders: undefined, closed: undefined };
     }
-    const notLooked = audit.idle || mayAudit ? undefined : 'rule files in folders are among them, which are read only in a source of one folder on this host';
+    const notLooked = audit.idle || mayAudit ? undefined : 'rule files in folders, or rules for absolute paths, are among them, and are asked only in a source of one folder on this host';
     const { rules, missingFiles } = notLooked === undefined ? audit.result : { rules: [], missingFiles: [] };
     const tells = options.filters.length > 0 || problems.length > 0;
     return { filters: tells ? { rules, missingFiles, cleared: Math.max(0, cleared), notLooked, problems } : undefined, folders: counts ? folders : undefined, closed };

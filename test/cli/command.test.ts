@@ -29,7 +29,9 @@ describe('the command', () => {
   after(() => home.remove());
 
   it('tells its version and help on stdout', () => {
-    assert.match(twintree(['--version']).stdout, /^twintree \d+\.\d+\.\d+\n$/);
+    const version = twintree(['--version']).stdout;
+    assert.match(version, /^twintree \d+\.\d+\.\d+\n$/);
+    assert.equal(twintree(['sync', '--version']).stdout, version);
     const help = twintree(['--help']);
     assert.equal(help.status, 0);
     for (const word of ['sync', 'verify', 'explain']) assert.ok(help.stdout.includes(word));
