@@ -200,6 +200,13 @@ describe('twintree doctor', () => {
       assert.deepEqual(bad(none).filter((each) => !each.startsWith('rights')), ['between.shell error', 'filters.unused warning'], 'the source is looked at all the same');
     });
 
+    it('tells a clock that is wrong there', async () => {
+      writeFileSync(tmp.at('late.cjs'), 'const { now } = Date; Date.now = () => now() - 7_200_000;');
+      const findings = await doctor('-rlpt', '-e', remoteShell(tmp), `--rsync-path=NODE_OPTIONS=--require=${tmp.at('late.cjs')} ${REMOTE_PATH}`, '--no-bootstrap', src(), `box:${tmp.at('dst')}`);
+      assert.deepEqual(bad(findings), ['between.clock warning']);
+      assert.match(one(findings, 'between.clock').message, /120 minutes behind/);
+    });
+
     describeIf('with a real rsync there', whyNoRsync(), () => {
       it('names it', async () => {
         assert.equal(one(await doctor('-a', '-e', remoteShell(tmp), '--rsync-path=rsync', '--no-bootstrap', src(), 'box:x'), 'between.rsync').severity, 'error');
