@@ -35,9 +35,9 @@ export interface Audited {
 }
 
 /** Rules that are looked into one by one; beyond, it is only told that they decide nothing. */
-const MOST_SINGLES = 100;
+const MOST_SINGLES = 50;
 /** Folders whose scopes are kept; beyond, they are made anew. */
-const MOST_FOLDERS = 10_000;
+const MOST_FOLDERS = 1000;
 
 interface Folder {
   readonly scope: FilterScope;

@@ -54,7 +54,7 @@ export async function examine({ runs, following }: DoctorRequest, signal: AbortS
     about(run, judgeWriter(run, dry));
     const state = askState(run);
     if (state !== undefined) about(run, judgeState(state));
-    if (run.target !== undefined) about(run, judgeTarget({ name: run.name, run: dry, names: names.get(each)?.troubles, locked: askLock(run) }, run.options));
+    if (run.target !== undefined) about(run, judgeTarget({ name: run.name, run: dry, far: run.remote?.request.direction === 'push', names: names.get(each)?.troubles, locked: askLock(run) }, run.options));
   }
   if (source !== undefined) {
     // Who reads on another host is not told: what that one may not read is.

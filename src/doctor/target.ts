@@ -20,6 +20,8 @@ export interface TargetToJudge {
   /** As it was named. */
   readonly name: string;
   readonly run: DryRun;
+  /** It is on another host, where the session works then. */
+  readonly far: boolean;
   /** Names of the source that it cannot hold; undefined: nobody had to look. */
   readonly names: NameTroubles | undefined;
   /** Another session works on it now; undefined: not known. */
@@ -31,7 +33,7 @@ const NEARLY_FULL = 0.95;
 
 export function judgeTarget(facts: TargetToJudge, options: SessionOptions): Finding[] {
   const { run } = facts;
-  const findings: Finding[] = [...judgeEnd(facts), ...judgeNotices(run)];
+  const findings: Finding[] = [...judgeEnd(facts), ...judgeNotices(facts)];
   if (facts.locked === true) findings.push(found('target.locked', 'warning', `Another session of twintree works on ${facts.name} now: a run would end with LOCKED.`, 'wait for it'));
   if (run.target !== undefined) {
     findings.push(...judgePlace(facts.name, run.target, options), ...judgeRoom(run.target, options), ...judgeTraits(run.target, options), ...judgeTimes(run.target, options), ...judgeNames(facts, run.target));
@@ -69,13 +71,14 @@ function mendOf(kind: string): string {
   }
 }
 
-function judgeNotices({ notices }: DryRun): Finding[] {
+function judgeNotices({ run: { notices }, far }: TargetToJudge): Finding[] {
   const findings: Finding[] = [];
   for (const { code, message } of notices) {
     const kind = /^cannot-keep-(.+)$/.exec(code)?.[1];
     if (kind !== undefined) findings.push(found(`target.cannot-keep-${kind}`, 'warning', `${capital(message)}.`, mendOf(kind)));
-    else if (code === 'portable') findings.push(found('between.calls', 'warning', `At the end of the target ${message}.`, 'npm install -g twintree   # there, with its optional packages'));
-    else if (code === 'unknown-name') findings.push(found('target.unknown-name', 'warning', `${capital(message)}.`, 'make that user or group on the host of the target, or change --usermap and --groupmap'));
+    else if (code === 'portable') { // of this host it is told as host.calls
+      if (far) findings.push(found('between.calls', 'warning', `At the end of the target ${message}.`, 'npm install -g twintree   # there, with its optional packages'));
+    } else if (code === 'unknown-name') findings.push(found('target.unknown-name', 'warning', `${capital(message)}.`, 'make that user or group on the host of the target, or change --usermap and --groupmap'));
     else if (code === 'alt-dest-missing') findings.push(found('target.alternate', 'note', `${capital(message)}.`));
     else if (code === 'skipping-directory') findings.push(found('source.skipped', 'warning', `${capital(message)}: folders are not gone into.`, 'say -a or -r'));
     else if (code !== 'no-deletion' && code !== 'connection') findings.push(found(`target.notice`, 'note', `${capital(message)} (${code}).`));
@@ -164,7 +167,7 @@ function judgeProblems({ problems }: DryRun): Finding[] {
       case 'name-twin': findings.push(found('target.name-twins', 'error', `${counted(those.length, 'name')} cannot be told from another one on the target: ${paths}.`, 'rename at the source, or use another file system')); break;
       case 'name-refused': findings.push(found('target.names-refused', 'error', `The target cannot hold ${counted(those.length, 'name')}: ${paths}.`, 'rename at the source, or use another file system')); break;
       case 'special-skipped': findings.push(found('target.specials', 'note', `${counted(those.length, 'device or special file', 'devices or special files')} will be left out: ${paths}.`, mendOf('devices'))); break;
-      default: findings.push(found(`target.problem`, first?.severity === 'error' ? 'error' : 'note', `${counted(those.length, 'path')} of the target: ${first?.message ?? code}: ${paths}.`)); break;
+      default: findings.push(found(`target.problem`, first?.severity === 'error' ? 'error' : 'note', `${counted(those.length, 'path')} of the target: ${first?.message ?? code}: ${paths}.`, code === 'not-empty' || code === 'write-failed' ? 'look at it, then say --force, or --delete' : undefined)); break;
     }
   }
   return findings;

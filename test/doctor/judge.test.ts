@@ -219,8 +219,8 @@ describe('doctor/target', () => {
     holds: { symlinks: true, fifos: true, hardLinks: true, devices: true, modes: true, stickyFiles: true, owners: true, holes: true, userXattrs: true, acls: true, reflinks: false, caseInsensitive: false, foldsUnicode: false, anyBytes: true },
   };
   const judge = (more: Partial<TargetFacts>, asked = options(), facts: Partial<TargetToJudge> = {}): Finding[] =>
-    judgeTarget({ name: 'host:/b c', names: undefined, locked: undefined, run: run({ target: { ...GOOD, ...more } }), ...facts }, asked);
-  const told = (more: Partial<DryRun>): Finding[] => judgeTarget({ name: 'host:/b/c', names: undefined, locked: undefined, run: run(more) }, options());
+    judgeTarget({ name: 'host:/b c', far: true, names: undefined, locked: undefined, run: run({ target: { ...GOOD, ...more } }), ...facts }, asked);
+  const told = (more: Partial<DryRun>): Finding[] => judgeTarget({ name: 'host:/b/c', far: true, names: undefined, locked: undefined, run: run(more) }, options());
 
   it('has nothing against a good target', () => assert.deepEqual(bad(judge({})), []));
   it('tells whether it can be written', () => {
@@ -235,7 +235,7 @@ describe('doctor/target', () => {
     expect(judge({}, options((o) => { o.guard.reserveBytes = 2e9; })), 'target.space', 'error', /lower --reserve/);
     expect(judge({ freeInodes: 9 }), 'target.inodes', 'error');
     const { freeInodes: _none, ...boundless } = GOOD;
-    assert.deepEqual(bad(judgeTarget({ name: 't', names: undefined, locked: false, run: run({ target: boundless }) }, options())), []);
+    assert.deepEqual(bad(judgeTarget({ name: 't', far: false, names: undefined, locked: false, run: run({ target: boundless }) }, options())), []);
   });
   it('tells what it does not hold of what is asked for, and nothing of what is not', () => {
     const nothing = Object.fromEntries(Object.keys(GOOD.holds).map((trait) => [trait, false]));
@@ -266,6 +266,7 @@ describe('doctor/target', () => {
     expect(told({ notices: [{ code: 'cannot-keep-owner', message: 'owners cannot be kept' }] }), 'target.cannot-keep-owner', 'warning', /--fake-super/);
     expect(told({ notices: [{ code: 'cannot-keep-acls', message: 'acls cannot be kept' }] }), 'target.cannot-keep-acls', 'warning', /-A/);
     expect(told({ notices: [{ code: 'portable', message: 'system calls are reached through Node.js alone' }] }), 'between.calls', 'warning');
+    assert.deepEqual(bad(judge({}, options(), { far: false, run: run({ notices: [{ code: 'portable', message: 'x' }] }) })), [], 'of this host it is told once');
     expect(told({ notices: [{ code: 'unknown-name', message: 'no user "x"' }] }), 'target.unknown-name', 'warning');
     expect(told({ notices: [{ code: 'skipping-directory', message: 'skipping directory x' }] }), 'source.skipped', 'warning', /-r/);
     expect(told({ notices: [{ code: 'alt-dest-missing', message: 'x' }] }), 'target.alternate', 'note');

@@ -200,6 +200,17 @@ describe('twintree doctor', () => {
       assert.deepEqual(bad(none).filter((each) => !each.startsWith('rights')), ['between.shell error', 'filters.unused warning'], 'the source is looked at all the same');
     });
 
+    it('tells a host that has only Node.js, or nothing of it', async () => {
+      mkdirSync(tmp.at('bin'));
+      symlinkSync(process.execPath, tmp.at('bin/node'));
+      const bare = remoteShell(tmp, `PATH=${tmp.at('bin')}:/usr/bin:/bin; export PATH`);
+      const sent = await doctor('-rlpt', '-e', bare, src(), `box:${tmp.at('dst')}`);
+      assert.deepEqual(bad(sent), ['between.bootstrap note']);
+      assert.match(one(sent, 'between.versions').message, /twintree \d+\.\d+\.\d+ on Node\.js/, 'what is sent knows its version');
+      const none = await doctor('-rlpt', '-e', bare, '--no-bootstrap', src(), `box:${tmp.at('dst')}`);
+      assert.match(one(none, 'between.program').fix ?? '', /--no-bootstrap/);
+    });
+
     it('tells a clock that is wrong there', async () => {
       writeFileSync(tmp.at('late.cjs'), 'const { now } = Date; Date.now = () => now() - 7_200_000;');
       const findings = await doctor('-rlpt', '-e', remoteShell(tmp), `--rsync-path=NODE_OPTIONS=--require=${tmp.at('late.cjs')} ${REMOTE_PATH}`, '--no-bootstrap', src(), `box:${tmp.at('dst')}`);
@@ -219,8 +230,6 @@ describe('twintree doctor', () => {
       after('end it', () => sshd.close());
       it('connects, or says why not and how to try by hand', async () => {
         assert.deepEqual(bad(await doctor('-a', '-e', sshd.rsh, `--rsync-path=${REMOTE_PATH}`, src(), `box:${tmp.at('dst')}`)), []);
-        const sent = await doctor('-a', '-e', sshd.rsh, '--rsync-path=/no/twintree', src(), `box:${tmp.at('dst')}`);
-        assert.match(one(sent, 'between.program').message, /twintree is not there/);
         const plain = `ssh -F /dev/null -o BatchMode=yes -o UserKnownHostsFile=${tmp.at('known')} -o LogLevel=ERROR`;
         const stranger = await doctor('-a', '-e', `${plain} -o StrictHostKeyChecking=yes`, src(), `ssh://root@127.0.0.1:${sshd.port}${tmp.at('dst')}`);
         assert.match(one(stranger, 'between.host-key').fix ?? '', /^ssh -v -F \/dev\/null .* 127\.0\.0\.1 true/);
