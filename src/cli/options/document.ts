@@ -16,7 +16,8 @@ listed.
 time, \`--no-o\` and the like leave an attribute out. \`twintree explain [OPTION]... SRC PATH...\` tells which filter rule
 decides for each path, on each side. \`twintree mirror [OPTION]... SRC/ DST...\` is as with \`-a\` unless
 told otherwise ([mirror.md](mirror.md)). \`twintree plan [OPTION]... SRC... DST -o FILE\`
-keeps what \`sync\` would do, and \`twintree apply [OPTION]... FILE\` carries it out ([recorded.md](recorded.md)). Which of the commands
+keeps what \`sync\` would do, and \`twintree apply [OPTION]... FILE\` carries it out ([recorded.md](recorded.md)). \`twintree doctor [--mirror]\` takes the options of
+\`sync\`, or with \`--mirror\` those of \`mirror\`, and tells what would hinder it ([doctor.md](doctor.md)). Which of the commands
 take an option is in the last column: **s**ync, **m**irror, **p**lan, **a**pply, **v**erify, **e**xplain. *Ours* marks options that rsync does not have.
 
 No option is swallowed: it works, or it is listed under "Accepted without effect" with the reason, or it is refused
