@@ -39,6 +39,26 @@ describe('twintree doctor', () => {
   });
   const src = (): string => `${tmp.at('src')}/`;
 
+  it('judges a job, for each of its targets', () => {
+    const config = tmp.at('twintree.yaml');
+    writeFileSync(config, JSON.stringify({
+      jobs: {
+        two: { source: src(), targets: [tmp.at('dst'), tmp.at('src/c.o/none')], schedule: '@daily', filters: [{ exclude: '/a/gone' }] },
+        live: { mode: 'live', source: src(), targets: tmp.at('dst') },
+      },
+    }), { mode: 0o600 });
+    const found = twintree(['doctor', '--job=two', `--config=${config}`]);
+    assert.equal(found.code, 23, found.stdout + found.stderr);
+    assert.match(found.stdout, /filters\.unused/);
+    assert.match(found.stdout, /src\/c\.o\/none/);
+    const live = twintree(['doctor', '-v', '--job', 'live', '--config', config]);
+    assert.match(live.stdout, /capture\./);
+    for (const [args, message] of [[['--job=tow'], /Did you mean two/], [['--job=two', '--delete'], /says its options itself/], [['--job=two', src(), tmp.at('dst')], /says its options itself/]] as const) {
+      const refused = twintree(['doctor', ...args, `--config=${config}`]);
+      assert.deepEqual([refused.code, message.test(refused.stderr)], [1, true], refused.stderr);
+    }
+  });
+
   it('is a command with exit codes, text and JSON', () => {
     const host = twintree(['doctor', '-v']);
     assert.equal(host.code, 0, host.stdout + host.stderr);

@@ -1,10 +1,10 @@
 /**
- * `twintree doctor [--mirror] [OPTION]... [SRC... DST]`: what would hinder a sync or a mirror, and what mends it. Without names this host alone is
+ * `twintree doctor [--mirror] [OPTION]... [SRC... DST]`, `twintree doctor --job=NAME`: what would hinder a sync or a mirror, and what mends it. Without names this host alone is
  * judged. Changes nothing that lasts. Exit code 23 where there is a warning or an error.
  */
 import { examine, type DoctorRequest, type RunToJudge } from '../../doctor/index.js';
 import { displayName, type ByteString } from '../../tree/index.js';
-import { parseDoctor, type ParsedMirror, type ParsedRun } from '../options/index.js';
+import { parseDoctor, type Informative, type OutputOptions, type ParsedMirror, type ParsedRun } from '../options/index.js';
 import { doctorReport } from '../report/doctor.js';
 import { localPath, mirrorPair } from './mirror-pair.js';
 import { abortBySignal, processContext } from './shared.js';
@@ -28,8 +28,19 @@ function runToJudge({ sources, target, options, host, direction, connection, out
   return { sources, target: there, options, name: displayName(name as ByteString), ...(far === undefined ? {} : { remote: far }), ...(pair === undefined ? {} : { pair }) };
 }
 
-export async function run(args: readonly ByteString[]): Promise<number> {
+/** What is to be judged: a job, or what the words say. */
+async function asked(args: readonly ByteString[]): Promise<{ kind: 'run'; request: DoctorRequest; output: OutputOptions } | Informative> {
+  if (args.some((arg) => /^--job(?:=|$)/.test(arg))) {
+    const { jobOf, jobRequest } = await import('../jobs/doctor.js');
+    const named = jobOf(args);
+    if (named !== undefined) return jobRequest(named.job, named.rest);
+  }
   const parsed = parseDoctor(args, processContext());
+  return parsed.kind === 'run' ? { kind: 'run', request: doctorRequest(parsed.work), output: parsed.output } : parsed;
+}
+
+export async function run(args: readonly ByteString[]): Promise<number> {
+  const parsed = await asked(args);
   if (parsed.kind === 'help') {
     process.stdout.write(await help());
     return 0;
@@ -38,7 +49,7 @@ export async function run(args: readonly ByteString[]): Promise<number> {
     const { printInstead } = await import('./shared.js');
     return printInstead('sync', parsed);
   }
-  const request = doctorRequest(parsed.work);
+  const { request } = parsed;
   const controller = new AbortController();
   const release = abortBySignal(controller);
   const report = doctorReport(parsed.output, process.stdout);
@@ -56,8 +67,10 @@ export async function run(args: readonly ByteString[]): Promise<number> {
 async function help(): Promise<string> {
   const { smallHelp } = await import('../help.js');
   return smallHelp(
-    'twintree doctor [--mirror] [OPTION]... [SRC... DST]\n\nTells what would hinder a sync from SRC to DST, or what of it would not be kept, and what mends it. Without names it judges this host alone. Options are those of twintree sync. Changes nothing.',
+    'twintree doctor [--mirror] [OPTION]... [SRC... DST]\ntwintree doctor --job=NAME [--config=FILE]\n\nTells what would hinder a sync from SRC to DST, or what of it would not be kept, and what mends it. Without names it judges this host alone. Options are those of twintree sync. Changes nothing.',
     [
+      { name: 'job', argument: 'NAME', help: 'judge a job of a configuration, for all its targets' },
+      { name: 'config', argument: 'FILE', help: 'with --job: the configuration (root: /etc/twintree/twintree.yaml, else ~/.config/twintree/twintree.yaml)' },
       { name: 'mirror', help: 'judge a live mirror (twintree mirror SRC/ DST...); options are those of twintree mirror' },
       { name: 'verbose', help: '(-v) tell what is as it should be, too' },
       { name: 'quiet', help: '(-q) tell warnings and errors only' },
