@@ -65,8 +65,11 @@ describe('the agent', () => {
     writeFileSync(file(), 'jobs:\n  first:\n    sauce: /s\n');
     agent.child.kill('SIGHUP');
     assert.ok(await agent.output(/the one before stays in force/));
+    const refused = await say('reload');
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /a job has no key "sauce"/);
     configure({ second: scheduled('second') });
-    agent.child.kill('SIGHUP');
+    assert.deepEqual(await say('reload'), { code: 0, stdout: 'the configuration was read anew: 1 jobs are new, 0 changed, 1 gone\n', stderr: '' });
     assert.ok(await agent.output(/1 jobs are new, 0 changed, 1 gone[^]*"job":"second","message":"has ended with exit code 0"/));
   });
 

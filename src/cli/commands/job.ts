@@ -5,7 +5,7 @@ import { displayName, type ByteString } from '../../tree/index.js';
 import { usageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import type { HelpRow } from '../help.js';
-import { jobLogs, jobStatus, pauseJobs, resumeJobs, startJobs, stopJobs } from '../jobs/control.js';
+import { jobLogs, jobStatus, pauseJobs, reloadJobs, resumeJobs, startJobs, stopJobs } from '../jobs/control.js';
 import { explainJob } from '../jobs/explain.js';
 import { installJobs } from '../jobs/install.js';
 import { runJob } from '../jobs/run.js';
@@ -21,6 +21,7 @@ twintree job run [OPTION]... NAME
 twintree job start|stop|pause|resume NAME...
 twintree job status [OPTION]... [NAME...]
 twintree job logs [--count=N] NAME
+twintree job reload
 twintree job install [--systemd | --cron | --agent] [--remove | --print] [--into=DIR] [NAME...]
 
 check tells all that is wrong in the configuration, with file, line and column. list shows the jobs and when each runs next. next prints the
@@ -28,7 +29,7 @@ coming runs, of all jobs or of those named. explain tells which filter rule of a
 
 run runs a job once, here: silent where all is well, one line and an exit code where not. start asks the agent for a run. stop tells the run at
 work to end. pause: nothing of a job begins by itself until it is resumed. status tells how jobs stand. logs shows what the agent kept of what a
-job said. install hands jobs to systemd (timers and services) or cron, or makes a service of the agent; --remove takes that back.`;
+job said. reload has the agent read the configuration anew. install hands jobs to systemd (timers and services) or cron, or makes a service of the agent; --remove takes that back.`;
 const ROWS: readonly HelpRow[] = [
   { name: 'config', argument: 'FILE', help: 'the configuration (root: /etc/twintree/twintree.yaml, else ~/.config/twintree/twintree.yaml), beside which conf.d is' },
   { name: 'json', help: 'lines of JSON' },
@@ -36,6 +37,7 @@ const ROWS: readonly HelpRow[] = [
   { name: 'from', argument: 'INSTANT', help: 'next: those after this moment, such as 2026-03-29 or 2026-03-29T00:00+01:00 (now)' },
   { name: 'cause', argument: 'CAUSE', help: 'run: why: schedule, catch-up, asked or live (asked); a paused job runs where it is asked for alone' },
   { name: 'until', argument: 'INSTANT', help: 'run: stop then, and go on next time' },
+  { name: 'dry-run', help: 'run: show what a run would do, as sync -n -i does, and do nothing' },
   { name: 'child', help: 'run: end when standard input is closed, as the agent has it' },
   { name: 'systemd', help: 'install: timers and services, the usual thing where systemd is at work' },
   { name: 'cron', help: 'install: lines of cron (root: /etc/cron.d/twintree, else the own crontab)' },
@@ -51,13 +53,14 @@ const ACTIONS: Readonly<Record<string, { values: readonly string[]; flags?: read
   list: { values: [], run: list },
   next: { values: ['count', 'from'], run: next },
   explain: { values: [], run: explain },
-  run: { values: ['cause', 'until'], flags: ['child'], run: runJob },
+  run: { values: ['cause', 'until'], flags: ['child', 'dry-run'], run: runJob },
   start: { values: [], run: startJobs },
   stop: { values: [], run: stopJobs },
   pause: { values: [], run: pauseJobs },
   resume: { values: [], run: resumeJobs },
   status: { values: [], run: jobStatus },
   logs: { values: ['count'], run: jobLogs },
+  reload: { values: [], run: reloadJobs },
   install: { values: ['into'], flags: ['systemd', 'cron', 'agent', 'remove', 'print'], run: installJobs },
 };
 

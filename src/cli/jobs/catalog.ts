@@ -6,6 +6,8 @@ import { scanArguments } from '../options/scan.js';
 
 const COMMAND = { scheduled: 'sync', live: 'mirror' } as const satisfies Record<JobMode, string>;
 const FOR_EYES = 'It is for a command line that somebody looks at; twintree job run and its log show what a job does.';
+const IN_LOGS = 'twintree job logs shows what the runs of a job have said, job history and report what they did.';
+const BY_AGENT = 'twintree agent --metrics-listen gives those of all jobs.';
 const AS_FILTER = 'Write it under filters, where the order of the rules is kept.';
 
 /** Options that a job says elsewhere, or not at all, and what to do instead. */
@@ -15,7 +17,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
   bwlimit: 'Write it under limits.', 'stop-after': 'Write runTime under limits.', 'stop-at': 'Write window, or runTime under limits.', 'time-zone': 'Write timeZone beside options.',
   'dry-run': 'twintree job run --dry-run shows what a job would do.',
   'write-batch': 'Batches are made by twintree sync.', 'only-write-batch': 'Batches are made by twintree sync.', 'read-batch': 'Batches are carried out by twintree sync.',
-  help: FOR_EYES, version: FOR_EYES, 'list-only': FOR_EYES, json: FOR_EYES, progress: FOR_EYES, P: FOR_EYES, quiet: FOR_EYES, outbuf: FOR_EYES, stderr: FOR_EYES, msgs2stderr: FOR_EYES,
+  help: FOR_EYES, version: FOR_EYES, 'log-file': IN_LOGS, 'log-file-format': IN_LOGS, metrics: BY_AGENT, 'metrics-listen': BY_AGENT,
 };
 
 /** @param context what options read when they are checked: files, variables, the time. */
@@ -43,7 +45,7 @@ function modesOf({ commands }: OptionSpec): JobMode[] {
 
 function asOption(spec: OptionSpec): JobOption {
   return {
-    name: spec.name, argument: spec.argument, negatable: spec.negatable === true, help: spec.help, modes: modesOf(spec), isFile: spec.argument === 'FILE', instead: INSTEAD[spec.name],
+    name: spec.name, argument: spec.argument, negatable: spec.negatable === true, help: spec.help, modes: modesOf(spec), isFile: spec.argument === 'FILE', instead: INSTEAD[spec.name] ?? (spec.section === 'Output' ? FOR_EYES : undefined),
   };
 }
 

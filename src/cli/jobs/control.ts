@@ -20,6 +20,15 @@ export async function startJobs(args: SmallArgs, file: string): Promise<number> 
   return eachJob('start', args, file, async (job) => (await askAgent({ do: 'run', job: job.name })) ?? { ok: false, message: 'no agent of this user is at work; twintree job run runs it here' });
 }
 
+/** Has the agent read its configuration anew. What is wrong in the file that is named is told before. */
+export async function reloadJobs({ names }: SmallArgs, file: string): Promise<number> {
+  if (names.length > 0) throw usageError('job reload takes no names');
+  readConfig(file);
+  const { ok, message } = (await askAgent({ do: 'reload' })) ?? { ok: false, message: 'no agent of this user is at work' };
+  (ok ? process.stdout : process.stderr).write(`${message}\n`);
+  return ok ? EXIT.ok : EXIT.partial;
+}
+
 /** Ends the run at work, in good order. A live job's is started again, where an agent keeps it, unless it is paused. */
 export async function stopJobs(args: SmallArgs, file: string): Promise<number> {
   return eachJob('stop', args, file, async (job) => {

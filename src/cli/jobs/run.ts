@@ -3,7 +3,7 @@
  * one line where not, so that cron sends mail about failures alone.
  */
 import { loadOwnPosix } from '../../fs/index.js';
-import { conductRun, jobFolder, runLine, type JobConfig, type JobRun, type RunCause } from '../../job/index.js';
+import { conductRun, jobFolder, runLine, syncWords, type JobConfig, type JobRun, type RunCause } from '../../job/index.js';
 import { readPause } from '../../mirror/index.js';
 import { stateFolder } from '../../state/index.js';
 import type { ByteString } from '../../tree/index.js';
@@ -12,8 +12,9 @@ import { abortBySignal } from '../commands/shared.js';
 import { typed, type SmallArgs } from '../commands/small-args.js';
 import { describeError, usageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
+import { asBytes } from './catalog.js';
 import { jobNamed, readConfig } from './source.js';
-import { stopAt, workOf } from './work.js';
+import { stopAt, workOf, worse } from './work.js';
 
 const CAUSES: readonly RunCause[] = ['schedule', 'catch-up', 'asked', 'live'];
 
@@ -27,6 +28,7 @@ export async function runJob({ options, names }: SmallArgs, file: string): Promi
   const [name] = names;
   if (name === undefined || names.length > 1) throw usageError('job run takes the name of one job');
   const job = jobNamed(readConfig(file).jobs, typed(name));
+  if (options.has('dry-run')) return showJob(job);
   const cause = causeOf(options.get('cause'));
   const posix = loadOwnPosix();
   const state = ownState();
@@ -49,6 +51,15 @@ export async function runJob({ options, names }: SmallArgs, file: string): Promi
     release();
     leave?.();
   }
+}
+
+/** --dry-run: what a run would do, shown as sync shows it, without hooks or history. The worst exit code of the targets. */
+async function showJob(job: JobConfig): Promise<number> {
+  if (job.mode === 'live') throw usageError('a live job has no single run to show', 'twintree sync -n -i shows what differs; twintree doctor --job judges the job.');
+  const { run } = await import('../commands/sync.js');
+  let worst: number = EXIT.ok;
+  for (const target of job.targets) worst = worse(worst, await run(asBytes(['--dry-run', '--itemize-changes', ...syncWords(job, target)])));
+  return worst;
 }
 
 /** The line at the end, and the exit code. */

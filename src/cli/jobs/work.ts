@@ -1,4 +1,5 @@
 /** The work of a job's run: a session for each of its targets, one after the other, or a mirror that follows its source until it is told to end. */
+import { limitProcess } from '../../fs/index.js';
 import { Mirror, type FollowerListener } from '../../mirror/index.js';
 import { mirrorWords, openPace, resultOf, syncWords, type JobConfig, type WorkContext, type WorkEnd } from '../../job/index.js';
 import { newOutcome, type Outcome, type SessionListener } from '../../session/index.js';
@@ -71,13 +72,15 @@ function weight(code: number): number {
 }
 
 /** The exit code that tells more: success says least, then what came through in part. */
-function worse(a: number, b: number): number {
+export function worse(a: number, b: number): number {
   return weight(b) > weight(a) || (a === EXIT.ok && b !== EXIT.ok) ? b : a;
 }
 
 async function follow(job: JobConfig, context: WorkContext, how: WorkOptions): Promise<WorkEnd> {
   const parsed = parseMirror(mirrorWords(job).map(fromText), processContext());
   if (parsed.kind !== 'run') throw new TwintreeError('USAGE', `the options of job ${job.name} make no mirror`);
+  const { limits } = parsed.following;
+  if (limits.cpu > 0 || limits.reading > 0) limitProcess(limits); // a live job's run has its process to itself
   let targets = 0;
   const mirror = new Mirror(mirrorRequest(parsed), {
     condition: ({ kind }) => { how.say(`the source: ${kind}`); },
