@@ -4,3 +4,4 @@ export * from './relpath.js';
 export * from './stat-table.js';
 export * from './problem.js';
 export * from './type-counts.js';
+export { isCount, isObject, isText, parsedObject } from './plain-json.js';

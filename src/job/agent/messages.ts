@@ -2,7 +2,7 @@
  * What is said on the agent's control socket: a question and an answer, each one line of JSON. What comes is checked before anyone sees it; what is not known is
  * refused, never guessed. Pure.
  */
-import { TwintreeError } from '../../tree/index.js';
+import { isCount, isObject, isText, parsedObject, TwintreeError } from '../../tree/index.js';
 
 export type AgentRequest =
   | { readonly do: 'status' }
@@ -31,7 +31,7 @@ const LONGEST_NAME = 128;
 
 /** @throws TwintreeError USAGE. */
 export function readAgentRequest(line: string): AgentRequest {
-  const value = parsed(line);
+  const value = parsedObject(line);
   const asked = value?.['do'];
   if (asked === 'status' || asked === 'reload') return { do: asked };
   if ((asked === 'run' || asked === 'pause' || asked === 'resume') && isText(value?.['job'], LONGEST_NAME)) return { do: asked, job: value['job'] };
@@ -40,7 +40,7 @@ export function readAgentRequest(line: string): AgentRequest {
 
 /** @throws TwintreeError VERSION where the answer is none. */
 export function readAgentAnswer(line: string): AgentAnswer {
-  const value = parsed(line);
+  const value = parsedObject(line);
   if (value !== undefined && typeof value['ok'] === 'boolean' && isText(value['message'], LONGEST_TEXT)) {
     const { ok, message, jobs } = value;
     if (jobs === undefined) return { ok, message };
@@ -54,25 +54,4 @@ function isAgentJob(value: unknown): value is AgentJob {
   const { name, live, running, paused, waiting, due } = value;
   return isText(name, LONGEST_NAME) && typeof live === 'boolean' && typeof paused === 'boolean' && isCount(waiting) && (due === null || isCount(due)) &&
     (running === null || (isObject(running) && isCount(running['since']) && isCount(running['pid'])));
-}
-
-function parsed(line: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined; // not JSON: nothing that is known
-  }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isText(value: unknown, longest: number): value is string {
-  return typeof value === 'string' && value.length <= longest;
-}
-
-function isCount(value: unknown): boolean {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

@@ -2,7 +2,7 @@
  * What is said on a mirror's control socket: a question and an answer, each one line of JSON. What comes is checked field by field before anyone sees
  * it; what is not known is refused, never guessed. Pure.
  */
-import { TwintreeError } from '../../tree/index.js';
+import { isCount, isObject, isText, parsedObject, TwintreeError } from '../../tree/index.js';
 
 export type ControlRequest =
   /** Nothing is done until `resume`. */
@@ -43,7 +43,7 @@ const LONGEST_TEXT = 64 << 10;
 
 /** @throws TwintreeError USAGE. */
 export function readRequest(line: string): ControlRequest {
-  const value = parsed(line);
+  const value = parsedObject(line);
   switch (value?.['do']) {
     case 'pause': case 'resume': case 'held': case 'adopt': return { do: value['do'] };
     case 'approve':
@@ -59,7 +59,7 @@ export function readRequest(line: string): ControlRequest {
 
 /** @throws TwintreeError VERSION where the answer is none. */
 export function readAnswer(line: string): ControlAnswer {
-  const value = parsed(line);
+  const value = parsedObject(line);
   const message = value?.['message'];
   if (value !== undefined && isText(message, LONGEST_TEXT)) {
     if (value['ok'] === false) return { ok: false, message };
@@ -74,25 +74,4 @@ export function isHeldView(value: unknown): value is HeldView {
   if (!isObject(value)) return false;
   const { id, message, at, deletions, names } = value;
   return isText(id, 64) && isText(message, LONGEST_TEXT) && isCount(at) && isCount(deletions) && Array.isArray(names) && names.length <= MOST_HELD_NAMES && names.every((name) => isText(name, LONGEST_TEXT));
-}
-
-function parsed(line: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined; // not JSON: nothing that is known
-  }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isText(value: unknown, longest: number): value is string {
-  return typeof value === 'string' && value.length <= longest;
-}
-
-function isCount(value: unknown): boolean {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

@@ -5,7 +5,7 @@
 import { namesIn, readWholeFile, replaceFile, type Posix } from '../../fs/index.js';
 import { lockHolder, pairFolder } from '../../state/index.js';
 import { isHeldView, type HeldView } from '../control/index.js';
-import type { ByteString } from '../../tree/index.js';
+import { isObject, type ByteString } from '../../tree/index.js';
 
 export const STATUS_VERSION = 2;
 const NAME = 'mirror.json';
@@ -141,10 +141,6 @@ function isDrift(value: unknown): boolean {
   if (!isObject(value) || !['at', 'count', 'total', 'unseenTotal'].every((key) => isCount(value[key])) || typeof value['repaired'] !== 'boolean') return false;
   const { paths } = value;
   return Array.isArray(paths) && paths.length <= MOST_NAMED && paths.every((each: unknown) => isObject(each) && typeof each['path'] === 'string' && typeof each['what'] === 'string');
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isCount(value: unknown): boolean {
