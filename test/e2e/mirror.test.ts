@@ -249,6 +249,15 @@ describe('a live mirror', () => {
     assertSameTree(s(), t());
   });
 
+  it('says last that it has stopped, however long its connection takes to end', async () => {
+    const mirror: RunningMirror = (running = new RunningMirror([`${s()}/`, t()], (request) => ({
+      ...request, targets: request.targets.map((target) => ({ ...target, end: async () => { for (const follower of mirror.mirror.followers) follower.tick(); } })),
+    })));
+    await mirror.copied();
+    await mirror.stop();
+    assert.equal(mirror.statuses[0]?.phase, 'stopped');
+  });
+
   it('starts following again when its thread has died, and then compares everything', async () => {
     const captures: Capture[] = [];
     const mirror = (running = new RunningMirror(['--delete', `${s()}/`, t()], (request) => ({

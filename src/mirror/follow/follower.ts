@@ -448,6 +448,7 @@ export class Follower implements SourceFollower {
 
   /** Every second. */
   tick(): void {
+    if (this.ended) return; // its last word is said, and its connection may take a while to end
     if (this.load !== undefined) this.controls.bear(this.load.look(this.job !== undefined, this.carried, performance.now()));
     this.controls.tick();
     this.tellStatus();
