@@ -1,7 +1,7 @@
 /** The agent as it is run: jobs that fall due, live ones, what is said to it, its end by a signal and by SIGKILL at any moment. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { assertSameTree, startTwintree, useTempFolder } from '../support/index.js';
+import { assertSameTree, sameByNow, startTwintree, useTempFolder } from '../support/index.js';
 
 interface Logged { type: string; severity: string; job?: string; message: string }
 
@@ -101,7 +101,7 @@ describe('the agent', () => {
     }
     const agent = start();
     assert.ok(await agent.output(/"job":"slow","message":"has ended with exit code 0"/));
-    await poll(() => existsSync(temp.at('t-live/file')));
+    await poll(() => sameByNow(temp.at('s-live'), temp.at('t-live')));
     agent.child.kill('SIGTERM');
     await agent.finished;
     assertSameTree(temp.at('s-slow'), temp.at('t-slow'));

@@ -36,10 +36,10 @@ describeIf('a job that the system\'s cron runs', whyNoCron(), () => {
       assert.equal(cron.child.exitCode, null, cron.printed);
       await new Promise((resolve) => { setImmediate(resolve); });
     }
-    assertSameTree(temp.at('s'), temp.at('t'));
     let run: { cause?: string; result?: string } = {};
     while (run.result !== 'success') run = JSON.parse(twintree(['job', 'history', 'minutely', '--json', '--count=1'], { env }).stdout.split('\n')[0] || '{}') as typeof run;
     assert.equal(run.cause, 'schedule');
+    assertSameTree(temp.at('s'), temp.at('t'));
     assert.equal(readFileSync(temp.at('said'), 'utf8'), '');
     assert.deepEqual(twintree(['job', 'install', '--cron', '--remove', `--config=${config}`, `--into=${temp.at('cron.d')}`], { env }).code, 0);
     assert.ok(!existsSync(temp.at('cron.d/twintree')));

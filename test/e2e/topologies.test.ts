@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { DelayPlan } from './remote-delay.js';
 import { REMOTE_PATH } from './remote-support.js';
 import { startSshd, whyNoSshd, type Sshd } from '../transport/sshd.js';
-import { compareTrees, describeIf, Network, REPOSITORY, startCommand, useTempFolder, whyNoNetns, type Running } from '../support/index.js';
+import { describeIf, Network, REPOSITORY, sameByNow, startCommand, useTempFolder, whyNoNetns, type Running } from '../support/index.js';
 
 const SHIM = join(REPOSITORY, 'bin/twintree.js');
 /** The server listens to its own host alone; what leads there from the other one stands beside it. Ports in namespaces of our own. */
@@ -79,7 +79,7 @@ describeIf('topologies between network namespaces', whyNoNetns() ?? whyNoSshd(),
   async function equal(routes: Readonly<Record<string, readonly string[]>>): Promise<void> {
     for (const [source, targets] of Object.entries(routes)) {
       for (const target of targets) {
-        while (compareTrees(tmp.at(source), tmp.at(target)).length > 0) {
+        while (!sameByNow(tmp.at(source), tmp.at(target))) {
           assert.ok(agent?.child.exitCode === null, agent?.printed);
           await new Promise((resolve) => { setImmediate(resolve); });
         }

@@ -72,6 +72,16 @@ export function compareTreesCounted(a: string, b: string, options: CompareTreesO
   return ask('compare', { a: bytePath(resolve(a)), b: bytePath(resolve(b)), ...options }) as Result;
 }
 
+/** Whether two trees are the same while somebody still works on them: what goes while they are compared, a temporary file for example, says that they are not yet. */
+export function sameByNow(a: string, b: string): boolean {
+  try {
+    return compareTrees(a, b).length === 0;
+  } catch (error) {
+    if (error instanceof Error && error.message.includes('FileNotFoundError')) return false;
+    throw error;
+  }
+}
+
 /** Fails with a readable list where the trees differ. */
 export function assertSameTree(a: string, b: string, options: CompareTreesOptions = {}): void {
   const { differences, more } = compareTreesCounted(a, b, options);
