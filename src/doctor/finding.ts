@@ -48,18 +48,6 @@ export function found(id: Finding['id'], severity: Severity, message: string, fi
   return { id, severity, message, ...(fix === undefined ? {} : { fix }) };
 }
 
-/** Bytes for people. */
-export function size(bytes: number): string {
-  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
-  let value = bytes;
-  let k = 0;
-  while (value >= 1024 && k < units.length - 1) {
-    value /= 1024;
-    k++;
-  }
-  return `${k === 0 ? value : value.toFixed(1)} ${units[k] as string}`;
-}
-
 /** `1 file`, `2 files`. */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;

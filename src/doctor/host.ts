@@ -1,6 +1,6 @@
 /** Judges this host by itself: what the program stands on. Pure. */
-import { displayName, type ByteString } from '../tree/index.js';
-import { found, size, word, type Finding, type Severity } from './finding.js';
+import { displayName, sizeText, type ByteString } from '../tree/index.js';
+import { found, word, type Finding, type Severity } from './finding.js';
 
 export interface HostFacts {
   /** Version of Node.js without `v`, and the least that serves. */
@@ -66,7 +66,7 @@ function judgeState({ state: { folder, exists, writable, fileSystem, freeBytes }
   if (writable !== true) return [found('host.state-folder', severity, `The state folder ${shown} cannot be ${exists ? 'written' : 'made'}: --state, --guard-root and mirror do not work.`, 'export TWINTREE_STATE_DIR=/a/folder/you/can/write')];
   const findings: Finding[] = [found('host.state-folder', 'ok', `The state folder ${shown} ${exists ? 'can be written' : 'can be made'} (${fileSystem}).`)];
   if (['nfs', 'cifs', 'smb', '9p', 'fuse'].includes(fileSystem)) findings.push(found('host.state-network', 'warning', `The state folder ${shown} lies on a network file system (${fileSystem}), where its store is neither safe nor fast.`, 'export TWINTREE_STATE_DIR=/a/local/folder'));
-  if (freeBytes < LITTLE_ROOM) findings.push(found('host.state-space', 'warning', `Only ${size(freeBytes)} are free for the state folder ${shown}.`, `df -h ${word(folder)}`));
+  if (freeBytes < LITTLE_ROOM) findings.push(found('host.state-space', 'warning', `Only ${sizeText(freeBytes)} are free for the state folder ${shown}.`, `df -h ${word(folder)}`));
   return findings;
 }
 

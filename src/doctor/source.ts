@@ -1,7 +1,7 @@
 /** Judges the source: whether it is there and can be read whole, and what lies in it that may surprise. Pure. */
 import type { SessionOptions } from '../plan/index.js';
-import type { ByteString, Problem, TypeCounts } from '../tree/index.js';
-import { counted, found, named, size, word, type Finding } from './finding.js';
+import { sizeText, type ByteString, type Problem, type TypeCounts } from '../tree/index.js';
+import { counted, found, named, word, type Finding } from './finding.js';
 import type { Troubled } from './names.js';
 import type { DryRun } from './target.js';
 
@@ -26,7 +26,7 @@ export function judgeSource({ sources, run, closed, mounts }: SourceFacts, optio
   if (moving.length > 0) findings.push(found('source.in-use', 'note', `${counted(moving.length, 'path')} changed while the source was looked at: ${named(moving.map(({ path }) => path))}.`, 'for a copy that fits together, sync from a snapshot'));
   const { totals } = run;
   if (totals !== undefined && !own.some(isArgument)) {
-    findings.push(found('source.size', 'ok', `Of the source ${describe(totals.entries)} are copied or compared, ${size(totals.totalSize)}.`));
+    findings.push(found('source.size', 'ok', `Of the source ${describe(totals.entries)} are copied or compared, ${sizeText(totals.totalSize)}.`));
     const { files, dirs, links, devices, specials } = totals.entries;
     if (files + links + devices + specials === 0 && dirs <= 1) findings.push(found('source.empty', options.delete.when === undefined ? 'note' : 'warning', `The source is empty${options.delete.when === undefined ? '' : ': all of the target would be deleted'}.`, options.delete.when === undefined ? undefined : 'say --guard-root, or --delete-limit=10%'));
   }

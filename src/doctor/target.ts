@@ -1,8 +1,8 @@
 /** Judges the target: whether it is there and takes what is planned, and whether it holds what the options ask for. Pure. */
 import type { SessionOptions } from '../plan/index.js';
 import type { PlanTotals, TargetFacts, Trait } from '../session/index.js';
-import type { ErrorCode, Problem } from '../tree/index.js';
-import { counted, found, named, size, word, type Finding } from './finding.js';
+import { sizeText, type ErrorCode, type Problem } from '../tree/index.js';
+import { counted, found, named, word, type Finding } from './finding.js';
 import type { NameTroubles } from './names.js';
 
 /** What a dry run told. */
@@ -97,12 +97,12 @@ function judgeRoom(target: TargetFacts, { guard }: SessionOptions): Finding[] {
   const { freeBytes, neededBytes, sharesBlocks, freeInodes, neededInodes } = target;
   const findings: Finding[] = [];
   const reserve = guard.reserveBytes;
-  const kept = reserve > 0 ? `, and ${size(reserve)} are to stay free (--reserve)` : '';
+  const kept = reserve > 0 ? `, and ${sizeText(reserve)} are to stay free (--reserve)` : '';
   if (!sharesBlocks && neededBytes + reserve > freeBytes) {
-    findings.push(found('target.space', 'error', `The plan needs ${size(neededBytes)} on the target${kept}; ${size(freeBytes)} are free.`, `make room for ${size(neededBytes + reserve - freeBytes)}, exclude something${reserve > 0 ? ', or lower --reserve' : ''}`));
+    findings.push(found('target.space', 'error', `The plan needs ${sizeText(neededBytes)} on the target${kept}; ${sizeText(freeBytes)} are free.`, `make room for ${sizeText(neededBytes + reserve - freeBytes)}, exclude something${reserve > 0 ? ', or lower --reserve' : ''}`));
   } else if (!sharesBlocks && neededBytes > 0 && neededBytes + reserve > freeBytes * NEARLY_FULL) {
-    findings.push(found('target.space', 'note', `The plan needs ${size(neededBytes)} of the ${size(freeBytes)} that are free on the target${kept}: little is left then.`));
-  } else findings.push(found('target.space', 'ok', `The plan needs ${sharesBlocks ? 'no room of its own, for blocks are shared' : size(neededBytes)}; ${size(freeBytes)} are free.`));
+    findings.push(found('target.space', 'note', `The plan needs ${sizeText(neededBytes)} of the ${sizeText(freeBytes)} that are free on the target${kept}: little is left then.`));
+  } else findings.push(found('target.space', 'ok', `The plan needs ${sharesBlocks ? 'no room of its own, for blocks are shared' : sizeText(neededBytes)}; ${sizeText(freeBytes)} are free.`));
   if (freeInodes !== undefined && neededInodes > freeInodes) {
     findings.push(found('target.inodes', 'error', `The plan makes ${counted(neededInodes, 'entry', 'entries')}; the file system of the target has ${counted(freeInodes, 'free inode')}.`, 'use a file system made with more inodes: mkfs.ext4 -N, or xfs'));
   } else findings.push(found('target.inodes', 'ok', freeInodes === undefined ? 'The file system of the target has no limit of entries.' : `The plan makes ${counted(neededInodes, 'entry', 'entries')}; ${freeInodes} inodes are free.`));
@@ -153,7 +153,7 @@ function judgeNames({ names }: TargetToJudge, { nameMax, maxFileSize, fileSystem
   tell('target.names-utf8', names.notUtf8, 'a name that is not UTF-8, one', 'rename at the source: convmv -r -f latin1 -t utf8 --notest SRC');
   tell('target.names-characters', names.refused, 'a name with characters', 'rename at the source, or use another file system');
   tell('target.names-length', names.tooLong, `a name of more than ${nameMax} bytes,`, 'rename at the source, or use another file system');
-  if (maxFileSize !== undefined) tell('target.file-size', names.tooLarge, `more than ${size(maxFileSize)},`, 'exclude them (--max-size), or use another file system');
+  if (maxFileSize !== undefined) tell('target.file-size', names.tooLarge, `more than ${sizeText(maxFileSize)},`, 'exclude them (--max-size), or use another file system');
   return findings;
 }
 

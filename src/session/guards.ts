@@ -1,5 +1,5 @@
 /** Guards: refuse before the first byte what would end badly. They look at the whole plan's totals. */
-import { displayName, TwintreeError, type ByteString } from '../tree/index.js';
+import { displayName, sizeText, TwintreeError, type ByteString } from '../tree/index.js';
 import type { FsInfo } from '../fs/index.js';
 import type { ScanFindings } from '../endpoint/index.js';
 import type { DeleteOptions, SessionOptions } from '../plan/index.js';
@@ -31,7 +31,7 @@ export function guardSpace(findings: ScanFindings, info: FsInfo, options: Sessio
   const available = info.availableBlocks * info.blockSize;
   const needed = neededBytes(findings, options);
   if (needed + reserve <= available || sharesBlocks()) return;
-  throw new TwintreeError('NO_SPACE', `about ${human(needed)} are needed on the target, ${human(Math.max(0, available - reserve))} are free${reserve > 0 ? ` beyond the reserve of ${human(reserve)}` : ''}; nothing was changed`, {
+  throw new TwintreeError('NO_SPACE', `about ${sizeText(needed)} are needed on the target, ${sizeText(Math.max(0, available - reserve))} are free${reserve > 0 ? ` beyond the reserve of ${sizeText(reserve)}` : ''}; nothing was changed`, {
     advice: 'Make room, leave something out, or lower --reserve.',
   });
 }
@@ -80,15 +80,4 @@ function describe(kind: string): string {
     case 'permissions': return 'set-id and sticky bits';
     default: return kind;
   }
-}
-
-function human(bytes: number): string {
-  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes;
-  let k = 0;
-  while (value >= 1024 && k < units.length - 1) {
-    value /= 1024;
-    k++;
-  }
-  return `${k === 0 ? value : value.toFixed(1)} ${units[k] as string}`;
 }

@@ -10,6 +10,8 @@ export interface PageServer {
   /** Where it listens. */
   readonly host: string;
   readonly port: number;
+  /** What a browser is given. */
+  readonly url: string;
   close(): Promise<void>;
 }
 
@@ -39,8 +41,9 @@ export async function servePage(host: string, port: number, contentType: string,
   }
   server.on('error', () => undefined); // a connection that could not be taken
   const address = server.address();
+  const taken = typeof address === 'object' && address !== null ? address.port : port;
   return {
-    host, port: typeof address === 'object' && address !== null ? address.port : port,
+    host, port: taken, url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}/metrics`,
     close: async () => {
       server.closeAllConnections();
       await new Promise<void>((resolve) => { server.close(() => { resolve(); }); });

@@ -3,18 +3,17 @@
  * SIGTERM, and reads the configuration anew by SIGHUP.
  */
 import { errnoText, loadOwnPosix, makeFolders, sdNotify } from '../../fs/index.js';
-import { Agent, AGENT_SOCKET, jobFolder, JobHistory, LiveConfig, type Cause, type JobConfig, type LaunchedRun, type RunCause } from '../../job/index.js';
-import { dropPause, keepPause, readPause } from '../../mirror/index.js';
+import { Agent, AGENT_SOCKET, JobHistory, LiveConfig, type Cause, type JobConfig, type LaunchedRun, type RunCause } from '../../job/index.js';
 import { NoteLock } from '../../state/index.js';
 import { serveControl, startChild } from '../../transport/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
 import { usageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import type { HelpRow } from '../help.js';
-import { AgentLog, makeJobFolder, type LogFormat } from '../jobs/log.js';
+import { AgentLog, type LogFormat } from '../jobs/log.js';
 import { AgentMetrics, type AgentMetricsOptions } from '../jobs/metrics.js';
-import { ownState } from '../jobs/run.js';
 import { configFile, readConfig } from '../jobs/source.js';
+import { agentFolder, isPaused, keepPaused, ownState } from '../jobs/state.js';
 import { parseListen } from '../options/values.js';
 import { localPath } from './mirror-pair.js';
 import { parseSmall, typed } from './small-args.js';
@@ -31,11 +30,6 @@ const ROWS: readonly HelpRow[] = [
 ];
 const MORE = 'twintree job install --agent makes a service of it. docs/jobs.md is the guide.';
 const FORMATS: readonly LogFormat[] = ['text', 'journal', 'json'];
-/** The folder of the agent's own state. */
-export function agentFolder(): ByteString {
-  return `${ownState()}/agent` as ByteString;
-}
-
 export async function run(args: readonly ByteString[]): Promise<number> {
   const { options, names } = parseSmall('agent', args, ['help'], ['config', 'log', 'metrics', 'metrics-listen']);
   if (options.has('help')) {
@@ -74,7 +68,7 @@ async function serve(file: string, config: LiveConfig, folder: ByteString, log: 
     config, clock: Date.now, notify, log: (severity, message, job) => { log.say(severity, message, job); },
     launch: async (job, cause) => launch(file, job, cause, log),
     lastStart: async (job) => lastStart(history, job),
-    isPaused: (job) => readPause(jobFolder(state, job)) !== undefined,
+    isPaused: (job) => isPaused(state, job),
     keepPaused: (job, paused) => keepPaused(state, job, paused),
   });
   const controller = new AbortController();
@@ -94,7 +88,7 @@ async function serve(file: string, config: LiveConfig, folder: ByteString, log: 
   const metrics = wanted.file === undefined && wanted.listen === undefined ? undefined : new AgentMetrics(wanted, state, history, () => ({ jobs: config.current.jobs, agent: agent.jobs() }), (message) => { log.say(4, message); });
   try {
     const page = await metrics?.start();
-    if (page !== undefined) log.say(6, `metrics at http://${page.host.includes(':') ? `[${page.host}]` : page.host}:${page.port}/metrics`);
+    if (page !== undefined) log.say(6, `metrics at ${page.url}`);
     await agent.run(controller.signal);
   } finally {
     clearInterval(watchdog);
@@ -131,15 +125,6 @@ function causeOf(cause: Cause): RunCause {
 
 async function lastStart(history: JobHistory, job: string): Promise<number | undefined> {
   return (await history.list({ job })).findLast(({ result }) => result !== 'skipped')?.start;
-}
-
-function keepPaused(state: ByteString, job: string, paused: boolean): string | undefined {
-  const made = makeJobFolder(state, job);
-  if (made < 0) return errnoText(-made);
-  const folder = jobFolder(state, job);
-  if (!paused && readPause(folder) === undefined) return undefined;
-  const done = paused ? keepPause(folder, Date.now()) : dropPause(folder);
-  return done < 0 ? errnoText(-done) : undefined;
 }
 
 function formatOf(given: ByteString | undefined): LogFormat {

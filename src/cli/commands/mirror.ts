@@ -48,7 +48,7 @@ export async function run(args: readonly ByteString[]): Promise<number> {
   process.on('SIGUSR2', goOn); // SIGUSR1 is the debugger's of Node.js
   try {
     const page = await metrics.start();
-    if (page !== undefined) report.say(`metrics at http://${page.host.includes(':') ? `[${page.host}]` : page.host}:${page.port}/metrics`);
+    if (page !== undefined) report.say(`metrics at ${page.url}`);
     await mirror.run(controller.signal);
     report.end();
     return EXIT.ok;

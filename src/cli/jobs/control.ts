@@ -1,16 +1,15 @@
 /** `twintree job stop | pause | resume | status | logs`: what is done about a job from outside, whoever runs it. */
-import { errnoText, loadOwnPosix } from '../../fs/index.js';
-import { AGENT_SOCKET, askToStop, jobFolder, jobHolder, JobHistory, readAgentAnswer, runPredicate, type AgentAnswer, type AgentJob, type AgentRequest, type JobConfig, type JobRun } from '../../job/index.js';
-import { dropPause, keepPause, readPause } from '../../mirror/index.js';
+import { loadOwnPosix } from '../../fs/index.js';
+import { AGENT_SOCKET, askToStop, jobHolder, JobHistory, readAgentAnswer, runPredicate, type AgentAnswer, type AgentJob, type AgentRequest, type JobConfig, type JobRun } from '../../job/index.js';
 import { Calendar } from '../../schedule/index.js';
 import { askControl } from '../../transport/index.js';
-import { displayName, fromText, TwintreeError, type ByteString } from '../../tree/index.js';
+import { displayName, fromText, TwintreeError } from '../../tree/index.js';
 import { typed, type SmallArgs } from '../commands/small-args.js';
 import { usageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
-import { lastLines, makeJobFolder } from './log.js';
-import { ownState } from './run.js';
+import { lastLines } from './log.js';
 import { jobNamed, readConfig } from './source.js';
+import { agentFolder, isPaused, keepPaused, ownState } from './state.js';
 
 /** Milliseconds that the agent has to answer in. */
 const PATIENCE = 10_000;
@@ -51,11 +50,9 @@ export async function resumeJobs(args: SmallArgs, file: string): Promise<number>
 
 function keep(job: JobConfig, paused: boolean): AgentAnswer {
   const state = ownState();
-  const folder = jobFolder(state, job.name);
-  if (!paused && readPause(folder) === undefined) return { ok: true, message: 'it was not paused' };
-  const made = makeJobFolder(state, job.name);
-  const done = made < 0 ? made : paused ? keepPause(folder, Date.now()) : dropPause(folder);
-  return done < 0 ? { ok: false, message: errnoText(-done) } : { ok: true, message: paused ? 'paused: nothing of it begins by itself' : 'resumed' };
+  if (!paused && !isPaused(state, job.name)) return { ok: true, message: 'it was not paused' };
+  const fault = keepPaused(state, job.name, paused);
+  return fault === undefined ? { ok: true, message: paused ? 'paused: nothing of it begins by itself' : 'resumed' } : { ok: false, message: fault };
 }
 
 /** How jobs stand: with the agent, and by their history. */
@@ -94,7 +91,7 @@ export async function jobLogs({ options, names }: SmallArgs, file: string): Prom
 export async function askAgent(request: AgentRequest): Promise<AgentAnswer | undefined> {
   let line: string | undefined;
   try {
-    line = await askControl(`${ownState()}/agent` as ByteString, AGENT_SOCKET, JSON.stringify(request), PATIENCE);
+    line = await askControl(agentFolder(), AGENT_SOCKET, JSON.stringify(request), PATIENCE);
   } catch (error) {
     if (!(error instanceof TwintreeError) || error.code !== 'IO') throw error;
     return { ok: false, message: error.message };
@@ -110,7 +107,7 @@ function standing(job: JobConfig, known: AgentJob | undefined): Stands {
   const holder = jobHolder(loadOwnPosix(), state, job.name);
   const running = holder === undefined ? null : { since: holder.since, pid: holder.pid };
   if (known !== undefined) return { running: known.running ?? running, paused: known.paused, waiting: known.waiting, due: known.due };
-  return { running, paused: readPause(jobFolder(state, job.name)) !== undefined, waiting: 0, due: job.mode === 'live' ? null : (new Calendar(job.schedules, job.name).next(Date.now())?.start ?? null) };
+  return { running, paused: isPaused(state, job.name), waiting: 0, due: job.mode === 'live' ? null : (new Calendar(job.schedules, job.name).next(Date.now())?.start ?? null) };
 }
 
 function moment(at: number): string {

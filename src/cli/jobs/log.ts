@@ -1,7 +1,8 @@
 /** What the agent and its runs say: on standard error for whoever supervises it, and for each job in a file of bounded size, for `twintree job logs`. */
-import { AppendFile, loadOwnPosix, makeFolders, moveFile, readWholeFile, stampOf } from '../../fs/index.js';
+import { AppendFile, moveFile, readWholeFile, stampOf } from '../../fs/index.js';
 import { jobFolder } from '../../job/index.js';
 import { displayName, fromText, type ByteString } from '../../tree/index.js';
+import { makeJobFolder } from './state.js';
 
 /** Bytes of a job's file before it is set aside; there is one that was. */
 const LONGEST = 1 << 20;
@@ -62,13 +63,6 @@ export function lastLines(state: ByteString, job: string, count: number): string
     return typeof content === 'number' ? [] : content.toString('utf8').split('\n').filter((line) => line !== '');
   });
   return lines.slice(-count);
-}
-
-/** The folder of a job's state, where it is not there yet. 0 or a negated errno. */
-export function makeJobFolder(state: ByteString, job: string): number {
-  const posix = loadOwnPosix();
-  const at = makeFolders(posix, jobFolder(state, job), 0o700);
-  return at < 0 ? at : posix.close(at);
 }
 
 function logFile(state: ByteString, job: string): ByteString {

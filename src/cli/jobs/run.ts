@@ -3,25 +3,18 @@
  * one line where not, so that cron sends mail about failures alone.
  */
 import { loadOwnPosix } from '../../fs/index.js';
-import { conductRun, jobFolder, runLine, syncWords, type JobConfig, type JobRun, type RunCause } from '../../job/index.js';
-import { readPause } from '../../mirror/index.js';
-import { stateFolder } from '../../state/index.js';
+import { conductRun, runLine, syncWords, type JobConfig, type JobRun, type RunCause } from '../../job/index.js';
 import type { ByteString } from '../../tree/index.js';
-import { localPath } from '../commands/mirror-pair.js';
 import { abortBySignal } from '../commands/shared.js';
 import { typed, type SmallArgs } from '../commands/small-args.js';
-import { describeError, usageError } from '../errors.js';
+import { describeError, sentence, usageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import { asBytes } from './catalog.js';
 import { jobNamed, readConfig } from './source.js';
+import { isPaused, ownState } from './state.js';
 import { stopAt, workOf, worse } from './work.js';
 
 const CAUSES: readonly RunCause[] = ['schedule', 'catch-up', 'asked', 'live'];
-
-/** The state folder of this process's user. */
-export function ownState(): ByteString {
-  return localPath(stateFolder(process.env, loadOwnPosix().euid));
-}
 
 /** `--child`: the agent started it, and it is to end when the agent does. */
 export async function runJob({ options, names }: SmallArgs, file: string): Promise<number> {
@@ -32,11 +25,11 @@ export async function runJob({ options, names }: SmallArgs, file: string): Promi
   const cause = causeOf(options.get('cause'));
   const posix = loadOwnPosix();
   const state = ownState();
-  if (cause !== 'asked' && readPause(jobFolder(state, job.name)) !== undefined) return EXIT.ok; // it was paused for good reason
+  if (cause !== 'asked' && isPaused(state, job.name)) return EXIT.ok; // it was paused for good reason
   const controller = new AbortController();
   const release = abortBySignal(controller);
   const leave = options.has('child') ? endWithParent(controller) : undefined;
-  const say = (message: string): void => { process.stderr.write(`${job.name}: ${oneLine(message)}\n`); };
+  const say = (message: string): void => { process.stderr.write(`${job.name}: ${sentence(message)}\n`); };
   const said: string[] = [];
   const tell = cause === 'asked' || options.has('child') ? say : (message: string): void => { if (said.length < 20) said.push(message); };
   const begin = Date.now();
@@ -66,9 +59,9 @@ async function showJob(job: JobConfig): Promise<number> {
 function finish(job: JobConfig, run: JobRun & { exitCode: number }, json: boolean, said: readonly string[]): number {
   if (json) process.stdout.write(`${JSON.stringify(run)}\n`);
   else if (run.result !== 'success' && run.result !== 'stopped') {
-    for (const message of said) process.stderr.write(`${job.name}: ${oneLine(message)}\n`);
+    for (const message of said) process.stderr.write(`${job.name}: ${sentence(message)}\n`);
     process.stderr.write(`twintree: ${runLine(run)}\n`);
-    for (const { path, message } of run.problems.slice(0, 10)) process.stderr.write(`  ${oneLine(path)}: ${oneLine(message)}\n`);
+    for (const { path, message } of run.problems.slice(0, 10)) process.stderr.write(`  ${sentence(path)}: ${sentence(message)}\n`);
   }
   return run.result === 'stopped' ? EXIT.timeout : run.exitCode;
 }
@@ -92,9 +85,4 @@ function endWithParent(controller: AbortController): () => void {
   const end = (): void => { controller.abort(new Error('the agent has ended')); };
   process.stdin.on('end', end).on('error', end).resume();
   return () => { process.stdin.destroy(); };
-}
-
-function oneLine(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- finding control characters is the purpose
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
 }

@@ -2,11 +2,9 @@
  * Agent: runs what a configuration describes, by the planner's word. Each run is a process of its own, so that none can take the others with it, and ends with the
  * agent, however that ends. What was run, and when, is in the jobs' histories: an agent that was killed goes on from there.
  */
-import type { ByteString } from '../../tree/index.js';
 import { Calendar, type Occurrence } from '../../schedule/index.js';
-import { displayName, TwintreeError } from '../../tree/index.js';
-import type { Config, JobConfig } from '../config/index.js';
-import { ConfigError, placeText, type LiveConfig } from '../config/index.js';
+import { displayName, TwintreeError, type ByteString } from '../../tree/index.js';
+import { placeText, type Config, type JobConfig, type LiveConfig } from '../config/index.js';
 import { readAgentRequest, type AgentAnswer, type AgentJob } from './messages.js';
 import { Planner, type Cause, type PlannedJob } from './planner.js';
 
@@ -93,7 +91,6 @@ export class Agent {
       ports.log(6, told);
       return { ok: true, message: told };
     } catch (error) {
-      if (error instanceof ConfigError) throw error;
       return { ok: false, message: error instanceof Error ? error.message : String(error) };
     } finally {
       ports.notify?.('READY=1');
