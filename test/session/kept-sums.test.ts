@@ -22,6 +22,17 @@ function moved(): { read: number; written: number } {
   return { read: Number(/^rchar: (\d+)$/m.exec(io)?.[1]), written: Number(/^wchar: (\d+)$/m.exec(io)?.[1]) };
 }
 
+/** Processes that this one has started and that are not gone, on any of its threads. */
+function children(): string[] {
+  return readdirSync('/proc/self/task').flatMap((task) => {
+    try {
+      return readFileSync(`/proc/self/task/${task}/children`, 'latin1').split(' ').filter((pid) => pid !== '');
+    } catch {
+      return []; // the thread has ended
+    }
+  });
+}
+
 /** Waits until files that were made before this call are old enough to be believed: for the clock that stamps them. */
 async function settle(): Promise<void> {
   const until = Date.now() + 60;
@@ -45,7 +56,10 @@ describe('deltas from kept sums', () => {
 
   async function run(way: 'push' | 'pull', from: string, to: string, ...args: string[]): Promise<Outcome> {
     const [source, target] = way === 'push' ? [`${from}/`, `host:${to}`] : [`host:${from}/`, to];
-    return sync({ source, target, args: ['-e', shell, `--rsync-path=${REMOTE_PATH}`, '--no-bootstrap', '--retries=0', '--threads=1', ...args] });
+    const there = children();
+    const outcome = await sync({ source, target, args: ['-e', shell, `--rsync-path=${REMOTE_PATH}`, '--no-bootstrap', '--retries=0', '--threads=1', ...args] });
+    while (children().some((pid) => !there.includes(pid))) await new Promise((resolve) => { setImmediate(resolve); }); // what a child has read counts when it is gone
+    return outcome;
   }
 
   /** Damages pages of sums, wherever they are kept below a state folder. */
