@@ -152,6 +152,11 @@ export class Peer {
     return this.#queue.drained();
   }
 
+  /** Resolves when nothing waits any more, or the peer has ended. */
+  flushed(): Promise<void> {
+    return this.#queue.flushed();
+  }
+
   /** What both ends can do; throws before `start` has resolved. */
   get agreement(): Agreement {
     if (this.#agreement === undefined) throw new Error('the connection has not been opened');

@@ -53,6 +53,7 @@ class LinkThread {
   private held = false; // nothing is read until the main thread has caught up
   private handed = 0; // bytes of items that the main thread gave in this session, and has not been told of as taken
   private draining = false;
+  private recounts = false; // once what waits has left
   private packing: Compressing = 'auto'; // of requests
   private expands: Compression = NO_COMPRESSION; // the other end
   private session = 0; // number of the session under way, or of the next one
@@ -288,6 +289,15 @@ class LinkThread {
     this.main.close();
   }
 
+  /** Nobody else may count again when all has left. */
+  private async recount(peer: Peer): Promise<void> {
+    if (this.recounts) return;
+    this.recounts = true;
+    await peer.flushed();
+    this.recounts = false;
+    this.counters[Counter.Queued] = peer.queued;
+  }
+
   private count(): void {
     if (this.peer === undefined) return;
     const { counters } = this;
@@ -295,6 +305,7 @@ class LinkThread {
     counters[Counter.In] = this.peer.bytesIn;
     counters[Counter.Out] = this.peer.bytesOut;
     counters[Counter.Queued] = this.peer.queued;
+    if (this.peer.queued > 0) void this.recount(this.peer);
     counters[Counter.Arrived] = meter.arrived;
     if (meter.latestMs === undefined) return;
     counters[Counter.Latest] = meter.latestMs;
