@@ -80,6 +80,10 @@ export function exitCodeOf(code: ErrorCode): number {
     case 'FENCED': return EXIT.locked;
     case 'SKIPPED': return EXIT.skipped;
     case 'HOOK': return EXIT.wait;
+    case 'MIGRATION': return EXIT.usage;
+    case 'NOT_QUIET':
+    case 'NOT_EQUAL':
+    case 'UNHEALTHY': return EXIT.partial;
     case 'INTERNAL': return EXIT.diagnostics;
   }
 }

@@ -36,6 +36,7 @@ export async function generalHelp(): Promise<string> {
   program.command('doctor', 'tell what would hinder a sync or a mirror, and what mends it');
   program.command('delta', 'signatures, deltas and patches of single files, as rdiff makes them');
   program.command('job', 'jobs that a configuration describes: check, list, run and watch them, hand them to systemd or cron').command('agent', 'run them by their schedules, and keep live ones at work');
+  program.command('migrate', 'move a tree that is in use: plan, follow, cut over, and go back');
   program.command('serve', 'serve folders to other hosts, as a daemon or bound by ssh');
   program.command('cert', 'make certificates and tokens for serve and twintree://');
   return `${await program.getHelp()}\n`;

@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   delta: () => import('./commands/delta.js'),
   job: () => import('./commands/job.js'),
   agent: () => import('./commands/job-agent.js'),
+  migrate: () => import('./commands/migrate.js'),
   serve: () => import('./commands/serve.js'),
   cert: () => import('./commands/cert.js'),
   doctor: () => import('./commands/doctor.js'),
@@ -48,7 +49,7 @@ export async function main(): Promise<void> {
 
 /** `--server`, also behind `sync` (a wrapper that stands in for rsync's command), and `serve --stdio`. */
 function speaksProtocol(args: readonly string[]): boolean {
-  return isServerCall(args) || (args[0] === 'serve' && args.includes('--stdio'));
+  return isServerCall(args) || args[0] === '--at-host' || (args[0] === 'serve' && args.includes('--stdio'));
 }
 
 function isServerCall(args: readonly string[]): boolean {
@@ -57,6 +58,7 @@ function isServerCall(args: readonly string[]): boolean {
 
 async function dispatch(args: readonly string[]): Promise<number> {
   const [name] = args;
+  if (name === '--at-host' && args.length === 1) return (await import('./commands/at-host.js')).run();
   if (isServerCall(args)) {
     const [{ run }, { rawArguments }] = await Promise.all([import('./commands/server.js'), import('../fs/index.js')]);
     return run(rawArguments());

@@ -68,3 +68,41 @@ export function namesIn(path: ByteString): ByteString[] | number {
     return errnoOfError(error);
   }
 }
+
+/** Adds text to a file and waits for the disk; made where it is missing, for the user alone. 0 or a negated errno. */
+export function appendDurably(path: ByteString, content: string): number {
+  let fd = -1;
+  try {
+    const isNew = !fs.existsSync(toBytes(path));
+    fd = fs.openSync(toBytes(path), 'a', 0o600);
+    const bytes = Buffer.from(content, 'utf8');
+    for (let at = 0; at < bytes.length;) at += fs.writeSync(fd, bytes, at);
+    fs.fsyncSync(fd);
+    if (isNew) syncFolder(path);
+    return 0;
+  } catch (error) {
+    return errnoOfError(error);
+  } finally {
+    if (fd >= 0) fs.closeSync(fd);
+  }
+}
+
+/** A new name is on the disk when its folder is. */
+function syncFolder(path: ByteString): void {
+  const folder = fs.openSync(toBytes((path.slice(0, path.lastIndexOf('/')) || '/') as ByteString), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+  try {
+    fs.fsyncSync(folder);
+  } finally {
+    fs.closeSync(folder);
+  }
+}
+
+/** Cuts a file off. 0 or a negated errno. */
+export function truncateFile(path: ByteString, length: number): number {
+  try {
+    fs.truncateSync(toBytes(path), length);
+    return 0;
+  } catch (error) {
+    return errnoOfError(error);
+  }
+}

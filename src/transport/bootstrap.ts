@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import { TwintreeError } from '../tree/index.js';
 import { MAGIC, MAX_BANNER } from '../wire/index.js';
 import { findBundle, makeProgram } from './agent-program.js';
+import { waitFor, within } from './await-start.js';
 import { startCommand } from './command.js';
 import type { BootstrapSpec, CommandSpec, Connection, ConnectionEnd, ConnectOptions } from './connection.js';
 import { writeStderr } from './last-words.js';
@@ -39,7 +40,7 @@ export async function bootstrap(spec: CommandSpec, more: BootstrapSpec, options:
     }
   } });
   const seen = new SeenStart();
-  const standing = await within(first, options, waitFor(first.stream, (text) => text.includes(MAGIC) || text.length > MAX_BANNER, seen));
+  const standing = await within(first, options, waitFor(first.stream, (text) => text.includes(more.mark ?? MAGIC) || text.length > MAX_BANNER, seen));
   if (standing !== undefined) {
     if (held !== '') pass(held);
     first.stream.unshift(standing);
@@ -62,7 +63,7 @@ async function send(spec: CommandSpec, more: BootstrapSpec, options: ConnectOpti
   try {
     const host = readHost(await within(connection, options, loaderLine(connection)));
     const program = makeProgram(more.bundle, host);
-    const header: LoaderHeader = { sha256: program.sha256, length: program.bytes.length, cache: more.cache };
+    const header: LoaderHeader = { sha256: program.sha256, length: program.bytes.length, cache: more.cache, ...(more.call === undefined ? {} : { call: more.call }) };
     connection.stream.write(JSON.stringify(header).padEnd(LOADER_HEADER));
     const answer = await within(connection, options, loaderLine(connection));
     if (answer === 'send') await write(connection.stream, program.bytes);
@@ -115,57 +116,6 @@ function readHost(line: string): LoaderHost {
     throw new TwintreeError('CONNECT', `the other host has Node.js ${String(node)}; ${LEAST_NODE.join('.')} or later is needed`);
   }
   return { node: String(node), platform: String(platform), arch: String(arch), libc: String(libc) };
-}
-
-/** Reads until `enough`; undefined where the stream ended before. The stream is paused afterwards. */
-function waitFor(stream: Duplex, enough: (text: Buffer) => boolean, seen: SeenStart): Promise<Buffer | undefined> {
-  let text = Buffer.alloc(0);
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      stream.off('data', take);
-      stream.off('end', over);
-      stream.off('close', over);
-      stream.pause();
-    };
-    const take = (bytes: Buffer): void => {
-      seen.push(bytes);
-      text = Buffer.concat([text, bytes]);
-      try {
-        if (!enough(text)) return;
-      } catch (error) {
-        stop();
-        reject(error as Error);
-        return;
-      }
-      stop();
-      resolve(text);
-    };
-    const over = (): void => {
-      stop();
-      resolve(undefined);
-    };
-    stream.on('data', take);
-    stream.on('end', over);
-    stream.on('close', over);
-    stream.resume();
-  });
-}
-
-/** `work` within the time that a connection may take; the connection is closed where it takes longer. */
-async function within<T>(connection: Connection, options: ConnectOptions, work: Promise<T>): Promise<T> {
-  if (options.connectTimeoutMs <= 0) return work;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      connection.close();
-      reject(new TwintreeError('CONNECT_TIMEOUT', `${connection.about}: no answer within ${options.connectTimeoutMs / 1000} s (--contimeout)`));
-    }, options.connectTimeoutMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function write(stream: Duplex, bytes: Buffer): Promise<void> {

@@ -15,10 +15,10 @@ const GRACE_MS = 300;
 const PATIENCE_MS = 2000;
 
 /** Starts the child. Rejects with CONNECT where it cannot be started. */
-export async function startCommand(argv: readonly string[], env: Readonly<Record<string, string>> | undefined, options: ConnectOptions): Promise<Connection> {
+export async function startCommand(argv: readonly string[], env: Readonly<Record<string, string>> | undefined, options: ConnectOptions, detached = false): Promise<Connection> {
   const [file, ...args] = argv;
   if (file === undefined || file === '') throw new TwintreeError('USAGE', 'the remote shell is an empty command');
-  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], env: env === undefined ? process.env : { ...process.env, ...env } });
+  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], detached, env: env === undefined ? process.env : { ...process.env, ...env } });
   const words = new LastWords(options.stderr);
   child.stderr.on('data', (bytes: Buffer) => { words.push(bytes); });
   child.stderr.on('error', () => { child.stderr.destroy(); }); // nothing more will be read; the exit code still tells

@@ -11,7 +11,7 @@ import { connectTls } from './tls-client.js';
  */
 export async function connect(spec: ConnectSpec, options: ConnectOptions): Promise<Connection> {
   switch (spec.kind) {
-    case 'command': return spec.bootstrap === undefined ? startCommand(spec.argv, spec.env, options) : bootstrap(spec, spec.bootstrap, options);
+    case 'command': return spec.bootstrap === undefined ? startCommand(spec.argv, spec.env, options, spec.detached) : bootstrap(spec, spec.bootstrap, options);
     case 'tls': return connectTls(spec, options);
     case 'stdio': return openStdio();
   }

@@ -12,6 +12,8 @@ export type ConnectSpec = CommandSpec | TlsSpec | StdioSpec;
 export interface CommandSpec {
   readonly kind: 'command';
   readonly argv: readonly string[];
+  /** It is no member of this process' group and session: what is sent to these does not reach it. */
+  readonly detached?: boolean;
   /** Added to this process' environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** What to do where the other host has Node.js and no twintree (bootstrap.ts). */
@@ -25,6 +27,10 @@ export interface BootstrapSpec {
   readonly bundle: string;
   /** The other host may keep the program in the user's cache folder. */
   readonly cache: boolean;
+  /** What the program is called with there; default: `--server`. */
+  readonly call?: string;
+  /** What the program says first; default: the protocol's opening. */
+  readonly mark?: string;
 }
 
 /** A twintree daemon over TLS 1.3. */

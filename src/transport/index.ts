@@ -1,9 +1,12 @@
 /** Byte streams to another twintree (a child, ssh, TLS, stdio) and the Peer that speaks frames over one. */
 export * from './connection.js';
 export { connect } from './connect.js';
+export { answerAtHost, AT_HOST, atHostSpec, openAtHost, ownAtHost, type AtHostQuestion } from './at-host.js';
 export { startChild, type ChildRun } from './child-run.js';
 export { askControl, LONGEST_ANSWER, LONGEST_QUESTION, serveControl, type ControlServer } from './control-socket.js';
 export { servePage, type PageServer } from './metrics-server.js';
+export { join, linger } from './join.js';
+export { endLine, LONGEST_LINE, readLines, writeLine } from './lines.js';
 export { Peer, type PeerOptions } from './peer.js';
 export { LinkMeter, type RoundTrip } from './link-meter.js';
 export { checkedHost, DEFAULT_PORT, hostAddress, parseRemoteSpec, type DaemonSpec, type HostAddress, type RemoteSpec, type SshSpec } from './remote-spec.js';

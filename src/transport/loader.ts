@@ -1,7 +1,7 @@
 /**
  * loader: the one line of JavaScript that `node -e` runs on a host without twintree. It says what it runs on, is told the hash of
  * the agent's program, takes it from stdin (or from its cache), checks it, unpacks it into a private folder, and starts it there as
- * `--server`. It reads not one byte further than the program, so that the agent finds the
+ * `--server` or as it is told. It reads not one byte further than the program, so that the agent finds the
  * protocol's first byte. No quote, backslash, exclamation mark or line break stands in it: every shell passes it on as it is.
  *
  * The folder goes when the process ends: by itself, and where it is killed by a shell that waits at the other end of a pipe for that. Where both were
@@ -28,6 +28,8 @@ export interface LoaderHeader {
   readonly length: number;
   /** Whether it may be kept below ~/.cache/twintree. */
   readonly cache: boolean;
+  /** What it is called with; `--server` where nothing is said. */
+  readonly call?: string;
 }
 
 /** The loader. The program is brotli over: u32 (little-endian) length of an index, JSON [[name, size], …], the files' bytes. */
@@ -69,7 +71,7 @@ export const LOADER = [
   'for(const s of["SIGHUP","SIGINT","SIGTERM"])process.on(s,()=>{if(process.listenerCount(s)===1)process.exit(20)});',
   'let at=4+b.readUInt32LE(0);for(const[n,z]of JSON.parse(b.toString("utf8",4,at))){const f=path.join(home,n);',
   'fs.mkdirSync(path.dirname(f),{recursive:true,mode:448});fs.writeFileSync(f,b.subarray(at,at+z),{mode:384});at+=z}',
-  'process.argv=[process.execPath,path.join(home,"load.js"),"--server"];',
+  'process.argv=[process.execPath,path.join(home,"load.js"),h.call||"--server"];',
   'void require(process.argv[1]).main();',
 ].join('');
 

@@ -20,9 +20,14 @@ export const DEFAULT_REMOTE_PATH = 'twintree';
 
 /** argv that runs the agent on the host. Throws USAGE for a remote shell that is no command, or a host that looks like an option. */
 export function agentCommand(spec: Omit<SshSpec, 'path'>, shell: RemoteShell, env: Readonly<Record<string, string | undefined>>): string[] {
+  return programCommand(spec, shell, env, '--server');
+}
+
+/** argv that runs this program on the host, with one word. Throws as `agentCommand`. */
+export function programCommand(spec: Omit<SshSpec, 'path'>, shell: RemoteShell, env: Readonly<Record<string, string | undefined>>, call: string): string[] {
   const path = shell.remotePath ?? DEFAULT_REMOTE_PATH;
   if (path.trim() === '') throw new TwintreeError('USAGE', '--remote-path is empty');
-  return [...shellPrefix(spec, shell, env), path, '--server'];
+  return [...shellPrefix(spec, shell, env), path, call];
 }
 
 /** argv that runs `words` on the host, each quoted for the remote shell. */

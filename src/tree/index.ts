@@ -5,4 +5,4 @@ export * from './stat-table.js';
 export * from './problem.js';
 export * from './type-counts.js';
 export { isCount, isObject, isText, parsedObject } from './plain-json.js';
-export { sizeText } from './size-text.js';
+export { parseSizeText, sizeText } from './size-text.js';

@@ -61,7 +61,12 @@ export type ErrorCode =
   | 'PLAN_FILE' // a sealed plan or batch that is damaged, of another version, or not what it says
   // Of jobs:
   | 'SKIPPED' // another run of this job is at work
-  | 'HOOK'; // a hook failed that was set to stop the run
+  | 'HOOK' // a hook failed that was set to stop the run
+  // Of migrations:
+  | 'MIGRATION' // what is asked for does not fit where the migration stands
+  | 'NOT_QUIET' // a source that was frozen still changes
+  | 'NOT_EQUAL' // the trees differ after the last pass
+  | 'UNHEALTHY'; // the health check of the new side failed
 
 /** Stops a whole run: a sentence, a stable code, the path and what to do. */
 export class TwintreeError extends Error {

@@ -3,9 +3,8 @@
  * with the TLS stream; nothing of the protocol is read here and no tree is touched. A log line on stderr tells each coming and going.
  */
 import { once } from 'node:events';
-import { finished, type Duplex } from 'node:stream';
 import type { Exports } from '../../session/index.js';
-import { connect, listenTls, readTokens, type ClientIdentity, type Connection, type Token } from '../../transport/index.js';
+import { connect, join, linger, listenTls, readTokens, type ClientIdentity, type Connection, type Token } from '../../transport/index.js';
 import { usageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import { logLine } from './log-line.js';
@@ -17,9 +16,6 @@ export interface DaemonOptions {
   /** `[HOST:]PORT`, before what the configuration says. */
   listen?: string;
 }
-
-/** From the end of one side until the other is cut off, ms. */
-const LINGER_MS = 10_000;
 
 /** Runs until SIGTERM or SIGINT. Returns the exit code. @throws TwintreeError where it cannot start. */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
@@ -123,21 +119,6 @@ class Session {
     const peer = this.client.by === 'token' ? `token:${this.client.name}` : this.client.name;
     return [process.execPath, ...process.execArgv, process.argv[1] ?? '', 'serve', '--stdio', `--config=${this.file}`, `--peer=${peer}`];
   }
-}
-
-/** Each stream's bytes go to the other, no faster than that takes them; the end of one ends the other. */
-function join(a: Duplex, b: Duplex): void {
-  for (const [from, to] of [[a, b], [b, a]] as const) {
-    from.pipe(to);
-    finished(from, { writable: false }, (error) => { if (error !== undefined && error !== null) to.destroy(); });
-  }
-}
-
-/** Gives a side time to end by itself. */
-function linger(connection: Connection): void {
-  const timer = setTimeout(() => { connection.close(); }, LINGER_MS);
-  timer.unref();
-  void connection.ended.finally(() => { clearTimeout(timer); });
 }
 
 /** `[HOST:]PORT`; IPv6 addresses in brackets. @throws CommandError USAGE. */

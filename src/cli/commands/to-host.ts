@@ -1,6 +1,6 @@
 /** How a command line, or a kept plan, reaches another host. */
 import type { RemoteRequest } from '../../session/index.js';
-import { agentCommand, defaultKnownHosts, selfBootstrap, type ConnectSpec, type HostAddress, type RemoteShell } from '../../transport/index.js';
+import { agentCommand, atHostSpec, defaultKnownHosts, selfBootstrap, type CommandSpec, type ConnectSpec, type HostAddress, type RemoteShell, type SshSpec } from '../../transport/index.js';
 import { displayName, type ByteString } from '../../tree/index.js';
 import { usageError } from '../errors.js';
 import type { ConnectionOptions } from '../options/index.js';
@@ -11,6 +11,16 @@ export function toHost(host: HostAddress, direction: RemoteRequest['direction'],
   return { direction, connect: connectSpec(host, connection), root: host.kind === 'daemon' ? host.root : undefined, link: { connectTimeoutMs, timeoutMs, compression, retries } };
 }
 
+/** How a command of ours is started at a host that is reached by a remote shell. */
+export function atHostOf(host: SshSpec, connection: ConnectionOptions): CommandSpec {
+  const { port, bootstrap, remotePath, remoteCache } = connection;
+  return atHostSpec(port === undefined || host.port !== undefined ? host : { ...host, port }, shellOf(connection), process.env, bootstrap && remotePath === undefined ? remoteCache : undefined);
+}
+
+function shellOf({ rsh, remotePath, family }: ConnectionOptions): RemoteShell {
+  return { ...(rsh === undefined ? {} : { rsh: text(rsh) }), ...(remotePath === undefined ? {} : { remotePath: text(remotePath) }), ...(family === 0 ? {} : { family }) };
+}
+
 /** How the host is reached. @throws CommandError for options that do not fit it. */
 function connectSpec(host: HostAddress, connection: ConnectionOptions): ConnectSpec {
   if (host.kind === 'ssh') {
@@ -18,10 +28,7 @@ function connectSpec(host: HostAddress, connection: ConnectionOptions): ConnectS
       if (value !== undefined) throw usageError(`--${name} is for twintree:// addresses`, 'ssh has its own keys, known hosts and addresses: set them in its configuration.');
     }
     const spec = connection.port === undefined || host.port !== undefined ? host : { ...host, port: connection.port };
-    const shell: RemoteShell = {
-      ...(connection.rsh === undefined ? {} : { rsh: text(connection.rsh) }), ...(connection.remotePath === undefined ? {} : { remotePath: text(connection.remotePath) }),
-      ...(connection.family === 0 ? {} : { family: connection.family }),
-    };
+    const shell = shellOf(connection);
     const argv = agentCommand(spec, shell, process.env);
     return { kind: 'command', argv, ...(connection.bootstrap && connection.remotePath === undefined ? { bootstrap: selfBootstrap(spec, shell, process.env, connection.remoteCache) } : {}) };
   }

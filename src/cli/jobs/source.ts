@@ -28,7 +28,7 @@ export function readConfig(file: string): Config {
 
 export function diskSource(): ConfigSource {
   return {
-    readFile,
+    readFile: readConfigFile,
     list: (folder) => {
       const names = namesIn(fromText(folder));
       return typeof names === 'number' ? undefined : names.map((name) => displayName(name));
@@ -38,7 +38,8 @@ export function diskSource(): ConfigSource {
   };
 }
 
-function readFile(path: string): FileRead {
+/** A file of configuration: one that others could write to is refused, for it names commands. */
+export function readConfigFile(path: string): FileRead {
   const owner = ownerOf(fromText(path));
   if (typeof owner === 'number') {
     const missing = owner === -Errno.ENOENT;

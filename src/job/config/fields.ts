@@ -7,7 +7,8 @@ import { cronText, duration, instantText, windowText, zoneName } from './values.
 import type { OptionCatalog } from './catalog.js';
 
 const DAY = 86_400_000;
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** Names of jobs, profiles and migrations. */
+export const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const CATCH_UP = ['once', 'all', 'none'] as const satisfies readonly CatchUp[];
 
 /** What a line of a schedule may say of its own, or the job for all of its lines. */

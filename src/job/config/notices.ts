@@ -9,7 +9,7 @@ const DEFAULT_TIMEOUT_MS = 300_000;
 const SECRET_HEADER = /authorization|cookie|token|secret|password|api-?key/i;
 
 /** Text for a shell, or the words of a program. */
-const command: Shape<readonly string[]> = {
+export const command: Shape<readonly string[]> = {
   read: (node, reading) => {
     if (node.kind === 'scalar') {
       const line = plainText('a command').read(node, reading);

@@ -5,6 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import { loadOwnPosix, loadPosix } from '../../fs/index.js';
 import { TwintreeError } from '../../tree/index.js';
+import type { CaptureStatus } from '../capture/index.js';
 import { Follower } from './follower.js';
 import { refuseLoops } from './loops.js';
 import { captureOptions, type MirrorListener, type MirrorRequest } from './request.js';
@@ -90,6 +91,11 @@ export class Mirror {
   /** A person says that what stands at the source's path is the source, though it is another folder. False: no source is missed, or nothing stands there. */
   adopt(): boolean {
     return this.source.adopt();
+  }
+
+  /** How capture stands; undefined: not all watches are set yet, or it is started again. */
+  captured(): CaptureStatus | undefined {
+    return this.source.status();
   }
 
   /** Resolves when all that happened before the call is on all targets, or those of `followers`. Rejects where one of them ends before. */

@@ -22,7 +22,7 @@ export function judgeError(error: unknown, begun: boolean, limited = true): Erro
       return begun ? 'retry' : 'end';
     case 'REFUSED':
       return limited ? 'hold' : begun ? 'retry' : 'end';
-    case 'USAGE': case 'UNSUPPORTED': case 'FILTER_SYNTAX': case 'FILE_LIST': case 'ABORTED': case 'INTERNAL': case 'PLAN_FILE': case 'SKIPPED': case 'HOOK':
+    case 'USAGE': case 'UNSUPPORTED': case 'FILTER_SYNTAX': case 'FILE_LIST': case 'ABORTED': case 'INTERNAL': case 'PLAN_FILE': case 'SKIPPED': case 'HOOK': case 'MIGRATION': case 'NOT_QUIET': case 'NOT_EQUAL': case 'UNHEALTHY':
       return 'end';
   }
 }

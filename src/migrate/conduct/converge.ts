@@ -1,0 +1,41 @@
+/** Converging: waiting until the target is as near to the source as the definition wants, and stays there. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { sizeText, TwintreeError } from '../../tree/index.js';
+import type { MigrationDefinition } from '../definition/index.js';
+import type { Following, FollowStatus } from './ports.js';
+
+const LOOK_MS = 100;
+
+/**
+ * Resolves when lag and backlog have been within their limits for as long as is wanted.
+ * @throws TwintreeError TIMEOUT after the patience, with what is in the way; what `signal` was aborted with.
+ */
+export async function converge(following: Pick<Following, 'status'>, limits: MigrationDefinition['converge'], signal: AbortSignal, now: () => number = () => performance.now()): Promise<void> {
+  const begun = now();
+  let since: number | undefined;
+  for (;;) {
+    signal.throwIfAborted();
+    const status = following.status();
+    const hindrance = hindranceOf(status, limits);
+    if (hindrance === undefined) {
+      since ??= now();
+      if (now() - since >= limits.steadyMs) return;
+    } else {
+      since = undefined;
+      if (now() - begun > limits.patienceMs) throw new TwintreeError('TIMEOUT', `the target did not come near enough in ${limits.patienceMs / 1000} s: ${hindrance}`, { advice: 'Raise the limits of converge, or choose a quieter hour: twintree migrate forecast.' });
+    }
+    await pause(LOOK_MS, undefined, { signal }).catch(() => undefined); // the next look throws the signal's reason
+  }
+}
+
+/** Why it is not near enough; undefined: it is. */
+export function hindranceOf(status: FollowStatus | undefined, limits: Pick<MigrationDefinition['converge'], 'lagMs' | 'backlogBytes'>): string | undefined {
+  if (status === undefined) return 'the mirror has not told yet how it stands';
+  if (status.trouble !== null) return status.trouble;
+  if (!status.complete) return 'the first copy is not complete';
+  const [failing] = status.failing;
+  if (failing !== undefined) return `${failing.path}: ${failing.message}`;
+  if (status.lagMs > limits.lagMs) return `it is ${(status.lagMs / 1000).toFixed(1)} s behind`;
+  if (status.backlogBytes > limits.backlogBytes) return `${sizeText(status.backlogBytes)} wait`;
+  return undefined;
+}

@@ -1,0 +1,2 @@
+/** Making a source still, and letting it go on. */
+export { guardIsGone, serveGuard } from './guard.js';

@@ -1,0 +1,2 @@
+/** Commands around the states of a migration. */
+export { runMigrationHook, runMigrationHooks, type HookFact, type HookWays, type MigrationHook } from './hooks.js';

@@ -1,0 +1,2 @@
+/** Where migrations are kept. */
+export { conductorPid, keepDefinition, keptDefinition, migrationFolder, migrationNames, MIGRATION_SOCKET, takeConductorLock } from './place.js';
