@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { sizeText, TwintreeError } from '../../tree/index.js';
 import type { MigrationDefinition } from '../definition/index.js';
+import type { Context } from './context.js';
 import type { Following, FollowStatus } from './ports.js';
 
 const LOOK_MS = 100;
@@ -26,6 +27,11 @@ export async function converge(following: Pick<Following, 'status'>, limits: Mig
     }
     await pause(LOOK_MS, undefined, { signal }).catch(() => undefined); // the next look throws the signal's reason
   }
+}
+
+/** Resolves when the first copy is complete. @throws what `signal` was aborted with. */
+export async function untilSeeded(context: Pick<Context, 'stand'>, signal: AbortSignal): Promise<void> {
+  while (context.stand.state === 'seeding') await pause(LOOK_MS, undefined, { signal }).catch(() => { signal.throwIfAborted(); });
 }
 
 /** Why it is not near enough; undefined: it is. */

@@ -8,7 +8,7 @@ import { Guard } from '../freeze/guard.js';
 import { thaw } from '../freeze/thaw.js';
 import { untilQuiet } from '../freeze/quiet.js';
 import { runMigrationHook } from '../hooks/hooks.js';
-import { converge } from './converge.js';
+import { converge, untilSeeded } from './converge.js';
 import { caughtUp, sentenceOf, within, type Context } from './context.js';
 import type { Following, Proof, SessionResult } from './ports.js';
 
@@ -29,13 +29,14 @@ export interface CutoverRoles {
 export async function cutover(context: Context, roles: CutoverRoles, signal: AbortSignal): Promise<CutoverEnd> {
   const { definition, ports } = context;
   try {
+    await untilSeeded(context, signal);
     context.go('converging');
     const ahead = definition.verify.mode === 'index' ? ports.digestAhead(signal) : Promise.resolve();
     await converge(roles.forward(), definition.converge, signal);
     await within(ahead, signal);
     await converge(roles.forward(), { ...definition.converge, steadyMs: 0 }, signal); // reading ahead took its time
   } catch (error) {
-    context.go('live', sentenceOf(error));
+    if (context.stand.state === 'converging') context.go('live', sentenceOf(error));
     return { end: 'thawed', error };
   }
   const { backlogFiles = 0, backlogBytes = 0 } = roles.forward().status() ?? {};

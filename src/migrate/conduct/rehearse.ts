@@ -4,11 +4,13 @@
  */
 import { runMigrationHooks } from '../hooks/hooks.js';
 import { within, type Context } from './context.js';
+import { untilSeeded } from './converge.js';
 
 /** Resolves with a sentence of what was found. @throws TwintreeError of what failed; the copy of a clone is gone in either case. */
 export async function rehearse(context: Context, signal: AbortSignal): Promise<string> {
   const { definition, ports } = context;
   const { on, hooks, undo } = definition.rehearse;
+  await untilSeeded(context, signal);
   context.parts.length = 0;
   const begun = performance.now();
   const copy = on.kind === 'folder' ? on.path : await within(ports.makeClone(signal), signal);

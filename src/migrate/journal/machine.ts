@@ -28,7 +28,7 @@ export function canGo(from: MigrationState, to: MigrationState): boolean {
 /** In which states a person may ask for what. */
 export const MAY: Readonly<Record<OperationName, readonly MigrationState[]>> = {
   start: ['planned', 'rolled-back', 'aborted'],
-  rehearse: ['live'],
+  rehearse: ['seeding', 'live'],
   cutover: ['seeding', 'live'],
   rollback: ['seeding', 'live', 'converging', 'freezing', 'final', 'verifying', 'switching', 'switched', 'rolling-back', 'rolled-back'],
   finish: ['switched', 'rolled-back'],
