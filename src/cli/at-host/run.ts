@@ -1,32 +1,43 @@
-/** `run`: a program that a person named in a definition runs here, to its end or its limit; the answer is how it ended. */
+/** `run`: programs that a person named in a definition run here, one after the other, each to its end or its limit; the answer to each is how it ended. */
 import { runProgram } from '../../fs/index.js';
-import { endLine, readLines, type AtHostQuestion } from '../../transport/index.js';
+import { readLines, writeLine } from '../../transport/index.js';
 import { isCount, isObject, TwintreeError } from '../../tree/index.js';
-import type { AtHostWays } from '../commands/at-host.js';
+import type { AtHostCommand } from '../commands/at-host.js';
 import { EXIT } from '../exit-codes.js';
 
-export async function runHere(question: AtHostQuestion, ways: AtHostWays): Promise<number> {
-  const { argv, env, timeoutMs, graceMs, keep, input } = question;
-  if (!isWords(argv) || !isObject(env) || !Object.values(env).every((value) => typeof value === 'string') || !isCount(timeoutMs) || !isCount(graceMs) || !isCount(keep) || keep > 1 << 20 || typeof input !== 'string') throw new TwintreeError('WIRE', 'what came is no program to be run');
+const MOST_KEPT = 1 << 20;
+
+export const runHere: AtHostCommand = async (_question, ways) => {
   const { stream, ended } = await ways.open();
   const controller = new AbortController();
-  void ended.finally(() => { controller.abort(); });
-  void untilEnd(stream, controller);
-  const result = await runProgram({ argv, env: { ...(process.env as Record<string, string>), ...(env as Record<string, string>) }, input, timeoutMs, graceMs, keep, signal: controller.signal });
-  await endLine(stream, { type: 'result', ...result });
+  const lines = readLines(stream);
+  // The end of stdin ends a program that runs: so the next line is waited for while it does.
+  let next = lines.next();
+  for (let line = await next; line.done !== true; line = await next) {
+    const { argv, env, timeoutMs, graceMs, keep } = line.value;
+    if (!isWords(argv) || !isTexts(env) || !isCount(timeoutMs) || !isCount(graceMs) || !isCount(keep) || keep > MOST_KEPT) throw new TwintreeError('WIRE', 'what came is no program to be run');
+    next = lines.next();
+    void endsWith(next, controller);
+    const result = await runProgram({ argv, env: { ...inherited(), ...env }, input: '', timeoutMs, graceMs, keep, signal: controller.signal });
+    await writeLine(stream, { type: 'result', ...result });
+  }
+  stream.end();
   await ended;
   return EXIT.ok;
+};
+
+/** Whoever asked is gone: what runs for him ends. */
+async function endsWith(next: Promise<IteratorResult<unknown>>, controller: AbortController): Promise<void> {
+  const { done } = await next.catch(() => ({ done: true }));
+  if (done === true) controller.abort();
 }
 
-/** The end of stdin: whoever asked is gone. */
-async function untilEnd(stream: Parameters<typeof readLines>[0], controller: AbortController): Promise<void> {
-  try {
-    await readLines(stream).next(); // nothing more is said
-  } catch {
-    // a broken connection is an end, too
-  } finally {
-    controller.abort();
-  }
+function inherited(): Record<string, string> {
+  return Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+function isTexts(value: unknown): value is Record<string, string> {
+  return isObject(value) && Object.values(value).every((each) => typeof each === 'string');
 }
 
 function isWords(value: unknown): value is string[] {

@@ -1,5 +1,5 @@
 /** What a conductor works with, made of the program's own parts: mirrors, sessions, evidence, clones, the way back. */
-import { type Direction, type Following, type MigrationDefinition, type MigrationFact, type MigrationPorts, dropClone, makeClone, type SessionResult } from '../../migrate/index.js';
+import { type Direction, type Following, type MigrationDefinition, type MigrationFact, type MigrationPorts, dropClone, makeClone, type SessionResult, There } from '../../migrate/index.js';
 import { openAtHost, readLines } from '../../transport/index.js';
 import { fromText, TwintreeError, type ByteString, type ErrorCode } from '../../tree/index.js';
 import { copyTree } from '../at-host/clone.js';
@@ -27,7 +27,8 @@ export function portsOf(definition: MigrationDefinition, folder: ByteString): Mi
   };
   const { prove, digestAhead } = prover(definition, trees, folder);
   return {
-    ways: { targetHost: atTarget, env },
+    ways: { there: atTarget === undefined ? undefined : new There(atTarget), env },
+    targetHost: atTarget,
     forward: (told) => new MirrorFollowing(mirrorRequest(trees.parsed), told, 'full'),
     back: (told) => back(definition, trees, told),
     session: (direction, how) => session(trees, direction, how),

@@ -34,6 +34,7 @@ export async function cutover(context: Context, roles: CutoverRoles, signal: Abo
     const ahead = definition.verify.mode === 'index' ? ports.digestAhead(signal) : Promise.resolve();
     await converge(roles.forward(), definition.converge, signal);
     await within(ahead, signal);
+    await within(ports.ways.there?.warm() ?? Promise.resolve(), signal); // a host that cannot be reached is found before the source is frozen
     await converge(roles.forward(), { ...definition.converge, steadyMs: 0 }, signal); // reading ahead took its time
   } catch (error) {
     if (context.stand.state === 'converging') context.go('live', sentenceOf(error));
@@ -49,7 +50,7 @@ async function frozen(context: Context, roles: CutoverRoles, signal: AbortSignal
   context.parts.length = 0;
   let guard: Guard;
   try {
-    guard = await Guard.arm(context.program, { folder: context.folder, hooks: definition.freeze.thaw, ways: ports.ways, limitMs: definition.freeze.limitMs });
+    guard = await Guard.arm(context.program, { folder: context.folder, hooks: definition.freeze.thaw, targetHost: ports.targetHost, env: ports.ways.env, limitMs: definition.freeze.limitMs });
   } catch (error) {
     context.go('live', sentenceOf(error));
     return { end: 'thawed', error };

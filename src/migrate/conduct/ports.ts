@@ -1,5 +1,6 @@
 /** What a migration needs of the rest of the program, handed in: who reads options stands above this room, and a test may put a fault anywhere. */
 import type { HookWays } from '../hooks/hooks.js';
+import type { CommandSpec } from '../../transport/index.js';
 import type { MigrationEvent, MigrationFact } from '../journal/events.js';
 
 /** How a tree that follows another one stands. */
@@ -83,6 +84,8 @@ export interface Foretold {
 
 export interface MigrationPorts {
   readonly ways: HookWays;
+  /** How the target's host is reached; undefined: it is this one. */
+  readonly targetHost: CommandSpec | undefined;
   /** The target follows the source. */
   forward(told: (fact: MigrationFact) => void): Following;
   /** The old source follows the target. */

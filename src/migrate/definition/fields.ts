@@ -58,7 +58,7 @@ const health = record('health', {
   timeout: { shape: duration(100, HOUR), help: 'an attempt is ended after so long; 5s unless told otherwise' },
 });
 
-export const DEFAULTS = { healthAttempts: 10, healthEveryMs: SECOND, healthTimeoutMs: HEALTH_TIMEOUT_MS, sample: 0.01, lagMs: 2 * SECOND, backlogBytes: 16 << 20, steadyMs: 5 * SECOND, patienceMs: DAY, limitMs: 10 * MINUTE, quietMs: SECOND } as const;
+export const DEFAULTS = { healthAttempts: 10, healthEveryMs: SECOND, healthTimeoutMs: HEALTH_TIMEOUT_MS, sample: 0.01, lagMs: 2 * SECOND, backlogBytes: 16 << 20, steadyMs: 5 * SECOND, patienceMs: DAY, limitMs: 10 * MINUTE, quietMs: 200 } as const;
 
 const fields = {
   migration: { shape: text<string>('a name', { pattern: NAME.source }, (value, reading, place) => (NAME.test(value) ? value : reading.complain(place(0), `${JSON.stringify(value.slice(0, 80))} is no name`, 'A name is up to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit.'))), required: true, help: 'its name, by which commands know it' },
@@ -76,7 +76,7 @@ const fields = {
     hooks: hooks('what makes the source still: stops services, remounts read-only, freezes a file system'),
     thaw: hooks('what undoes that, also where it was done by half; run by itself when anything fails, when the time is over, and when this program is killed'),
     limit: { shape: duration(SECOND, DAY), help: 'it is thawed by itself after so long; 10m unless told otherwise' },
-    quiet: { shape: duration(0, HOUR), help: 'so long nothing may change before the source counts as still; 1s unless told otherwise' },
+    quiet: { shape: duration(0, HOUR), help: 'so long nothing may change before the source counts as still; 200ms unless told otherwise' },
   }), help: 'how the source is made still' },
   final: { shape: choice('dirty', 'full'), help: 'what the last pass looks at: what has changed (dirty, default), or everything once more' },
   verify: { shape: either(verifyWord, verifyMap), help: 'how both trees are compared before the switch: full (default) or index, with a sample' },

@@ -8,6 +8,7 @@ import { NoteLock } from '../../state/index.js';
 import { endLine, openAtHost, readLines, writeLine, type AtHostQuestion, type CommandSpec, type Connection } from '../../transport/index.js';
 import { isCount, isObject, isText, TwintreeError, type ByteString } from '../../tree/index.js';
 import type { HookWays, MigrationHook } from '../hooks/hooks.js';
+import { There } from '../hooks/there.js';
 import { Journal } from '../journal/journal.js';
 import { thaw } from './thaw.js';
 
@@ -16,7 +17,9 @@ export interface GuardOrder {
   /** The migration's folder. */
   readonly folder: ByteString;
   readonly hooks: readonly MigrationHook[];
-  readonly ways: HookWays;
+  /** How the target's host is reached; undefined: it is this one. */
+  readonly targetHost: CommandSpec | undefined;
+  readonly env: HookWays['env'];
   readonly limitMs: number;
 }
 
@@ -110,7 +113,9 @@ export async function serveGuard(question: AtHostQuestion, open: () => Promise<C
     return 0;
   }
   const journal = Journal.open(order.folder);
-  const ok = await thaw(order.hooks, order.ways, word.reason, (fact) => { journal.add(fact); });
+  const there = order.targetHost === undefined ? undefined : new There(order.targetHost);
+  const ok = await thaw(order.hooks, { there, env: order.env }, word.reason, (fact) => { journal.add(fact); });
+  await there?.close();
   lock.release();
   await endLine(stream, { type: ok ? 'thawed' : 'thaw-failed' });
   close();
@@ -139,8 +144,8 @@ async function late(limitMs: number): Promise<{ do: 'thaw'; reason: string }> {
 }
 
 function readOrder(question: AtHostQuestion): GuardOrder {
-  const { folder, hooks, ways, limitMs } = question;
+  const { folder, hooks, env, limitMs } = question;
   // It comes from our own conductor over a pipe: a program that is called in another way is refused, not mistrusted.
-  if (!isText(folder, 8192) || !Array.isArray(hooks) || !isObject(ways) || !isCount(limitMs)) throw new TwintreeError('WIRE', 'what came is no order for a guard');
+  if (!isText(folder, 8192) || !Array.isArray(hooks) || !isObject(env) || !isCount(limitMs)) throw new TwintreeError('WIRE', 'what came is no order for a guard');
   return question as unknown as GuardOrder;
 }

@@ -4,9 +4,8 @@
  * either side. No shell is involved unless the command names one.
  */
 import { runProgram, type ProgramResult } from '../../fs/index.js';
-import { openAtHost, readLines, type CommandSpec } from '../../transport/index.js';
-import { isCount, isText, TwintreeError } from '../../tree/index.js';
 import type { HookPart, MigrationFact, Side } from '../journal/events.js';
+import { GRACE_MS, KEEP_BYTES, type There } from './there.js';
 
 /** One command. */
 export interface MigrationHook {
@@ -17,19 +16,16 @@ export interface MigrationHook {
   readonly timeoutMs: number;
 }
 
-/** How hooks are run. Plain data but for the signal: a guard in another process gets it as JSON. */
+/** How hooks are run. */
 export interface HookWays {
-  /** How the target's host is reached; undefined: it is this one. */
-  readonly targetHost: CommandSpec | undefined;
+  /** The target's host; undefined: it is this one. */
+  readonly there: There | undefined;
   /** What hooks find in their environment besides what they inherit (on the source's side: of this process). */
   readonly env: Readonly<Record<string, string>>;
 }
 
 export type HookFact = Extract<MigrationFact, { event: 'hook' }>;
 
-const GRACE_MS = 5000;
-const KEEP_BYTES = 4096;
-const CONNECT_MS = 30_000;
 const LONGEST_COMMAND = 1000;
 
 /**
@@ -54,7 +50,7 @@ export async function runMigrationHooks(
 export async function runMigrationHook(hook: MigrationHook, part: HookPart, ways: HookWays, { rehearsal = false, signal }: { rehearsal?: boolean; signal?: AbortSignal } = {}): Promise<HookFact> {
   const begun = performance.now();
   const env = { ...ways.env, TWINTREE_PHASE: part, ...(rehearsal ? { TWINTREE_REHEARSAL: '1' } : {}) };
-  const result = hook.side === 'target' && ways.targetHost !== undefined ? await runThere(ways.targetHost, hook, env, signal) : await runHere(hook, env, signal);
+  const result = hook.side === 'target' && ways.there !== undefined ? await ways.there.run({ argv: hook.command, env, timeoutMs: hook.timeoutMs }, signal) : await runHere(hook, env, signal);
   const trouble = typeof result === 'string' ? result : troubleOf(result, hook.timeoutMs);
   return {
     event: 'hook', part, command: hook.command.join(' ').slice(0, LONGEST_COMMAND), side: hook.side, ms: Math.round(performance.now() - begun), ok: trouble === null, trouble,
@@ -65,50 +61,6 @@ export async function runMigrationHook(hook: MigrationHook, part: HookPart, ways
 async function runHere({ command, timeoutMs }: MigrationHook, env: Record<string, string>, signal: AbortSignal | undefined): Promise<ProgramResult> {
   const inherited = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
   return runProgram({ argv: command, env: { ...inherited, ...env }, input: '', timeoutMs, graceMs: GRACE_MS, keep: KEEP_BYTES, ...(signal === undefined ? {} : { signal }) });
-}
-
-/** The result, or why there is none. */
-async function runThere(host: CommandSpec, { command, timeoutMs }: MigrationHook, env: Record<string, string>, signal: AbortSignal | undefined): Promise<ProgramResult | string> {
-  const words: string[] = [];
-  let aborted = false;
-  try {
-    const connection = await openAtHost(host, { do: 'run', argv: command, env, timeoutMs, graceMs: GRACE_MS, keep: KEEP_BYTES, input: '' }, { connectTimeoutMs: Math.max(CONNECT_MS, timeoutMs), stderr: (text) => { words.push(text); } });
-    const abort = (): void => {
-      aborted = true;
-      connection.close();
-    };
-    const timer = setTimeout(abort, timeoutMs + GRACE_MS + CONNECT_MS); // the other host is silent
-    signal?.addEventListener('abort', abort);
-    if (signal?.aborted === true) abort();
-    try {
-      for await (const line of readLines(connection.stream)) {
-        const result = readResult(line);
-        if (result !== undefined) return result;
-      }
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
-      connection.stream.end();
-      void connection.ended.finally(() => { connection.close(); });
-    }
-    return aborted ? 'it was ended with the migration' : `the connection to the target's host broke${words.length === 0 ? '' : `: ${words.join(' ').trim()}`}`;
-  } catch (error) {
-    if (aborted) return 'it was ended with the migration';
-    return error instanceof Error ? error.message : String(error);
-  }
-}
-
-function readResult(line: Record<string, unknown>): ProgramResult | undefined {
-  if (line['type'] !== 'result') return undefined;
-  const { exitCode, signal, startError, timedOut, aborted, output, outputBytes, durationMs } = line;
-  if ((exitCode !== null && typeof exitCode !== 'number') || !isTextOrNull(signal) || !isTextOrNull(startError) || typeof timedOut !== 'boolean' || typeof aborted !== 'boolean' || typeof output !== 'string' || output.length > KEEP_BYTES || !isCount(outputBytes) || !isCount(durationMs)) {
-    throw new TwintreeError('WIRE', 'the answer about a command at the target\'s host cannot be read');
-  }
-  return { exitCode, signal: signal as NodeJS.Signals | null, startError, timedOut, aborted, output, outputBytes, durationMs };
-}
-
-function isTextOrNull(value: unknown): value is string | null {
-  return value === null || isText(value, 64 << 10);
 }
 
 function troubleOf({ startError, timedOut, aborted, exitCode, signal }: ProgramResult, timeoutMs: number): string | null {

@@ -1,2 +1,3 @@
 /** Commands around the states of a migration. */
 export { runMigrationHook, runMigrationHooks, type HookFact, type HookWays, type MigrationHook } from './hooks.js';
+export { There } from './there.js';
