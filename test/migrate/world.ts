@@ -23,10 +23,10 @@ export class World {
   private readonly oldServes: string;
   private readonly newServes: string;
 
-  constructor(private readonly path: string, change: Partial<MigrationDefinition> = {}) {
-    this.folder = fromText(path);
-    this.oldServes = join(path, 'old.serves');
-    this.newServes = join(path, 'new.serves');
+  constructor(private readonly home: string, change: Partial<MigrationDefinition> = {}) {
+    this.folder = fromText(home);
+    this.oldServes = join(home, 'old.serves');
+    this.newServes = join(home, 'new.serves');
     this.definition = {
       name: 'world', source: '/s/', target: '/t', words: [], reverse: true, key: undefined, final: 'dirty', converge: { lagMs: 1000, backlogBytes: 1, steadyMs: 0, patienceMs: 10_000 },
       // Whoever starts a side while the other one serves has failed: that is what must never be.
@@ -40,7 +40,7 @@ export class World {
       session: async (direction, { target }) => this.called(`session ${direction}${target === undefined ? '' : ` ${target}`}`, DONE),
       prove: async ({ direction, target }) => this.called(`prove ${direction}${target === undefined ? '' : ` ${target}`}`, EQUAL),
       digestAhead: async () => { await this.called('digest', undefined); },
-      makeClone: async () => this.called('clone', '/clone'), dropClone: async (path) => { await this.called(`drop ${path}`, undefined); },
+      makeClone: async () => this.called('clone', '/clone'), dropClone: async (clone) => { await this.called(`drop ${clone}`, undefined); },
       writers: async () => Promise.resolve([]), forecast: () => ({ ms: 1, plusMinusMs: 1, parts: [] }),
     };
     this.reset();
@@ -48,7 +48,7 @@ export class World {
 
   /** The old side serves, and nothing has happened. */
   reset(): void {
-    for (const name of ['journal.jsonl', 'new.serves', 'guard.lock']) rmSync(join(this.path, name), { force: true });
+    for (const name of ['journal.jsonl', 'new.serves', 'guard.lock']) rmSync(join(this.home, name), { force: true });
     writeFileSync(this.oldServes, '');
     Journal.open(this.folder).add({ event: 'planned', name: 'world', source: '/s/', target: '/t', host: null, entries: 1, bytes: 1 });
     this.calls.length = 0;
@@ -103,7 +103,7 @@ export class World {
     });
     const run = conductor.run(controller.signal, first);
     try {
-      await Promise.race([Promise.all([ended]), run]);
+      await Promise.race([ended, run]);
       if (first === undefined) await run.catch(() => undefined); // at rest it ends by itself
     } finally {
       controller.abort();
