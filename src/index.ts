@@ -21,6 +21,8 @@ export type { ByteString, ErrorCode, Problem, ProblemCode, RelPath } from './tre
 export { Item, OpKind, Reason, reasonId, reasonText, SetBits } from './plan/index.js';
 export type { Operation, SessionOptions } from './plan/index.js';
 export type { Finding, Severity } from './doctor/index.js';
+export { migrate, migrationStatus, type MigrationCall, type MigrationStanding } from './cli/index.js';
+export type { MigrationEvent, MigrationState, OperationName } from './migrate/index.js';
 export type { Condition, FollowerListener, HeldView, MirrorListener, MirrorStatus, SessionAbout, TargetRequest } from './mirror/index.js';
 export type { Explanation, OperationResult, Outcome, PlanTotals, Progress, SessionListener, TypeCounts, Verdict } from './session/index.js';
 

@@ -3,6 +3,7 @@ export { parseApply, parseDoctor, parseExplain, parseMirror, parsePlan, parseSyn
 export { doctorRequest } from './commands/doctor.js';
 export { mirrorRequest } from './commands/mirror.js';
 export { applyHow, applyRun } from './commands/apply.js';
+export { migrate, migrationStatus, type MigrationCall, type MigrationStanding } from './migrate/library.js';
 export { planRun } from './commands/plan.js';
 export { processContext, type SessionRun } from './commands/shared.js';
 export { sessionRun } from './commands/remote.js';

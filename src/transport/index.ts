@@ -15,7 +15,7 @@ export { LEAST_NODE, selfBootstrap } from './bootstrap.js';
 export { parseServerCall, type ServerCall } from './agent-args.js';
 export { listenTls, type ClientIdentity, type ListenOptions, type TlsListener } from './tls-server.js';
 export { lookAtServer, type ServerSeen } from './tls-client.js';
-export { ownProgram } from './self.js';
+export { ownCommand, ownProgram } from './self.js';
 export { endOf, fingerprintOf, makeCertificate, parseFingerprint, type CertificateOptions, type CertificatePair, type KeyKind } from './certificate.js';
 export { formatToken, makeToken, readIdentity, readSecret, readTokens, writeNew, type Token } from './secret-files.js';
 export { checkHost, defaultKnownHosts, hostKey, rememberHost, type HostVerdict } from './known-hosts.js';

@@ -1,5 +1,8 @@
 /** What this program is, and what this end says of itself when a connection is opened. */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { findBundle } from './agent-program.js';
 import type { HelloHost } from '../wire/index.js';
 
 /** Written into the bundle by scripts/bundle.js: there is no package around a bundle that was sent to another host. */
@@ -14,6 +17,12 @@ export function ownVersion(): string {
 /** Program and version, as other hosts are told. */
 export function ownProgram(): string {
   return `twintree ${ownVersion()}`;
+}
+
+/** What runs this program on this host, with words behind it: the one beside this code, or what this process was started by. */
+export function ownCommand(): [string, ...string[]] {
+  const shim = join(findBundle(), '..', '..', 'bin', 'twintree.js');
+  return [process.execPath, ...process.execArgv, existsSync(shim) ? shim : (process.argv[1] ?? '')];
 }
 
 /** What it runs on, now. */

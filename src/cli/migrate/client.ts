@@ -2,9 +2,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { startDetached } from '../../fs/index.js';
 import { conductorPid, type MigrationEvent, readJournal, type Request } from '../../migrate/index.js';
+import { ownCommand } from '../../transport/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
 import { askConductor } from './control.js';
-import { ownCommand } from './trees.js';
 
 const LOOK_MS = 100;
 /** In which a conductor that was started must answer. */
@@ -25,8 +25,7 @@ export async function ask(folder: ByteString, name: string, request: Request): P
 
 /** Starts one that goes on by itself; it ends when the migration is at rest. */
 export async function startConductor(folder: ByteString, name: string): Promise<void> {
-  const [file = '', ...args] = ownCommand();
-  const pid = startDetached([file, ...args, 'migrate', 'start', name, '--wait'], `${folder}/${LOG}` as ByteString);
+  const pid = startDetached([...ownCommand(), 'migrate', 'start', name, '--wait'], `${folder}/${LOG}` as ByteString);
   if (pid < 0) throw new TwintreeError('IO', 'the conductor of the migration cannot be started', { path: `${folder}/${LOG}` as ByteString });
   const until = performance.now() + START_MS;
   while (conductorPid(folder) === undefined) {

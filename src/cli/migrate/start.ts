@@ -1,13 +1,12 @@
 /** `migrate start`: the conductor in this process, until the migration is at rest or a signal comes. */
 import { AT_REST, Conductor, Journal, type MigrationEvent, type Request, takeConductorLock } from '../../migrate/index.js';
 import { TwintreeError } from '../../tree/index.js';
-import { ownAtHost } from '../../transport/index.js';
+import { ownAtHost, ownCommand } from '../../transport/index.js';
 import { abortBySignal } from '../commands/shared.js';
 import { EXIT } from '../exit-codes.js';
 import { serveConductor } from './control.js';
 import type { FoundMigration } from './find.js';
 import { portsOf } from './ports.js';
-import { ownCommand } from './trees.js';
 
 export interface StartOptions {
   /** Nothing is begun; it waits for what it is asked. */

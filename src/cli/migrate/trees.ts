@@ -32,8 +32,3 @@ export function treesOf({ words, source, target }: Pick<MigrationDefinition, 'wo
     atTarget: host === undefined ? undefined : atHostOf(host, run.connection),
   };
 }
-
-/** What runs this program on this host. */
-export function ownCommand(): string[] {
-  return [process.execPath, ...process.execArgv, process.argv[1] ?? ''];
-}

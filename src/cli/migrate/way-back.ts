@@ -5,10 +5,9 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FollowStatus, Following, MigrationFact } from '../../migrate/index.js';
-import { connect, join, linger, openAtHost, type CommandSpec, type Connection } from '../../transport/index.js';
+import { connect, join, linger, openAtHost, ownCommand, type CommandSpec, type Connection } from '../../transport/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
 import { BACK_MARK, readFollowStatus } from './follow.js';
-import { ownCommand } from './trees.js';
 
 /** Milliseconds before it is tried again, doubled up to the longest while it fails at once. */
 const AGAIN_MS = 500;
