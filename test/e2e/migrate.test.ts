@@ -12,8 +12,8 @@ for (const way of ['here', 'at another host'] as const) {
     const tmp = useTempFolder('migrate');
     const env = (): { TWINTREE_STATE_DIR: string } => ({ TWINTREE_STATE_DIR: tmp.at('state') });
     const own = process.env['TWINTREE_STATE_DIR'];
-    before('the state of this test, also for the library', () => { process.env['TWINTREE_STATE_DIR'] = tmp.at('state'); });
-    after('as it was', () => { process.env['TWINTREE_STATE_DIR'] = own; });
+    beforeEach('the state of this test, also for the library', () => { process.env['TWINTREE_STATE_DIR'] = tmp.at('state'); });
+    afterEach('as it was', () => { process.env['TWINTREE_STATE_DIR'] = own; });
     const s = (name = ''): string => tmp.at('s') + (name === '' ? '' : `/${name}`);
     const t = (name = ''): string => tmp.at('t') + (name === '' ? '' : `/${name}`);
     const say = async (...args: string[]): Promise<RunResult> => startTwintree(['migrate', ...args], { env: env(), timeout: 60_000 }).finished;
