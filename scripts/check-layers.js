@@ -24,7 +24,7 @@ const HARMLESS = new Set(['path', 'path/posix', 'url', 'util', 'events', 'os', '
 const MORE = {
   state: ['module', 'zlib'], // loads its store when it is first used; checksums
   endpoint: ['worker_threads', 'zlib'], session: ['worker_threads'], mirror: ['worker_threads'],
-  cli: ['process', 'stream', 'tty', 'readline', 'module'],
+  cli: ['process', 'stream', 'tty', 'readline', 'readline/promises', 'module'],
 };
 /** Modules of Node that only compute (bytes in, bytes out), and the pure rooms that need them: wire/ checks frames with crc32 and compresses them. */
 const COMPUTING = { wire: ['zlib'] };

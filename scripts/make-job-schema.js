@@ -1,14 +1,13 @@
-// Writes docs/job-schema.json, by which editors know a configuration of jobs, from the description that reads it (run `npm run build` before).
-// With --check it changes nothing and fails where the file is not current.
+// Writes docs/job-schema.json and docs/migration-schema.json, by which editors know these files, from the descriptions that read them (run `npm run build` before).
+// With --check it changes nothing and fails where a file is not current.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { jobSchemaText } from '../dist/cli/jobs/schema.js';
+import { jobSchemaText, migrationSchemaText } from '../dist/cli/jobs/schema.js';
 
-const file = new URL('../docs/job-schema.json', import.meta.url);
-const text = jobSchemaText();
-
-if (process.argv.includes('--check')) {
-  if (readFileSync(file, 'utf8') !== text) {
-    console.error('docs/job-schema.json is not current: run npm run build && node scripts/make-job-schema.js');
+for (const [name, text] of [['job-schema.json', jobSchemaText()], ['migration-schema.json', migrationSchemaText()]]) {
+  const file = new URL(`../docs/${name}`, import.meta.url);
+  if (!process.argv.includes('--check')) writeFileSync(file, text);
+  else if (readFileSync(file, 'utf8') !== text) {
+    console.error(`docs/${name} is not current: run npm run build && node scripts/make-job-schema.js`);
     process.exitCode = 1;
   }
-} else writeFileSync(file, text);
+}

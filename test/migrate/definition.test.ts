@@ -1,8 +1,12 @@
 /** Definitions of migrations: what they mean, and that every mistake is told at its place. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { ConfigError } from '../../src/job/index.js';
 import { optionCatalog } from '../../src/cli/jobs/catalog.js';
+import { migrationSchemaText } from '../../src/cli/jobs/schema.js';
 import { readDefinition, type MigrationDefinition } from '../../src/migrate/index.js';
+import { REPOSITORY } from '../support/index.js';
 
 const catalog = optionCatalog({ readFile: () => -2, env: () => undefined, now: new Date(0) });
 const read = (text: string): MigrationDefinition => readDefinition(text, 'm.yaml', catalog);
@@ -52,6 +56,13 @@ evidence: { key: /k }
     });
     assert.deepEqual(definition.switch.health, { hook: { command: ['sh', '-c', 'check'], side: 'source', timeoutMs: 5000 }, attempts: 3, everyMs: 100 });
     assert.deepEqual([definition.final, definition.verify, definition.rehearse.on, definition.reverse, definition.key], ['full', { mode: 'index', sample: 0.02 }, { kind: 'folder', path: '/tmp/copy' }, false, '/k']);
+  });
+
+  it('is what the guide shows, and what the schema for editors says (else: npm run build && node scripts/make-job-schema.js)', () => {
+    const example = /```yaml\n([\s\S]*?)```/.exec(readFileSync(join(REPOSITORY, 'docs/migrate.md'), 'utf8'))?.[1] ?? '';
+    const { name, switch: change, words } = read(example);
+    assert.deepEqual([name, change.hooks.length, words.length], ['files', 2, 5]);
+    assert.equal(readFileSync(join(REPOSITORY, 'docs/migration-schema.json'), 'utf8'), migrationSchemaText());
   });
 
   it('is refused with every mistake at its place', () => {

@@ -1,8 +1,16 @@
-/** docs/job-schema.json: scripts/make-job-schema.js writes it; a test checks that the file is current. */
-import { configSchema } from '../../job/index.js';
+/** docs/job-schema.json and docs/migration-schema.json: scripts/make-job-schema.js writes them; tests check that the files are current. */
+import { configSchema, type OptionCatalog } from '../../job/index.js';
+import { definitionSchema } from '../../migrate/index.js';
 import { optionCatalog } from './catalog.js';
 
 export function jobSchemaText(): string {
-  const nothing = optionCatalog({ readFile: () => -2, env: () => undefined, now: new Date(0) });
-  return `${JSON.stringify(configSchema(nothing), null, 1)}\n`;
+  return `${JSON.stringify(configSchema(nothing()), null, 1)}\n`;
+}
+
+export function migrationSchemaText(): string {
+  return `${JSON.stringify(definitionSchema(nothing()), null, 1)}\n`;
+}
+
+function nothing(): OptionCatalog {
+  return optionCatalog({ readFile: () => -2, env: () => undefined, now: new Date(0) });
 }

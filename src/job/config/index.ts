@@ -13,5 +13,5 @@ export { NAME } from './fields.js';
 export { command as commandWords } from './notices.js';
 export { filter, options as jobOptions } from './options.js';
 export { inOrder } from './place.js';
-export { boolean, choice, either, integer, list, made, plainText, Reading, record, text, type Placed, type Read, type Shape } from './shape.js';
+export { boolean, choice, either, integer, list, made, plainText, Reading, record, text, type JsonSchema, type Placed, type Read, type Shape } from './shape.js';
 export { duration } from './values.js';

@@ -60,7 +60,7 @@ export class Roles {
     const { role } = this;
     this.role = undefined;
     if (role !== undefined) {
-      this.tellLag(role);
+      if (role.following.status()?.complete === true) this.tellLag(role); // what is not complete is not behind by anything that is known
       const ended = role.following.stop();
       this.ending.add(ended);
       void ended.finally(() => { this.ending.delete(ended); });

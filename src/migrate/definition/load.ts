@@ -2,7 +2,7 @@
  * load: reads a definition, tells all that is wrong with file, line and column, and makes the model. The options are the option table's own rows and are
  * read by the command line's own parser, which is handed in as a catalog.
  */
-import { ConfigError, inOrder, readDocument, Reading, type FileRead, type OptionCatalog, type Placed } from '../../job/index.js';
+import { ConfigError, inOrder, readDocument, Reading, type FileRead, type JsonSchema, type OptionCatalog, type Placed } from '../../job/index.js';
 import { parseRemoteSpec } from '../../transport/index.js';
 import { fromText, TwintreeError } from '../../tree/index.js';
 import type { MigrationHook } from '../hooks/hooks.js';
@@ -102,4 +102,11 @@ function onOf(found: Placed<string> | undefined, reading: Reading): MigrationDef
   if (found === undefined || found.value === 'clone') return { kind: 'clone' };
   if (!found.value.startsWith('/')) reading.complain(found.place, `${JSON.stringify(found.value)} is neither clone nor a whole path`);
   return { kind: 'folder', path: found.value };
+}
+
+/** The JSON schema of a definition, draft 2020-12, by which editors know it. */
+export function definitionSchema(catalog: OptionCatalog): JsonSchema {
+  const defs = new Map<string, JsonSchema>();
+  const root = definitionShape.schema({ catalog, defs });
+  return { $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'twintree migration', description: 'Written by scripts/make-job-schema.js from the description in src/migrate/definition/fields.ts.', ...root, $defs: Object.fromEntries(defs) };
 }
