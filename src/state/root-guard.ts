@@ -59,8 +59,7 @@ export class RootGuard {
     const list: NameList = { names: [], types: [] };
     const error = Math.min(root.fs.fstat(root.fd, table, 0), root.fs.list(root.fd, list));
     if (error < 0) throw new TwintreeError('IO', `the ${root.side} cannot be read: ${errnoText(-error)}`, { path: root.path });
-    const born = table.hasBtime(0) ? `b${table.btimeSec(0)}.${table.btimeNsec(0)}` : `d${table.devMajor(0)}:${table.devMinor(0)}`;
-    return { identity: `i${table.inoHigh(0)}:${table.inoLow(0)}-${born}`, empty: list.names.length === 0 };
+    return { identity: table.lastingIdentity(0), empty: list.names.length === 0 };
   }
 
   /** What is remembered; a file that is absent is no memory, one that is damaged stops the run. */

@@ -110,6 +110,11 @@ export class StatTable {
   identity(i: number): string {
     return `${this.devMajor(i)}:${this.devMinor(i)}:${this.inoHigh(i)}:${this.inoLow(i)}`;
   }
+  /** The same for longer: device numbers change with reboots, so it is told by its birth where the file system knows that. */
+  lastingIdentity(i: number): string {
+    const born = this.hasBtime(i) ? `b${this.btimeSec(i)}.${this.btimeNsec(i)}` : `d${this.devMajor(i)}:${this.devMinor(i)}`;
+    return `i${this.inoHigh(i)}:${this.inoLow(i)}-${born}`;
+  }
   /** Whether record i and record j of `other` are the same inode. */
   sameInode(i: number, other: StatTable, j: number): boolean {
     return (

@@ -14,8 +14,7 @@ export function identityOf(posix: Posix, fd: number, path: ByteString): string {
   const table = new StatTable(1);
   const error = posix.fstat(fd, table, 0);
   if (error < 0) throw new TwintreeError('IO', `its attributes cannot be read: ${errnoText(-error)}`, { path });
-  const born = table.hasBtime(0) ? `b${table.btimeSec(0)}.${table.btimeNsec(0)}` : `d${table.devMajor(0)}:${table.devMinor(0)}`;
-  return `i${table.inoHigh(0)}:${table.inoLow(0)}-${born}`;
+  return table.lastingIdentity(0);
 }
 
 /** A source of a plan: with the symlinks below it that are gone through. */
