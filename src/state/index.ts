@@ -4,6 +4,9 @@
 export { pairName, stateFolder } from './place.js';
 export { RootGuard, type GuardedRoot } from './root-guard.js';
 export { Fence, type Holder } from './fence.js';
+export { isStandbyPoint, MOST_STANDBY_NAMES, parseStandbyNote, sameSource, Standby, type StandbyNote, type StandbyPhase, type StandbyPoint } from './standby.js';
+export { dropPromotion, promotionFolders, promotionOf, upwards, writePromotion, type Promotion } from './promotion.js';
+export { allRetired, dropRetired, readRetired, writeRetired, type Retired } from './retired.js';
 export { liesInside, openDirtySet, openTables, pairFolder, PairState, type PairRequest, type StoreTables } from './store/pair-state.js';
 export { inspectPair, type PairCondition } from './store/inspect.js';
 export { lockHolder, type LockHolder } from './store/pair-lock.js';

@@ -57,6 +57,7 @@ export type ErrorCode =
   | 'WIRE' // bytes that break the protocol
   | 'CONNECTION_LOST'
   | 'FENCED' // a newer session took this target over
+  | 'PROMOTED' // the target is the source now
   | 'STATE' // what is kept between runs cannot be used
   | 'PLAN_FILE' // a sealed plan or batch that is damaged, of another version, or not what it says
   // Of jobs:
