@@ -55,7 +55,7 @@ export const EXIT_TEXT: Readonly<Record<number, string>> = {
   [EXIT.maxDelete]: 'the --max-delete limit stopped deletions',
   [EXIT.timeout]: 'timeout in data send or receive, or --stop-at or --stop-after ended the run',
   [EXIT.connectTimeout]: 'timeout waiting for a connection',
-  [EXIT.refused]: 'refused by a guard before anything was changed (--delete-limit, --guard-root, --reserve, names that collide)',
+  [EXIT.refused]: 'refused by a guard before anything was changed (--delete-limit, --guard-root, --reserve, names that collide), or the target was promoted',
   [EXIT.locked]: 'another run holds the lock of this target',
   [EXIT.skipped]: 'the run of a job was left out, since another run of it is at work',
 };
@@ -68,7 +68,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case 'SOURCE_MISSING': return EXIT.partial;
     case 'TARGET_UNUSABLE': return EXIT.fileSelect;
     case 'TARGET_NOT_MADE': return EXIT.fileIo;
-    case 'REFUSED': case 'ROOT_CHANGED': return EXIT.refused;
+    case 'REFUSED': case 'ROOT_CHANGED': case 'PROMOTED': return EXIT.refused;
     case 'LOCKED': return EXIT.locked;
     case 'NO_SPACE': case 'IO': case 'STATE': return EXIT.fileIo;
     case 'ABORTED': return EXIT.signal;

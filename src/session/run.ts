@@ -29,6 +29,7 @@ import { readContent } from './recorded/batch-content.js';
 import { Resolver, type MoveCandidate } from './resolve.js';
 import { scan } from './scan.js';
 import { absolute, openSources, sourcePlace, type Sources } from './sources.js';
+import { refusePromoted } from './standby.js';
 import { TargetLock, type Tenure } from './target-lock.js';
 import { TempDirClaim } from './temp-dir.js';
 import { targetFacts } from './target-facts.js';
@@ -154,7 +155,7 @@ class Session {
   private backupRoot = -1;
   private tempClaim: TempDirClaim | undefined;
   private state: KeptState | undefined;
-  private fenced = false; // a newer session took the target over
+  private fenced: TwintreeError | undefined; // a newer session took the target over, or it was promoted
   private abortTimer: NodeJS.Timeout | undefined;
   private stoppedByTime = false;
   private readonly leavePace: () => void;
@@ -167,8 +168,8 @@ class Session {
     this.posix = request.posix ?? loadWorkingPosix();
     this.pool = new WorkerPool(this.shared, request.spare);
     this.store = request.kept?.store ?? new PlanStore(loadOwnPosix());
-    this.targetLock = new TargetLock(loadOwnPosix(), request.tenure, () => {
-      this.fenced = true;
+    this.targetLock = new TargetLock(loadOwnPosix(), request.tenure, (why) => {
+      this.fenced = why;
       this.abort(true);
     });
     // A list shows the source's own permissions, whatever a copy would make of them.
@@ -219,6 +220,7 @@ class Session {
     const target: Target = kept !== undefined ? kept.openTarget(posix) : request.target === undefined ? { path: '' as ByteString, fd: -1, alias: undefined } : findTarget(posix, request.target, sources, request.sources.length, options.replace.mkpath);
     if (target.fd >= 0) this.handles.push(target.fd);
     if (sources.selection.children === undefined && sources.selection.mounts.length === 0) return this.finish(sources.missing > 0 ? 23 : 0);
+    if (target.fd < 0 && !options.dryRun && request.target !== undefined) refusePromoted(posix, target); // it may not be made; one that stands is asked about with its lock
     if (target.fd >= 0) await this.lock(target);
     if (options.state === true && request.target !== undefined) this.openState(sources, target);
     const guard = options.guard.root ? this.rootGuard(sources, target) : undefined;
@@ -358,13 +360,13 @@ class Session {
     // While the main thread waits for a connection that says nothing any more, no timer tells it that a newer session has come.
     this.remote = new RemoteSource(link.channel(), link.channel(), setup, () => {
       this.targetLock.look();
-      if (this.fenced) link.abort();
+      if (this.fenced !== undefined) link.abort();
     });
     this.pool.useLink(link, setup);
   }
 
   private async lock(target: Target): Promise<void> {
-    if (this.options.lock && !this.options.dryRun) await this.targetLock.take(target);
+    if (!this.options.dryRun) await this.targetLock.take(target, this.options.lock);
   }
 
   /** --guard-root over the roots of both sides. The target is looked at when it is there. */
@@ -691,7 +693,7 @@ class Session {
 
   private finish(exitCode?: number): Outcome {
     const { outcome } = this;
-    if (this.fenced) throw new TwintreeError('FENCED', 'a newer session of the same client works on this target now');
+    if (this.fenced !== undefined) throw this.fenced;
     this.phase = 'done';
     outcome.elapsedMs = performance.now() - this.started;
     outcome.aborted = this.shared.aborted;

@@ -1,12 +1,14 @@
 /**
  * One session writes to a target at a time. The lock is the kernel's and is given back whatever happens to us. A session of a client that
- * was cut off is told apart by its lineage: the client's next session takes over, and the old one ends (state/fence.ts).
+ * was cut off is told apart by its lineage: the client's next session takes over, and the old one ends (state/fence.ts). Where the target is promoted meanwhile, each
+ * session on it ends (state/promotion.ts).
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Errno, type Posix } from '../fs/index.js';
-import { Fence, stateFolder, type Holder } from '../state/index.js';
-import { StatTable, TwintreeError } from '../tree/index.js';
+import { Fence, stateFolder, upwards, type Holder } from '../state/index.js';
+import { StatTable, TwintreeError, type ByteString } from '../tree/index.js';
+import { promotedAt, promotedError, refusePromoted } from './standby.js';
 import type { Target } from './target.js';
 
 /** Milliseconds between two looks, at the lock or at who holds it. */
@@ -23,6 +25,8 @@ const PATIENCE = 30_000;
 export class Tenure {
   readonly session = randomBytes(8).toString('hex');
   private readonly held = new Set<string>();
+  /** Which folder the last of them is, with those that it lies in (`upwards`), and its path; undefined: there was none yet. */
+  last: { readonly chain: readonly [string, ...string[]]; readonly path: ByteString } | undefined;
 
   /** @param lineage the client's run, hexadecimal: the same for all its connections */
   constructor(readonly lineage: string) {}
@@ -43,12 +47,29 @@ export class Tenure {
 export class TargetLock {
   private watch: NodeJS.Timeout | undefined;
   private stillMine = (): boolean => true;
+  private target: Target | undefined;
 
-  /** @param tenure of a remote client; undefined for a session that nobody takes over. @param fenced is called once where a newer session took over. */
-  constructor(private readonly posix: Posix, private readonly tenure: Tenure | undefined, private readonly fenced: () => void) {}
+  /** @param tenure of a remote client; undefined for a session that nobody takes over. @param fenced is called once where a newer session took over, or the target was promoted. */
+  constructor(private readonly posix: Posix, private readonly tenure: Tenure | undefined, private readonly fenced: (why: TwintreeError) => void) {}
 
-  /** Takes the lock. @throws TwintreeError LOCKED, FENCED. */
-  async take(target: Target): Promise<void> {
+  /** Takes the lock, where it is wanted, and looks from now on whether the target is still this session's. @throws TwintreeError LOCKED, FENCED, PROMOTED. */
+  async take(target: Target, locks: boolean): Promise<void> {
+    if (locks) await this.lock(target);
+    refusePromoted(this.posix, target); // who promotes holds the lock for that time: before it was ours nothing was sure
+    this.target = target;
+    if (this.tenure !== undefined) this.remember(this.tenure, target);
+    this.watch = setInterval(() => { this.look(); }, LOOK);
+    this.watch.unref();
+  }
+
+  private remember(tenure: Tenure, { fd, path }: Target): void {
+    const table = new StatTable(1);
+    if (this.posix.fstat(fd, table, 0) < 0 || table.lastingIdentity(0) === tenure.last?.chain[0]) return;
+    const [itself, ...above] = upwards(this.posix, fd);
+    tenure.last = itself === undefined ? undefined : { chain: [itself, ...above], path };
+  }
+
+  private async lock(target: Target): Promise<void> {
     const { tenure } = this;
     if (tenure === undefined) {
       if (this.tryLock(target)) return;
@@ -77,21 +98,23 @@ export class TargetLock {
       const holder = fence.read();
       return holder === undefined || holder.session === mine.session;
     };
-    this.watch = setInterval(() => { this.look(); }, LOOK);
-    this.watch.unref();
   }
 
-  /** Looks whether a newer session took over. By itself this happens as long as the event loop runs. */
+  /** Looks whether a newer session took over, or somebody promoted the target. By itself this happens as long as the event loop runs. */
   look(): void {
-    if (this.stillMine()) return;
+    const { target } = this;
+    if (target === undefined) return;
+    const promotion = promotedAt(target.fd);
+    if (promotion === undefined && this.stillMine()) return;
     this.close();
-    this.fenced();
+    this.fenced(promotion === undefined ? new TwintreeError('FENCED', 'a newer session of the same client works on this target now') : promotedError(promotion, target.path));
   }
 
   /** Stops looking. The lock goes with the root's handle. */
   close(): void {
     clearInterval(this.watch);
     this.watch = undefined;
+    this.target = undefined;
     this.stillMine = () => true;
   }
 

@@ -20,6 +20,8 @@ export function judgeError(error: unknown, begun: boolean, limited = true): Erro
       return 'retry';
     case 'TARGET_UNUSABLE': case 'TARGET_NOT_MADE': case 'SOURCE_MISSING': case 'NOT_TWINTREE': case 'VERSION': case 'STATE':
       return begun ? 'retry' : 'end';
+    case 'PROMOTED':
+      return 'hold';
     case 'REFUSED':
       return limited ? 'hold' : begun ? 'retry' : 'end';
     case 'USAGE': case 'UNSUPPORTED': case 'FILTER_SYNTAX': case 'FILE_LIST': case 'ABORTED': case 'INTERNAL': case 'PLAN_FILE': case 'SKIPPED': case 'HOOK': case 'MIGRATION': case 'NOT_QUIET': case 'NOT_EQUAL': case 'UNHEALTHY':

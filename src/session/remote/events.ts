@@ -11,7 +11,7 @@ const PROBLEM_CODES: readonly ProblemCode[] = [
 const PHASES: readonly Phase[] = ['scan', 'plan', 'guard', 'transfer', 'apply', 'delete', 'record', 'verify'];
 const ERROR_CODES: readonly ErrorCode[] = [
   'USAGE', 'UNSUPPORTED', 'SOURCE_MISSING', 'TARGET_UNUSABLE', 'TARGET_NOT_MADE', 'FILTER_SYNTAX', 'FILE_LIST', 'REFUSED', 'LOCKED', 'NO_SPACE', 'ROOT_CHANGED', 'ABORTED', 'TIMEOUT', 'IO',
-  'INTERNAL', 'CONNECT', 'CONNECT_TIMEOUT', 'NOT_TWINTREE', 'VERSION', 'WIRE', 'CONNECTION_LOST', 'FENCED', 'STATE', 'PLAN_FILE',
+  'INTERNAL', 'CONNECT', 'CONNECT_TIMEOUT', 'NOT_TWINTREE', 'VERSION', 'WIRE', 'CONNECTION_LOST', 'FENCED', 'PROMOTED', 'STATE', 'PLAN_FILE',
 ];
 const RESULTS: readonly OperationResult[] = ['planned', 'done', 'failed', 'skipped'];
 /** Problems that an outcome holds at most. */
