@@ -51,6 +51,8 @@ export const KEPT_SUMS = 'kept-sums';
 export const STANDING = 'standing';
 /** Its sessions know the option `durable`. */
 export const DURABLE = 'durable';
+/** It knows what a standby is: the messages `point`, and the error PROMOTED. */
+export const STANDBY = 'standby';
 
 const FEATURE = /^[a-z][a-z0-9-]{0,31}$/;
 const MAX_FEATURES = 64;

@@ -3,11 +3,11 @@
  * client has come back over another one.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import type { ControlMessage } from '../../src/wire/index.js';
 import { describeSource, ofProcess, openMessage, optionsOf, startServer, supply, type HostileEnd, type Victim } from './remote-hostile-end.js';
 import { left } from './remote-cut-support.js';
-import { file, makeTree, time, treePaths, useTempFolder } from '../support/index.js';
+import { file, makeTree, time, treePaths, twintree, useTempFolder } from '../support/index.js';
 
 const T = time(1_600_000_000);
 const SESSIONS = 60;
@@ -97,6 +97,36 @@ describe('a hostile client on a connection that stays', () => {
     assert.ok((memory.at(-1) ?? Infinity) < MOST_MEMORY, memory.join(' '));
     end.control({ type: 'close' });
     assert.equal((await finished).code, 0);
+  });
+
+  it('points: before a session has worked here they are about nothing; a flood of them is one small note; what is none ends with 12', async () => {
+    const notes = (): string[] => (existsSync(tmp.at('state/standby')) ? readdirSync(tmp.at('state/standby')) : []);
+    const point = { source: { host: 'a', path: '/s', identity: 'i0:1-b2.3' }, at: 5, upTo: 4, exact: true, durable: true, deletes: true, copied: true, phase: 'following', waiting: 0, waitingBytes: 0, failing: 0, names: [], held: 0 };
+    const { end, finished } = serve('--server');
+    end.control({ type: 'point', last: true, point });
+    const target = { target: tmp.at('srv'), lineage: 'ab'.repeat(8) };
+    assert.equal((await session(end, { ...target, target: tmp.at('srv/none/such') }))?.type, 'error');
+    await finished;
+    assert.deepEqual(notes(), []);
+    const flood = serve('--server');
+    assert.equal((await session(flood.end, target))?.type, 'outcome');
+    again(flood.end);
+    for (let k = 0; k < 5000; k++) flood.end.control({ type: 'point', last: k % 2 === 0, point: { ...point, upTo: k } });
+    flood.end.control({ type: 'point', last: true, point: { ...point, names: Array.from({ length: 21 }, () => 'x') } });
+    await flood.end.ended;
+    assert.equal((await flood.finished).code, 12);
+    assert.ok(notes().length === 1 || notes().length === 2, notes().join(' '));
+    assert.ok(notes().every((name) => statSync(tmp.at('state/standby', name)).size < 1000));
+  });
+
+  it('to a target that was promoted: it is refused, however often it asks, and an older one is told so in words that it knows', async () => {
+    assert.equal(twintree(['promote', '--yes', '--force', tmp.at('srv')], { env: { TWINTREE_STATE_DIR: tmp.at('state') } }).code, 0);
+    for (const args of [['--server'], ['serve', '--stdio', '--root', tmp.at('srv'), '--write-only']]) {
+      const { end, finished } = serve(...args);
+      assert.equal((await session(end, args.length > 1 ? {} : { target: tmp.at('srv/new') }))?.['code'], 'REFUSED');
+      assert.equal((await finished).code, 70);
+    }
+    assert.deepEqual(treePaths(tmp.at('srv')), ['f']);
   });
 
   it('an old connection whose client has come back over another one: it is not its turn any more', async () => {

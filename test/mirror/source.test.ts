@@ -15,7 +15,7 @@ describe('a source whose capture ends by itself', () => {
     mkdirSync(temp.at('s'), { recursive: true });
     const told: string[] = [];
     const follower: SourceFollower = {
-      heard: async () => undefined, sourceLost: () => { told.push('lost'); }, sourceBack: () => { told.push('back'); }, sourceDoubtful: () => { told.push('doubtful'); },
+      heard: async () => undefined, sourceLost: () => { told.push('lost'); }, sourceBack: () => { told.push('back'); }, sourceDoubtful: () => { told.push('doubtful'); }, sourceSeen: () => undefined,
     };
     let last: Capture | undefined;
     let over = (_error: Error): void => undefined;

@@ -219,6 +219,11 @@ export class Agenda {
     return older(older(this.settler.oldest(), this.full?.since), firstOf(this.failed.values()));
   }
 
+  /** The same without the paths that failed. */
+  oldestSound(): number | undefined {
+    return older(this.settler.oldest(), this.full?.since);
+  }
+
   /** What failed before, and went well now because something was heard of it, need not be tried again. */
   private mended(hints: readonly Hint[]): void {
     for (const { path, scope } of hints) {

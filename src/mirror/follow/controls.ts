@@ -23,6 +23,8 @@ export interface Controlled {
   adopt(): boolean;
   pause(reason: string, breaksOff: boolean): void;
   resume(reason: string): void;
+  /** Asks a target again that was promoted. False: none was. */
+  retry(): boolean;
   notice(code: string, message: string): void;
 }
 
@@ -132,7 +134,8 @@ export class Controls {
   }
 
   private resumeByPerson(): ControlAnswer {
-    if (this.pacer.pausedSince === undefined) return { ok: true, message: 'it was not paused' };
+    const asks = this.follower.retry();
+    if (this.pacer.pausedSince === undefined) return { ok: true, message: asks ? 'it asks the target again, which was promoted' : 'it was not paused' };
     const dropped = dropPause(this.folder as ByteString);
     if (dropped < 0) return { ok: false, message: `the pause that is kept cannot be removed: ${errnoText(-dropped)}` };
     this.pacer.pausedSince = undefined;

@@ -6,7 +6,7 @@
 import type { SessionOptions } from '../../plan/index.js';
 import type { DirtyPath, Outcome, SessionListener } from '../../session/index.js';
 import type { Horizon, PairState } from '../../state/index.js';
-import { displayName, TwintreeError, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
+import { displayName, EMPTY, TwintreeError, type ByteString, type Problem, type RelPath } from '../../tree/index.js';
 import type { HeldView } from '../control/index.js';
 import type { Hint } from '../hint.js';
 import { Agenda, covers, type Job } from './agenda.js';
@@ -28,6 +28,7 @@ import { ReadTimes } from './read-times.js';
 import type { FollowerListener, MirrorRequest, TargetRequest } from './request.js';
 import { dirtyPaths, marksOf } from './scope.js';
 import type { SourceFollower, SourceView } from './source.js';
+import { StandbyTeller } from './standby-teller.js';
 import { MOST_NAMED, writeStatus, type Phase } from './status.js';
 import { Tally } from './tally.js';
 import { judgeError, judgeOutcome } from './verdict.js';
@@ -43,6 +44,8 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 const KEPT_WITHIN = 50;
 /** So many marks may wait for the disk; who hears more waits with them. */
 const MOST_UNKEPT = 20_000;
+/** Milliseconds between two sessions that are begun only because the target's host cannot be told how far it is. */
+const ASK_EVERY = 10_000;
 
 /** What a look for drift found. */
 type Found = Pick<DriftSearch, 'found' | 'unseen'>;
@@ -58,6 +61,10 @@ export class Follower implements SourceFollower {
   private since: number | undefined;
   private job: Job | undefined;
   private held: HeldView | undefined;
+  /** The target was promoted: it takes nothing any more. */
+  private promoted = false;
+  private readonly standby: StandbyTeller;
+  private askedAt = -Infinity;
   /** Deletions that a person has approved, for the full session that comes. */
   private approved: number | undefined;
   private readonly pauses = new Set<string>();
@@ -84,9 +91,11 @@ export class Follower implements SourceFollower {
     this.tally = new Tally({ pid: process.pid, source: displayName(root), target: displayName(request.pair.target), startedAt: Date.now() });
     this.deferrals = new Deferrals(mirror.deferMs);
     this.drift = new DriftWatch(source.root, mirror.drift);
+    const { replace, delete: deletion } = request.options;
+    this.standby = new StandbyTeller(root, { durable: replace.durable === true || replace.fsync, deletes: deletion.when !== undefined }, request.tell);
     if (mirror.ease !== undefined) this.load = new LoadWatch(mirror.ease.floor, request.meter, (code, message) => this.notice(code, message));
     this.controls = new Controls({
-      held: () => this.held, approve: (hold) => this.approve(hold), adopt: () => this.source.adopt(), pause: (reason, breaksOff) => this.pause(reason, breaksOff), resume: (reason) => this.resume(reason),
+      held: () => this.held, approve: (hold) => this.approve(hold), adopt: () => this.source.adopt(), pause: (reason, breaksOff) => this.pause(reason, breaksOff), resume: (reason) => this.resume(reason), retry: () => this.retry(),
       notice: (code, message) => this.listener.notice?.(code, message),
     }, request.rates);
   }
@@ -135,6 +144,7 @@ export class Follower implements SourceFollower {
     this.ended = true;
     for (const { reject } of this.waiting.splice(0)) reject(new TwintreeError('ABORTED', 'the mirror has ended'));
     this.tellStatus('stopped');
+    this.tellPoint('stopped');
     await this.request.end?.();
     const { state } = this;
     this.state = undefined;
@@ -171,8 +181,13 @@ export class Follower implements SourceFollower {
 
   /** That all is in doubt comes as a hint. */
   sourceBack(): void {
-    if (this.held === undefined) this.agenda.go();
+    if (this.held === undefined && !this.promoted) this.agenda.go();
     this.wake();
+  }
+
+  sourceSeen(moment: number, heard: number): void {
+    this.standby.points.seen(moment, heard);
+    if (!this.ended) this.tellPoint();
   }
 
   sourceDoubtful(since: number): void {
@@ -182,12 +197,22 @@ export class Follower implements SourceFollower {
 
   /**
    * A person says to go on: what a guard refused is done, once, with as many deletions as were shown. False: nothing is held, or it is not the
-   * hold of this id.
+   * hold of this id. Without one, the target is asked again that said it was promoted.
    */
   approve(hold: string | undefined = this.held?.id): boolean {
+    if (hold === undefined) return this.retry();
     if (this.held === undefined || this.held.id !== hold) return false;
     this.approved = this.held.deletions;
     this.held = undefined;
+    this.agenda.go();
+    this.wake();
+    return true;
+  }
+
+  /** A person says to ask the target again that said it was promoted. False: none has. */
+  retry(): boolean {
+    if (!this.promoted) return false;
+    this.promoted = false;
     this.agenda.go();
     this.wake();
     return true;
@@ -398,9 +423,20 @@ export class Follower implements SourceFollower {
     if (verdict === 'end' || !(error instanceof TwintreeError)) throw error;
     if (verdict === 'retry') return this.tellFailure(job, error.code, error.message);
     const now = steadyNow();
+    if (error.code === 'PROMOTED') return this.letGo(job, error, now);
     if (job.kind !== 'full') return this.agenda.wantFull('a guard refused', now, job.first); // it judged a part; only the whole decides
     this.approved = undefined;
     await this.hold(job, error, end);
+  }
+
+  /** The target was promoted: changes are kept, and it is left alone until a person says to ask again. */
+  private letGo(job: Job, { code, message }: TwintreeError, now: number): void {
+    this.agenda.putBack(job, now);
+    this.agenda.hold();
+    this.promoted = true;
+    this.tally.failed(code, message, null);
+    this.tellStatus();
+    this.listener.failed?.(code, message, undefined);
   }
 
   /** Holds what a guard refused, once it is known what would go. */
@@ -452,6 +488,26 @@ export class Follower implements SourceFollower {
     if (this.load !== undefined) this.controls.bear(this.load.look(this.job !== undefined, this.carried, performance.now()));
     this.controls.tick();
     this.tellStatus();
+    if (!this.source.probing) this.tellPoint();
+  }
+
+  /** Tells the target's host how far it is. Where that cannot be reached, or takes nothing any more, while nothing waits, a session finds out what is the matter. */
+  private tellPoint(phase: Phase = this.phase()): void {
+    const { agenda, job, tally } = this;
+    if (this.state === undefined) return;
+    const waits = agenda.oldestSound();
+    const { paths, failed } = agenda.backlog();
+    const tried = job?.kind === 'retry' ? job.hints.length : 0;
+    const answer = this.standby.tick({
+      phase, exact: this.source.exact, copied: tally.copied, oldest: job?.first === undefined || tried > 0 ? waits : Math.min(job.first, waits ?? Infinity),
+      waiting: paths + (job?.hints.length ?? 0), waitingBytes: this.behind(paths).bytes, failing: Math.max(tally.failingCount, failed + tried), names: tally.failingPaths(), held: this.held?.deletions ?? 0,
+    }, Date.now(), steadyNow(), phase === 'stopped');
+    if (answer !== 'away' && answer !== 'promoted') return;
+    const now = steadyNow();
+    if (phase === 'stopped' || job !== undefined || !agenda.idle || this.stopped() || !tally.begun || now - this.askedAt < ASK_EVERY) return;
+    this.askedAt = now;
+    agenda.add({ path: EMPTY, scope: 'entry', reason: 'unclear', at: now, gone: false }, now);
+    this.wake();
   }
 
   /** Writes how it stands into its state, and tells it. */
@@ -488,7 +544,7 @@ export class Follower implements SourceFollower {
   private phase(): Phase {
     if (this.source.lost) return 'source-lost';
     if (this.source.blind) return 'starting';
-    if (this.held !== undefined) return 'held';
+    if (this.held !== undefined || this.promoted) return 'held';
     if (this.job?.kind === 'full') return 'copying';
     if (this.pauses.size > 0 && this.job === undefined) return 'paused';
     if (this.retryAt !== undefined && this.job === undefined) return 'waiting';

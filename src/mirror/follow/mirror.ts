@@ -61,7 +61,10 @@ export class Mirror {
       for (const follower of this.followers) follower.open();
       refuseLoops(loadPosix(), loadOwnPosix(), this.request.stateFolder, root, targets);
       await this.source.start();
-      timer = setInterval(() => { for (const follower of this.followers) follower.tick(); }, STATUS_EVERY);
+      timer = setInterval(() => {
+        void this.source.probe();
+        for (const follower of this.followers) follower.tick();
+      }, STATUS_EVERY);
       const end = AbortSignal.any([signal, this.fault.signal]);
       setMaxListeners(0, end); // as many as there are targets and what they do
       await this.followAll(end);

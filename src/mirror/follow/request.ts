@@ -1,7 +1,7 @@
 /** What a mirror is asked for, and what it tells: the shapes that its parts and its callers share. */
 import type { Rename, SessionOptions } from '../../plan/index.js';
-import type { DirtyPath, Outcome, Pace, SessionListener } from '../../session/index.js';
-import type { PairState } from '../../state/index.js';
+import type { DirtyPath, Outcome, Pace, PointAnswer, SessionListener } from '../../session/index.js';
+import type { PairState, StandbyPoint } from '../../state/index.js';
 import type { ByteString } from '../../tree/index.js';
 import type { BackendChoice, Capture, CaptureOptions, CaptureStatus, Condition } from '../capture/index.js';
 import type { HeldView } from '../control/index.js';
@@ -61,6 +61,8 @@ export interface TargetRequest {
   rates?: RateRequest;
   /** What the connection to it tells of itself. */
   meter?: LinkMeter;
+  /** Tells the target's host how far it is; `last`: no further one comes. Without it nobody there knows when the source is gone. */
+  tell?: (point: StandbyPoint, last: boolean) => PointAnswer;
   /** Lets go of what `run` keeps between two sessions, a connection for example; no session follows. */
   end?: () => Promise<void>;
 }

@@ -22,6 +22,8 @@ export interface SourceFollower {
   sourceBack(): void;
   /** What happened since then (ms, `steadyNow`) may not have been told: everything is in doubt. */
   sourceDoubtful(since: number): void;
+  /** All that had happened until `moment` (the system's clock, ms since 1970) was heard by `heard` (`steadyNow`). */
+  sourceSeen(moment: number, heard: number): void;
 }
 
 /** What a follower may ask of the source. */
@@ -37,6 +39,10 @@ export interface SourceView {
   adopt(): boolean;
   /** Resolves when all that happened before the call was heard by all followers. */
   flush(): Promise<void>;
+  /** Capture sees every change. */
+  readonly exact: boolean;
+  /** It is being asked just now whether all was heard (`sourceSeen` follows). */
+  readonly probing: boolean;
   /** Undefined: not all watches are set yet. */
   status(): CaptureStatus | undefined;
 }
@@ -57,6 +63,10 @@ export interface SourcePorts extends Pick<MirrorListener, 'condition' | 'watchin
 /** Capture that ends is started again so often; what ran so long (ms) before it ended counts as sound. */
 const MOST_STARTS = 5;
 const SOUND_AFTER = 600_000;
+/** Milliseconds between two probes while nothing happens. */
+const PROBE_EVERY = 9500;
+/** Milliseconds that a probe may take before others tell without it. */
+const PROBE_PATIENCE = 2000;
 
 export class MirrorSource implements SourceView {
   lost = false;
@@ -68,6 +78,9 @@ export class MirrorSource implements SourceView {
   private adopting = false;
   private starts = 0;
   private startedAt = 0;
+  private asks = false;
+  private probedAt = -Infinity;
+  private probedEvents = -1;
   private readonly stopping = new AbortController();
 
   constructor(private readonly options: CaptureOptions, private readonly ports: SourcePorts) {}
@@ -108,6 +121,38 @@ export class MirrorSource implements SourceView {
 
   status(): CaptureStatus | undefined {
     return this.current?.status();
+  }
+
+  /** Capture sees every change: it has a watch everywhere, and its `flush` is exact. */
+  get exact(): boolean {
+    const status = this.status();
+    return status !== undefined && status.backend !== 'chokidar' && status.unwatched === 0;
+  }
+
+  /** A probe has just begun: what it finds is told when it ends. */
+  get probing(): boolean {
+    return this.asks && steadyNow() - this.probedAt < PROBE_PATIENCE;
+  }
+
+  /** Called every second: has capture say all that happened until now, where something did, and else every ten seconds. Never rejects. */
+  async probe(): Promise<void> {
+    const { current } = this;
+    if (this.asks || current === undefined || !this.stands()) return;
+    const { events } = current.status();
+    const now = steadyNow();
+    if (events === this.probedEvents && now - this.probedAt < PROBE_EVERY) return;
+    this.asks = true;
+    this.probedAt = now;
+    this.probedEvents = events;
+    const moment = Date.now();
+    try {
+      await this.flush();
+      if (current === this.current && this.stands()) for (const follower of this.ports.followers) follower.sourceSeen(moment, steadyNow());
+    } catch {
+      // capture has ended: whoever needs it is told of that by itself
+    } finally {
+      this.asks = false;
+    }
   }
 
   stands(): boolean {

@@ -86,6 +86,20 @@ export class Tally {
     return fresh;
   }
 
+  /** A full session went through. */
+  get copied(): boolean {
+    return this.fullSessions > 0;
+  }
+
+  get failingCount(): number {
+    return this.failing.size;
+  }
+
+  /** Paths that fail. */
+  failingPaths(): Iterable<RelPath> {
+    return this.failing.keys();
+  }
+
   private failingBy(): Record<string, number> {
     const counts: Record<string, number> = {};
     for (const { code } of this.failing.values()) counts[code] = (counts[code] ?? 0) + 1;

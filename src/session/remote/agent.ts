@@ -7,7 +7,7 @@ import { Link, Open, selectContents, selectionNode, SpareThreads, Supplier } fro
 import { loadOwnPosix, type Posix } from '../../fs/index.js';
 import type { ConnectSpec } from '../../transport/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
-import { DURABLE, FrameType, STANDING, type ControlMessage } from '../../wire/index.js';
+import { DURABLE, FrameType, STANDBY, STANDING, type ControlMessage } from '../../wire/index.js';
 import type { Outcome, SessionListener } from '../events.js';
 import { openMounts, type SealedMount } from '../recorded/roots.js';
 import { optionsOf, runApply, type ApplyRequest } from '../recorded/run-kept.js';
@@ -15,13 +15,14 @@ import { contentOf, sealedBytes } from '../recorded/seal.js';
 import type { SealedPlan } from '../recorded/sealed-plan.js';
 import { CUT_OFF, runSync, type SyncRequest } from '../run.js';
 import { Tenure } from '../target-lock.js';
-import { openSources, tellable, type Sources } from '../sources.js';
+import { absolute, openSources, tellable, type Sources } from '../sources.js';
+import { promotedAmong, promotedError, StandbyKeeper } from '../standby.js';
 import { allowedOptions, bindTo, checkKept, type AgentLimits } from './confine.js';
 import { SelectionReader, sourceMessages } from './describe.js';
 import { OperationSender, writeError, writeOutcome, writeProblem, writeProgress, writeTotals } from './events.js';
 import { writeFacts } from './facts.js';
 import { Mailbox } from './mailbox.js';
-import { FilesReader, readOpen, type OpenSession, type OpenSupplier } from './messages.js';
+import { FilesReader, readOpen, readPoint, type OpenSession, type OpenSupplier, type PointTold } from './messages.js';
 import { PlanReceiver, PlanSender } from './plan-parts.js';
 import { SourceState } from './source-state.js';
 import { asTwintreeError, attach, LINK_PROBES, supplySetup } from './supply.js';
@@ -48,26 +49,36 @@ export interface AgentOptions {
  */
 export async function serveAgent(limitsFor: (root: ByteString | undefined) => AgentLimits, how: AgentOptions = {}): Promise<TwintreeError | undefined> {
   const { spec = { kind: 'stdio' }, handshakeTimeoutMs, idleMs = MOST_IDLE, signal } = how;
-  const link = await Link.open(spec, { role: 'agent', features: [STANDING, DURABLE], ...LINK_PROBES, connectTimeoutMs: 0, ...(handshakeTimeoutMs === undefined ? {} : { handshakeTimeoutMs }) });
+  const link = await Link.open(spec, { role: 'agent', features: [STANDING, DURABLE, STANDBY], ...LINK_PROBES, connectTimeoutMs: 0, ...(handshakeTimeoutMs === undefined ? {} : { handshakeTimeoutMs }) });
   const inbox = new Mailbox(() => { link.heard(); });
-  link.onControl = (message) => { inbox.put(message); };
+  const agent = new Agent(link, inbox, limitsFor);
+  link.onControl = (message) => {
+    if (message.type !== 'point') return inbox.put(message);
+    agent.told(message);
+    link.heard();
+  };
   link.onLost = (error) => { inbox.fail(error); };
   how.opened?.();
   const end = (): void => { inbox.fail(new TwintreeError('ABORTED', 'the other end was told to stop')); };
   if (signal?.aborted === true) end();
   signal?.addEventListener('abort', end);
-  const agent = new Agent(link, inbox, limitsFor);
   try {
     for (let patience = handshakeTimeoutMs; await agent.serve(patience) === 'again'; patience = idleMs);
     return undefined;
   } catch (error) {
-    if (!(error instanceof TwintreeError) || error.code !== 'CONNECTION_LOST') link.send({ type: 'error', ...writeError(error) });
+    if (!(error instanceof TwintreeError) || error.code !== 'CONNECTION_LOST') link.send({ type: 'error', ...writeError(forPeer(error, link)) });
     return error instanceof TwintreeError ? error : new TwintreeError('INTERNAL', error instanceof Error ? error.message : String(error), { cause: error });
   } finally {
     signal?.removeEventListener('abort', end);
     await link.close();
     await agent.close();
   }
+}
+
+/** An older client does not know what a promotion is. */
+function forPeer(error: unknown, link: Link): unknown {
+  if (!(error instanceof TwintreeError) || error.code !== 'PROMOTED' || link.hello.features.includes(STANDBY)) return error;
+  return new TwintreeError('REFUSED', error.message, error.advice === undefined ? {} : { advice: error.advice });
 }
 
 /** What outlives a session here. */
@@ -84,6 +95,11 @@ class Agent {
   private served: { root: ByteString | undefined; limits: AgentLimits; posix?: Posix } | undefined;
   private tenure: Tenure | undefined;
   private readonly spare = new SpareThreads();
+  private readonly keeper = new StandbyKeeper();
+  private point: PointTold | undefined;
+  private keptAt = -Infinity;
+  private toldAt = -Infinity;
+  private working = false;
 
   constructor(private readonly link: Link, private readonly inbox: Mailbox, private readonly limitsFor: (root: ByteString | undefined) => AgentLimits) {}
 
@@ -91,9 +107,10 @@ class Agent {
   async serve(patience: number | undefined): Promise<Next> {
     const { link, inbox } = this;
     const files = new FilesReader();
-    let message = await soon(inbox, patience);
+    const next = (): Promise<ControlMessage> => soon(inbox, patience, () => this.toldAt);
+    let message = await next();
     if (message.type === 'close' && this.served !== undefined) return 'close';
-    for (; message.type === 'files'; message = await soon(inbox, patience)) files.add(message['files']);
+    for (; message.type === 'files'; message = await next()) files.add(message['files']);
     if (message.type !== 'open') throw new TwintreeError('WIRE', `a message "${message.type}" before the session was opened`);
     const open = readOpen(message);
     link.patience(open.timeoutMs);
@@ -111,11 +128,47 @@ class Agent {
     if (limits.root !== undefined && options.state === true) throw new TwintreeError('REFUSED', 'this side keeps no state for its clients: --state is refused', { advice: 'Leave --state out, or pull from the other host.' });
     if (open.work === 'plan' || open.work === 'apply') checkKept(limits);
     if (this.tenure?.lineage !== open.lineage) this.tenure = new Tenure(open.lineage);
-    return receive(link, inbox, this.posix(limits), { ...open, options }, limits, { tenure: this.tenure, spare: this.spare });
+    this.working = true;
+    try {
+      return await receive(link, inbox, this.posix(limits), { ...open, options }, limits, { tenure: this.tenure, spare: this.spare });
+    } finally {
+      this.working = false;
+    }
+  }
+
+  /** A mirror tells how far the target of its last session is. Before one has begun to work there is nothing that this could be about. */
+  told(message: ControlMessage): void {
+    try {
+      this.point = readPoint(message);
+      const now = performance.now();
+      if (this.served !== undefined) this.toldAt = now;
+      if (now - this.keptAt >= LEAST_POINT) this.keepPoint(now); // else with the next one, or at the connection's end
+    } catch (error) {
+      this.inbox.fail(asTwintreeError(error as Error));
+    }
+  }
+
+  private keepPoint(now: number): void {
+    const { point } = this;
+    const target = this.tenure?.last;
+    if (point === undefined || target === undefined) return;
+    this.point = undefined;
+    this.keptAt = now;
+    const promotion = promotedAmong(() => target.chain);
+    if (promotion !== undefined) {
+      if (!this.working) this.inbox.fail(promotedError(promotion, target.path)); // a session under way finds it by itself
+      return;
+    }
+    try {
+      this.keeper.keep(target.chain[0], within(this.served?.limits.root, target.path), point.point, point.last);
+    } catch (error) {
+      if (!(error instanceof TwintreeError) || error.code !== 'IO') throw error; // no place for notes here, as for the one of who works on the target
+    }
   }
 
   /** Ends what outlived the sessions. */
   async close(): Promise<void> {
+    this.keepPoint(performance.now());
     await this.spare.close();
   }
 
@@ -135,17 +188,35 @@ class Agent {
 
 /** How long a connection may wait for its next session, where the client does not end it, ms. */
 const MOST_IDLE = 3_600_000;
+/** Shortest time between two notes of how far a target is, ms. */
+const LEAST_POINT = 300;
 /** Shortest time between two messages of progress, ms. */
 const LEAST_PROGRESS = 50;
 
-/** The next message, within `patience` ms where that is given: who says nothing holds no place for long. */
-async function soon(inbox: Mailbox, patience: number | undefined): Promise<ControlMessage> {
-  const timer = patience === undefined || patience === 0 ? undefined : setTimeout(() => { inbox.fail(new TwintreeError('TIMEOUT', 'the client did not say what it wants')); }, patience);
+/**
+ * The next message, within `patience` ms where that is given: who says nothing holds no place for long.
+ * @param toldAt when a mirror last told how far its target is (performance.now()): it is not silent
+ */
+async function soon(inbox: Mailbox, patience: number | undefined, toldAt: () => number): Promise<ControlMessage> {
+  let timer: NodeJS.Timeout | undefined;
+  const wait = (ms: number): void => {
+    timer = setTimeout(() => {
+      const rest = toldAt() + (patience ?? 0) - performance.now();
+      if (rest > 0) wait(rest);
+      else inbox.fail(new TwintreeError('TIMEOUT', 'the client did not say what it wants'));
+    }, ms);
+  };
+  if (patience !== undefined && patience > 0) wait(patience);
   try {
     return await inbox.next();
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Where a path of a served root is on this host. */
+function within(root: ByteString | undefined, path: ByteString): ByteString {
+  return root === undefined ? absolute(path) : (`${root}/${path}`.replaceAll(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '') as ByteString);
 }
 
 /** A root that is named without a path is its content. */

@@ -1,9 +1,10 @@
 /** Line: an open connection as the client has it, with the messages that came over it. It carries one session after the other where both ends can. */
 import { Link, SpareThreads } from '../../endpoint/index.js';
 import type { SessionOptions } from '../../plan/index.js';
-import { DURABLE, STANDING } from '../../wire/index.js';
+import { DURABLE, STANDBY, STANDING } from '../../wire/index.js';
 import type { RemoteRequest } from './client.js';
 import { Mailbox } from './mailbox.js';
+import { writePoint, type PointTold } from './messages.js';
 import { LINK_PROBES } from './supply.js';
 
 /** While bytes are sent the way there and back is measured so often, ms: a Ping is 20 bytes. */
@@ -25,7 +26,7 @@ export class Line {
   static async open({ connect, link }: Pick<RemoteRequest, 'connect' | 'link'>, bwlimit: number, notice: (code: string, message: string) => void, probes = false): Promise<Line> {
     const { connectTimeoutMs, timeoutMs } = link;
     const opened = await Link.open(connect, {
-      role: 'client', features: [STANDING, DURABLE], ...(probes ? { probeMs: PROBE_EVERY } : LINK_PROBES), connectTimeoutMs, timeoutMs, bwlimit, ...(connectTimeoutMs > 0 ? { handshakeTimeoutMs: connectTimeoutMs } : {}),
+      role: 'client', features: [STANDING, DURABLE, STANDBY], ...(probes ? { probeMs: PROBE_EVERY } : LINK_PROBES), connectTimeoutMs, timeoutMs, bwlimit, ...(connectTimeoutMs > 0 ? { handshakeTimeoutMs: connectTimeoutMs } : {}),
     });
     for (const text of opened.notices) notice('connection', text);
     return new Line(opened);
@@ -41,6 +42,16 @@ export class Line {
     if (options.replace.durable === undefined || this.link.hello.features.includes(DURABLE)) return options;
     const { durable, ...replace } = options.replace;
     return { ...options, replace: { ...replace, fsync: replace.fsync || durable } };
+  }
+
+  /** Whether the other end knows what a standby is. */
+  get knowsStandby(): boolean {
+    return this.link.hello.features.includes(STANDBY);
+  }
+
+  /** Tells how far the target is, where the other end knows what that is. */
+  tell(told: PointTold): void {
+    if (this.knowsStandby) this.link.send(writePoint(told));
   }
 
   /** A session has come to its end, and nobody here asks or supplies any more. False: the other end takes one session only, or the connection is lost. */

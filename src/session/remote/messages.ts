@@ -3,6 +3,7 @@
  * validated here; docs/protocol.md is the specification.
  */
 import { decodeOptions, encodeOptions, type SessionOptions } from '../../plan/index.js';
+import { isStandbyPoint, type StandbyPoint } from '../../state/index.js';
 import type { ByteString } from '../../tree/index.js';
 import type { ControlMessage } from '../../wire/index.js';
 import type { SealedMount } from '../recorded/roots.js';
@@ -60,6 +61,19 @@ export function readOpen(message: ControlMessage): Open {
     ...given('compression', optional(message['compression'], readCompression)),
     ...given('work', optional(message['work'], (value) => oneOf(value, 'work', ['plan', 'apply', 'batch'] as const))),
   };
+}
+
+/** From the client of a mirror, at any time: how far the target of its last session is. `last`: no further one comes. */
+export interface PointTold { readonly point: StandbyPoint; readonly last: boolean }
+
+export function writePoint({ point, last }: PointTold): ControlMessage {
+  return { type: 'point', last, point: { ...point } };
+}
+
+export function readPoint(message: ControlMessage): PointTold {
+  const { point } = message;
+  if (!isStandbyPoint(point)) throw broken('point', 'is none');
+  return { point, last: truth(message['last'], 'last') };
 }
 
 function readCompression(value: unknown): Compression {

@@ -5,7 +5,9 @@
  */
 import type { RoundTrip } from '../../transport/index.js';
 import type { Outcome, SessionListener } from '../events.js';
+import type { StandbyPoint } from '../../state/index.js';
 import { TwintreeError } from '../../tree/index.js';
+import type { PointAnswer } from '../standby.js';
 import { newLineage, runOver, type Lines, type RemoteRequest } from './client.js';
 import { Line } from './line.js';
 
@@ -33,6 +35,8 @@ export class Standing {
   private timer: NodeJS.Timeout | undefined;
   private running = false;
   private closed = false;
+  /** The other end knows what a standby is, as far as is known here. */
+  private able = true;
   private rate: number | undefined;
   /** Connections that were made so far. */
   connections = 0;
@@ -56,6 +60,19 @@ export class Standing {
     } finally {
       this.running = false;
     }
+  }
+
+  /**
+   * Tells the other end how far the target is, as soon as a connection stands; `last`: no further one comes. A connection over which this is told stays. 'away': there
+   * is none; what the other end said last, why it ended the connection perhaps, the next session hears anew.
+   */
+  tell(point: StandbyPoint, last: boolean): PointAnswer {
+    const { line } = this;
+    if (!this.able) return 'unable';
+    if (line === undefined || !(this.running || line.fresh)) return 'away';
+    line.tell({ point, last });
+    if (!this.running) this.rest();
+    return 'kept';
   }
 
   /** Whether a connection stands, as far as is known here. */
@@ -101,6 +118,7 @@ export class Standing {
     const line = await Line.open(request, this.rate ?? bwlimit, notice, true);
     this.connections++;
     this.line = line;
+    this.able = line.knowsStandby;
     return line;
   }
 
@@ -110,6 +128,12 @@ export class Standing {
       await line.end(over);
       return;
     }
+    this.rest();
+  }
+
+  /** No session needs the connection: from now on it is kept for a while. */
+  private rest(): void {
+    clearTimeout(this.timer);
     const { idleMs = IDLE } = this.options;
     if (idleMs > 0) this.timer = setTimeout(() => { void this.drop(); }, Math.min(LONGEST_TIMER, idleMs));
   }
