@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   resume: () => import('./commands/control.js').then(({ resume }) => resume),
   approve: () => import('./commands/control.js').then(({ approve }) => approve),
   throttle: () => import('./commands/control.js').then(({ throttle }) => throttle),
+  promote: () => import('./commands/promote.js'),
   plan: () => import('./commands/plan.js'),
   apply: () => import('./commands/apply.js'),
   verify: () => import('./commands/verify.js'),

@@ -29,7 +29,7 @@ export interface Sshd {
 }
 
 /** Where a server runs that is not on this host: the words that run a command there, and where its port is reached from. */
-export interface Elsewhere { within: readonly string[]; port: number; reached: { host: string; port: number } }
+export interface Elsewhere { within: readonly string[]; port: number; reached: { host: string; port: number }; /** Where it listens; its loopback alone where this is not said. */ listen?: string }
 
 /** Starts it. `env`: set for commands; `client`: more lines of the client's configuration. */
 export async function startSshd(options: { env?: Record<string, string>; client?: string[]; elsewhere?: Elsewhere } = {}): Promise<Sshd> {
@@ -51,7 +51,7 @@ export async function startSshd(options: { env?: Record<string, string>; client?
     const reached = elsewhere?.reached ?? { host: '127.0.0.1', port };
     const environment = Object.entries(options.env ?? {}).map(([name, value]) => `${name}="${value}"`).join(' ');
     writeFileSync(join(folder, 'sshd_config'), [
-      `Port ${port}`, 'ListenAddress 127.0.0.1', `HostKey ${join(folder, 'host')}`, `PidFile ${join(folder, 'pid')}`, `AuthorizedKeysFile ${join(folder, 'user.pub')}`,
+      `Port ${port}`, `ListenAddress ${elsewhere?.listen ?? '127.0.0.1'}`, `HostKey ${join(folder, 'host')}`, `PidFile ${join(folder, 'pid')}`, `AuthorizedKeysFile ${join(folder, 'user.pub')}`,
       'StrictModes no', 'UsePAM no', 'PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'PermitRootLogin prohibit-password', 'PrintMotd no', 'LogLevel ERROR',
       'MaxStartups 100', ...(environment === '' ? [] : [`SetEnv ${environment}`]), '',
     ].join('\n'));

@@ -10,13 +10,14 @@ import { readOperands } from '../options/operands.js';
 import { humanNumber } from '../report/human.js';
 import { heldText, statusLine } from '../report/mirror.js';
 import { localPath, mirrorPair } from './mirror-pair.js';
+import { allNoSources, noSources, noSourceText } from './retired.js';
 import { parseSmall } from './small-args.js';
 
 const USAGE = `twintree status [--json] [SRC/ DST...]
 
 Tells how far the mirror of SRC to each DST is behind; without names, of every mirror whose state this user keeps.`;
 const ROWS: readonly HelpRow[] = [{ name: 'json', help: 'a line of JSON for each' }];
-const MORE = 'Exit code 0: each mirror that was found is at work; 23: one is not, or there is none. docs/mirror.md tells more.';
+const MORE = 'Exit code 0: each mirror that was found is at work; 23: one is not, there is none, or a target was promoted. docs/mirror.md tells more.';
 
 export async function run(args: readonly ByteString[]): Promise<number> {
   const { options, names } = parseSmall('status', args, ['help', 'json'], []);
@@ -31,7 +32,9 @@ export async function run(args: readonly ByteString[]): Promise<number> {
     if (found.length === 0) process.stdout.write('no mirror has run\n');
     for (const [k, each] of found.entries()) if (each === undefined) process.stdout.write(found.length === 1 ? 'no mirror of these has run\n' : `no mirror to ${displayName(names[k + 1] as ByteString)} has run\n`);
   }
-  return found.length > 0 && found.every((each) => each?.alive === true) ? EXIT.ok : EXIT.partial;
+  const none = names.length === 0 ? allNoSources() : noSources(names.slice(0, 1), names.slice(1));
+  for (const each of none) process.stdout.write(options.has('json') ? `${JSON.stringify({ type: 'promoted', ...each })}\n` : `${noSourceText(each)}\n`);
+  return found.length > 0 && none.length === 0 && found.every((each) => each?.alive === true) ? EXIT.ok : EXIT.partial;
 }
 
 /** Undefined: none has run. */
@@ -52,6 +55,7 @@ function since(at: number | null): string {
 
 /** What comes after a failure. */
 function afterwards({ phase, failure }: MirrorStatus): string {
+  if (failure?.code === 'PROMOTED') return '; held: nothing is sent any more; where the promotion is lifted, twintree resume asks again';
   if (phase === 'held') return '; held until told to go on: twintree approve';
   return typeof failure?.retryAt === 'number' ? `; next attempt ${since(failure.retryAt)}` : '';
 }

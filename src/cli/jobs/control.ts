@@ -4,6 +4,7 @@ import { AGENT_SOCKET, askToStop, jobHolder, JobHistory, readAgentAnswer, runPre
 import { Calendar } from '../../schedule/index.js';
 import { askControl } from '../../transport/index.js';
 import { displayName, fromText, TwintreeError } from '../../tree/index.js';
+import { noSources, noSourceText } from '../commands/retired.js';
 import { typed, type SmallArgs } from '../commands/small-args.js';
 import { usageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
@@ -69,8 +70,10 @@ export async function jobStatus({ options, names }: SmallArgs, file: string): Pr
     const last = runs.findLast(({ result }) => result !== 'skipped' && result !== 'running');
     const lastGood = runs.findLast(({ result }) => result === 'success' || result === 'stopped');
     const stands = standing(job, answer?.jobs?.find(({ name }) => name === job.name));
+    const none = noSources(job.sources.map(fromText), job.targets.map(fromText));
+    if (none.length > 0) exitCode = EXIT.partial;
     if (last !== undefined && (last.result === 'failed' || last.result === 'interrupted' || last.result === 'partial')) exitCode = EXIT.partial;
-    process.stdout.write(json ? `${JSON.stringify({ type: 'job-status', job: job.name, mode: job.mode, enabled: job.enabled, ...stands, last: last ?? null, lastSuccess: lastGood?.end ?? null })}\n` : text(job, stands, last, lastGood));
+    process.stdout.write(json ? `${JSON.stringify({ type: 'job-status', job: job.name, mode: job.mode, enabled: job.enabled, ...stands, last: last ?? null, lastSuccess: lastGood?.end ?? null, promoted: none })}\n` : `${text(job, stands, last, lastGood)}${none.map((each) => `  ${noSourceText(each)}\n`).join('')}`);
   }
   return exitCode;
 }

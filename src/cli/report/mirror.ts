@@ -148,6 +148,7 @@ class TargetText implements FollowerListener {
     if (told === this.failure) return;
     this.failure = told;
     this.say(told, true);
+    if (code === 'PROMOTED') return this.say(`held: nothing is sent any more; where the promotion is lifted, twintree resume (or kill -USR2 ${this.report.run.pid}) asks again; changes are kept`, true);
     this.say(retryAt === undefined ? `held: nothing is done until it is told to go on: twintree approve (or kill -USR2 ${this.report.run.pid}); changes are kept` : 'changes are kept; it tries again, ever more rarely', true);
   }
 
