@@ -79,6 +79,7 @@ function judgeNotices({ run: { notices }, far }: TargetToJudge): Finding[] {
     else if (code === 'portable') { // of this host it is told as host.calls
       if (far) findings.push(found('between.calls', 'warning', `At the end of the target ${message}.`, 'npm install -g twintree   # there, with its optional packages'));
     } else if (code === 'unknown-name') findings.push(found('target.unknown-name', 'warning', `${capital(message)}.`, 'make that user or group on the host of the target, or change --usermap and --groupmap'));
+    else if (code === 'promoted') findings.push(found('target.promoted', 'error', `${capital(message)}.`, 'mirror in the other direction, or lift it on the host of the target: twintree promote --undo'));
     else if (code === 'alt-dest-missing') findings.push(found('target.alternate', 'note', `${capital(message)}.`));
     else if (code === 'skipping-directory') findings.push(found('source.skipped', 'warning', `${capital(message)}: folders are not gone into.`, 'say -a or -r'));
     else if (code !== 'no-deletion' && code !== 'connection') findings.push(found(`target.notice`, 'note', `${capital(message)} (${code}).`));

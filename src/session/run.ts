@@ -29,7 +29,7 @@ import { readContent } from './recorded/batch-content.js';
 import { Resolver, type MoveCandidate } from './resolve.js';
 import { scan } from './scan.js';
 import { absolute, openSources, sourcePlace, type Sources } from './sources.js';
-import { refusePromoted } from './standby.js';
+import { promotedAt, refusePromoted } from './standby.js';
 import { TargetLock, type Tenure } from './target-lock.js';
 import { TempDirClaim } from './temp-dir.js';
 import { targetFacts } from './target-facts.js';
@@ -220,6 +220,7 @@ class Session {
     const target: Target = kept !== undefined ? kept.openTarget(posix) : request.target === undefined ? { path: '' as ByteString, fd: -1, alias: undefined } : findTarget(posix, request.target, sources, request.sources.length, options.replace.mkpath);
     if (target.fd >= 0) this.handles.push(target.fd);
     if (sources.selection.children === undefined && sources.selection.mounts.length === 0) return this.finish(sources.missing > 0 ? 23 : 0);
+    if (options.dryRun && target.fd >= 0 && promotedAt(target.fd) !== undefined) this.listener.notice?.('promoted', 'this target was promoted: it is the source now, and a run that changes it is refused');
     if (target.fd < 0 && !options.dryRun && request.target !== undefined) refusePromoted(posix, target); // it may not be made; one that stands is asked about with its lock
     if (target.fd >= 0) await this.lock(target);
     if (options.state === true && request.target !== undefined) this.openState(sources, target);

@@ -271,6 +271,7 @@ describe('doctor/target', () => {
     expect(told({ notices: [{ code: 'skipping-directory', message: 'skipping directory x' }] }), 'source.skipped', 'warning', /-r/);
     expect(told({ notices: [{ code: 'alt-dest-missing', message: 'x' }] }), 'target.alternate', 'note');
     expect(told({ notices: [{ code: 'anything', message: 'x' }] }), 'target.notice', 'note');
+    expect(told({ notices: [{ code: 'promoted', message: 'x' }] }), 'target.promoted', 'error');
     expect(told({ problems: [problem({ code: 'name-twin' }), problem({ code: 'name-twin' })] }), 'target.name-twins', 'error');
     expect(told({ problems: [problem({ code: 'name-refused' })] }), 'target.names-refused', 'error');
     expect(told({ problems: [problem({ code: 'special-skipped' })] }), 'target.specials', 'note');

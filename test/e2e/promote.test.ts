@@ -178,6 +178,7 @@ describe('promote', () => {
         const done = await syncHere(args);
         assert.equal(done.code, code, `${args.join(' ')}: ${done.stderr}`);
         if (code === 70) assert.match(done.stderr, /\(PROMOTED, exit code 70\)/);
+        if (args[0] === '-an') assert.match(`${done.stdout}${done.stderr}`, /this target was promoted/);
       }
       assert.deepEqual(treePaths(t()), ['in']);
       const job = tmp.at('jobs.yaml');
