@@ -410,11 +410,20 @@ export class Follower implements SourceFollower {
     const stay = new Set(this.agenda.done(job, failed.keys(), heldDeletions, now, (path) => isChanging(failed.get(path))));
     this.drift.ended(job, job.hints.filter((hint) => !stay.has(hint)));
     forget(this.state as PairState, job, failed, stay, upTo);
+    this.lookAgain(job, outcome, now);
     void this.keep();
     if (found !== undefined) this.tellDrift(found, true);
     this.listener.session?.({
       kind: job.kind, paths: job.hints.length, ...(job.reason === undefined ? {} : { reason: job.reason }), lagMs: job.first === undefined ? 0 : Math.max(0, now - job.first),
     }, outcome);
+  }
+
+  /**
+   * What went while it was looked at is not as it was on the target, and not as it is either: until it has been looked at again, the target lacks what had
+   * happened there when the session began.
+   */
+  private lookAgain(job: Job, { problems }: Outcome, now: number): void {
+    for (const { code, path } of problems) if (code === 'vanished') this.agenda.add({ path, scope: 'entry', reason: 'unclear', at: job.first ?? now, gone: true }, now);
   }
 
   /** A session was stopped by an error. */
