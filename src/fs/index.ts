@@ -18,6 +18,7 @@ export * from './probe.js';
 export { CAPABILITIES, ownCapabilities, type Capability } from './rights.js';
 export { MAX_FILE_IN_TREE, readFileAt } from './read-file.js';
 export { InputFile, OutputFile } from './plain-file.js';
+export { openFilesBelow, writes, type Holding, type OpenFile, type OpenFiles, type OpenFilesRequest } from './open-files.js';
 export { PROBE_PREFIX } from './probe-folder.js';
 export * from './raw-args.js';
 export { processStart, signalProcess } from './processes.js';
