@@ -22,6 +22,9 @@ import { judgeState } from './state.js';
 import { judgeTarget, type DryRun } from './target.js';
 import type { DoctorRequest, RunToJudge } from './request.js';
 
+/** Paths of each class that are told by name, where nobody asks for more. */
+const PATHS = 5;
+
 /** One run with what a dry run of it told. */
 interface Looked { readonly run: RunToJudge; readonly dry: DryRun; readonly connect: ConnectSpec | undefined }
 
@@ -30,7 +33,7 @@ interface Looked { readonly run: RunToJudge; readonly dry: DryRun; readonly conn
  * On each target a folder is made for a moment and removed.
  * @throws TwintreeError ABORTED after the signal, USAGE for options that do not fit.
  */
-export async function examine({ runs, following }: DoctorRequest, signal: AbortSignal = new AbortController().signal): Promise<Finding[]> {
+export async function examine({ runs, following, paths = PATHS, looked: told }: DoctorRequest, signal: AbortSignal = new AbortController().signal): Promise<Finding[]> {
   const findings: Finding[] = judgeHost(askHost(process.umask()), following !== undefined || runs.some(({ options }) => options.state === true || options.guard.root));
   const several = runs.length > 1;
   const about = (run: RunToJudge, those: readonly Finding[]): void => { findings.push(...(several ? those.map((finding) => ({ ...finding, target: run.name })) : those)); };
@@ -43,15 +46,16 @@ export async function examine({ runs, following }: DoctorRequest, signal: AbortS
       if ('refused' in asked.facts.result) continue; // nothing more can be known of that side
       ({ connect } = asked);
     }
-    looked.push({ run, dry: await askSession(run, connect, signal), connect });
+    looked.push({ run, dry: await askSession(run, connect, signal, paths), connect });
   }
-  const source = looked.find(({ dry }) => dry.error === undefined) ?? await lookAtSourceAlone(runs, signal) ?? looked[0];
+  const source = looked.find(({ dry }) => dry.error === undefined) ?? await lookAtSourceAlone(runs, signal, paths) ?? looked[0];
   const names = new Map<Looked, NameWatch>();
-  for (const each of looked) if (each.dry.target !== undefined && mayRefuse(each.dry.target)) names.set(each, new NameWatch(each.dry.target));
+  for (const each of looked) if (each.dry.target !== undefined && mayRefuse(each.dry.target)) names.set(each, new NameWatch(each.dry.target, paths));
   const { filters, folders, closed } = await lookThrough(source, following !== undefined, [...names.values()], signal);
   for (const each of looked) {
     const { run, dry } = each;
     about(run, judgeWriter(run, dry));
+    told?.(run, dry, names.get(each)?.troubles);
     const state = askState(run);
     if (state !== undefined) about(run, judgeState(state));
     if (run.target !== undefined) about(run, judgeTarget({ name: run.name, run: dry, far: run.remote?.request.direction === 'push', names: names.get(each)?.troubles, locked: askLock(run) }, run.options));
@@ -82,12 +86,12 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
 }
 
 /** A look at the source where no target can be looked at; undefined where the source is on another host. */
-async function lookAtSourceAlone(runs: readonly RunToJudge[], signal: AbortSignal): Promise<Looked | undefined> {
+async function lookAtSourceAlone(runs: readonly RunToJudge[], signal: AbortSignal, paths: number): Promise<Looked | undefined> {
   const near = runs.find(({ remote }) => remote?.request.direction !== 'pull');
   if (near === undefined) return undefined;
   const { remote: _far, pair: _pair, ...rest } = near;
   const run = { ...rest, target: undefined };
-  return { run, dry: await askSession(run, undefined, signal), connect: undefined };
+  return { run, dry: await askSession(run, undefined, signal, paths), connect: undefined };
 }
 
 /** What whoever writes the target may do. */

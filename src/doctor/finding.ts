@@ -22,6 +22,8 @@ export interface Finding {
   readonly message: string;
   /** A command or an option that mends it. */
   readonly fix?: string;
+  /** Paths that it is about, for people, where they are told one by one: the first 1000, in byte order. */
+  readonly paths?: readonly string[];
   /** Of which target, where several are judged: as it was named. */
   readonly target?: string;
 }

@@ -12,4 +12,4 @@ export { judgeFilters, type FilterFacts } from './filters.js';
 export { judgeTarget, type DryRun, type TargetToJudge } from './target.js';
 export { judgeCapture, type CaptureFacts } from './capture.js';
 export { RuleAudit, type AuditOptions } from './audit.js';
-export { NameWatch } from './names.js';
+export { NameWatch, type NameTroubles, type Troubled } from './names.js';

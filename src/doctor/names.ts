@@ -21,17 +21,18 @@ export function mayRefuse({ holds, fileSystem, maxFileSize, nameMax }: TargetFac
 export class NameWatch {
   readonly troubles: NameTroubles = { notUtf8: none(), refused: none(), tooLong: none(), tooLarge: none() };
 
-  constructor(private readonly target: TargetFacts) {}
+  /** @param shown examples of each trouble */
+  constructor(private readonly target: TargetFacts, private readonly shown = SHOWN) {}
 
   /** An entry of the source; `size` of a regular file, else 0. */
   see(path: RelPath, size: number): void {
     const { holds, fileSystem, maxFileSize, nameMax } = this.target;
-    const { troubles } = this;
+    const { troubles, shown } = this;
     const name = baseOf(path);
-    if (holds.anyBytes === false && !isUtf8(toBytes(name))) note(troubles.notUtf8, path);
-    else if (WINDOWS.has(fileSystem) && REFUSED.test(name)) note(troubles.refused, path);
-    if (name.length > nameMax && nameMax > 0) note(troubles.tooLong, path);
-    if (maxFileSize !== undefined && size > maxFileSize) note(troubles.tooLarge, path);
+    if (holds.anyBytes === false && !isUtf8(toBytes(name))) note(troubles.notUtf8, path, shown);
+    else if (WINDOWS.has(fileSystem) && REFUSED.test(name)) note(troubles.refused, path, shown);
+    if (name.length > nameMax && nameMax > 0) note(troubles.tooLong, path, shown);
+    if (maxFileSize !== undefined && size > maxFileSize) note(troubles.tooLarge, path, shown);
   }
 }
 
@@ -39,7 +40,7 @@ export function none(): Troubled {
   return { count: 0, examples: [] };
 }
 
-export function note(troubled: Troubled, path: RelPath): void {
+export function note(troubled: Troubled, path: RelPath, most = SHOWN): void {
   troubled.count++;
-  if (troubled.examples.length < SHOWN) troubled.examples.push(path);
+  if (troubled.examples.length < most) troubled.examples.push(path);
 }

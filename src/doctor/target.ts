@@ -1,7 +1,7 @@
 /** Judges the target: whether it is there and takes what is planned, and whether it holds what the options ask for. Pure. */
 import type { SessionOptions } from '../plan/index.js';
-import type { PlanTotals, TargetFacts, Trait } from '../session/index.js';
-import { sizeText, type ErrorCode, type Problem } from '../tree/index.js';
+import type { LostAttributes, PlanTotals, TargetFacts, Trait } from '../session/index.js';
+import { displayName, sizeText, type ByteString, type ErrorCode, type Problem } from '../tree/index.js';
 import { counted, found, named, word, type Finding } from './finding.js';
 import type { NameTroubles } from './names.js';
 
@@ -10,6 +10,8 @@ export interface DryRun {
   readonly totals: PlanTotals | undefined;
   readonly target: TargetFacts | undefined;
   readonly notices: readonly { readonly code: string; readonly message: string }[];
+  /** Classes of attributes that are not kept, path by path as far as was asked for. */
+  readonly lost: readonly LostAttributes[];
   readonly problems: readonly Problem[];
   readonly problemCount: number;
   /** What ended it. */
@@ -30,6 +32,8 @@ export interface TargetToJudge {
 
 /** A target that is fuller than this afterwards is told. */
 const NEARLY_FULL = 0.95;
+/** Paths of a finding. */
+const MOST_PATHS = 1000;
 
 export function judgeTarget(facts: TargetToJudge, options: SessionOptions): Finding[] {
   const { run } = facts;
@@ -71,11 +75,11 @@ function mendOf(kind: string): string {
   }
 }
 
-function judgeNotices({ run: { notices }, far }: TargetToJudge): Finding[] {
+function judgeNotices({ run: { notices, lost }, far }: TargetToJudge): Finding[] {
   const findings: Finding[] = [];
   for (const { code, message } of notices) {
     const kind = /^cannot-keep-(.+)$/.exec(code)?.[1];
-    if (kind !== undefined) findings.push(found(`target.cannot-keep-${kind}`, 'warning', `${capital(message)}.`, mendOf(kind)));
+    if (kind !== undefined) findings.push({ ...found(`target.cannot-keep-${kind}`, 'warning', `${capital(message)}.`, mendOf(kind)), ...pathsOf(lost.find((one) => one.kind === kind)) });
     else if (code === 'portable') { // of this host it is told as host.calls
       if (far) findings.push(found('between.calls', 'warning', `At the end of the target ${message}.`, 'npm install -g twintree   # there, with its optional packages'));
     } else if (code === 'unknown-name') findings.push(found('target.unknown-name', 'warning', `${capital(message)}.`, 'make that user or group on the host of the target, or change --usermap and --groupmap'));
@@ -85,6 +89,11 @@ function judgeNotices({ run: { notices }, far }: TargetToJudge): Finding[] {
     else if (code !== 'no-deletion' && code !== 'connection') findings.push(found(`target.notice`, 'note', `${capital(message)} (${code}).`));
   }
   return findings;
+}
+
+/** A few paths of a class, each with what of it is lost. */
+function pathsOf(lost: LostAttributes | undefined): Pick<Finding, 'paths'> {
+  return lost === undefined || lost.paths.length === 0 ? {} : { paths: lost.paths.slice(0, MOST_PATHS).map(({ path, what }) => `${displayName(path === '' ? ('./' as ByteString) : path)} (${displayName(what)})`) };
 }
 
 function judgePlace(name: string, target: TargetFacts, options: SessionOptions): Finding[] {

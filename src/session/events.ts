@@ -26,6 +26,15 @@ export interface PlanTotals {
   renamed?: { name: ByteString; source: ByteString };
 }
 
+/** What of a class of attributes will not be kept on the target. */
+export interface LostAttributes {
+  /** The class as its notice names it: `owners`, `acls`, `special-files` … */
+  readonly kind: string;
+  /** Entries of the class in all. */
+  readonly count: number;
+  readonly paths: readonly { readonly path: RelPath; readonly what: ByteString }[];
+}
+
 /** How far the run is. */
 export interface Progress {
   phase: 'scan' | 'plan' | 'apply' | 'delete' | 'done';
@@ -45,6 +54,10 @@ export interface SessionListener {
   /** A class of things that cannot be held, or another thing worth a line, once, before the first byte. */
   notice?(code: string, message: string): void;
   plan?(totals: PlanTotals): void;
+  /** With `lostPaths`: a class of attributes that the target will not keep, path by path in byte order. Several times for one class where there are many. */
+  lost?(lost: LostAttributes): void;
+  /** Paths of each class that `lost` is told at most; undefined or 0: it is not called. */
+  readonly lostPaths?: number;
   /** Each operation in plan order: with -n as 'planned', else after it was carried out. `path` is below the target root. Only called where `wantsOperations` is set. */
   operation?(op: Operation, path: RelPath, result: OperationResult): void;
   problem?(problem: Problem): void;

@@ -1,8 +1,9 @@
 /** Guards: refuse before the first byte what would end badly. They look at the whole plan's totals. */
-import { displayName, sizeText, TwintreeError, type ByteString } from '../tree/index.js';
+import { compareBytes, displayName, sizeText, TwintreeError, type ByteString } from '../tree/index.js';
 import type { FsInfo } from '../fs/index.js';
 import type { ScanFindings } from '../endpoint/index.js';
 import type { DeleteOptions, SessionOptions } from '../plan/index.js';
+import type { LostAttributes } from './events.js';
 
 /** --delete-limit: refuses where the plan deletes more. @throws TwintreeError REFUSED. */
 export function guardDeletions(findings: ScanFindings, options: DeleteOptions, moves: number): void {
@@ -61,10 +62,20 @@ export function neededInodes(findings: ScanFindings): number {
   return c.files + c.dirs + c.links + c.devices + c.specials - findings.linkedNew;
 }
 
+/** The name of a class in codes. */
+function kindOf(kind: string): string {
+  return kind.replaceAll(' ', '-');
+}
+
+/** The same path by path, for who asked for that: at most so many of each class, in byte order. */
+export function lostPaths({ lost }: ScanFindings, most: number): LostAttributes[] {
+  return lost.map(({ kind, count, paths = [] }) => ({ kind: kindOf(kind), count, paths: paths.toSorted((a, b) => compareBytes(a.path, b.path)).slice(0, most) }));
+}
+
 /** What the user is told once about each class that cannot be held. */
 export function lostNotices(findings: ScanFindings): { code: string; message: string }[] {
   return findings.lost.map(({ kind, count, example }) => ({
-    code: `cannot-keep-${kind.replaceAll(' ', '-')}`,
+    code: `cannot-keep-${kindOf(kind)}`,
     message: `${describe(kind)} cannot be kept on this target (${count} ${count === 1 ? 'entry' : 'entries'}, such as ${displayName(example === '' ? ('.' as ByteString) : example)})`,
   }));
 }

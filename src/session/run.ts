@@ -16,7 +16,7 @@ import { makeDurable } from './durable.js';
 import type { Pace } from './pace.js';
 import { Executor } from './execute.js';
 import { KeptState, placeStore } from './kept-state.js';
-import { guardDeletions, guardInodes, guardSpace, lostNotices } from './guards.js';
+import { guardDeletions, guardInodes, guardSpace, lostNotices, lostPaths } from './guards.js';
 import { proveMoves } from './moves.js';
 import { openBackups, tidyBackups } from './backups.js';
 import { newOutcome } from './outcome.js';
@@ -234,6 +234,7 @@ class Session {
     outcome.totals = totals;
     this.guard(findings, sources, target);
     for (const { code, message } of lostNotices(findings)) this.listener.notice?.(code, message);
+    if ((this.listener.lostPaths ?? 0) > 0) for (const lost of lostPaths(findings, this.listener.lostPaths ?? 0)) this.listener.lost?.(lost);
     this.listener.plan?.(totals);
     this.tellTarget(findings, sources, target);
     await request.keep?.({ posix, request, sources, fromAfar: from !== undefined, target, targetFollowed: this.targetFollowed(sources), umask, findings, store: this.store, resolver: this.resolver, problems: outcome.problemCount + outcome.warningCount });
@@ -406,6 +407,7 @@ class Session {
         contents: sources.selection.mounts.length > 0, source: sourcePlace(sources), target: absolute(target.path), ...(sources.above === undefined ? {} : { above: sources.above }),
       },
       ...(this.state === undefined ? {} : { hashes: this.state.hashes }), ...this.placesOf(sources, alias === undefined),
+      ...(this.listener.lost === undefined || (this.listener.lostPaths ?? 0) === 0 ? {} : { lostPaths: this.listener.lostPaths as number }),
       notes: this.listener.wantsOperations === 'all' || request.target === undefined || options.replace.removeSourceFiles,
       alias,
     };

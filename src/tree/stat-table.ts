@@ -13,6 +13,7 @@ const TWO32 = 4294967296;
 
 // Word offsets in a record; each 64-bit field is a low and a high word.
 const W_MASK = 0;
+const W_ATTRIBUTES = 2; // low word
 const W_NLINK = 4;
 const W_UID = 5;
 const W_GID = 6;
@@ -94,6 +95,9 @@ export class StatTable {
   hasBtime(i: number): boolean { return (this.word(i, W_MASK) & HAS_BTIME) !== 0; }
   btimeSec(i: number): number { return this.seconds(i, W_BTIME); }
   btimeNsec(i: number): number { return this.word(i, W_BTIME + 2); }
+  /** Whether the file may not be changed, and whether it may only be appended to (chattr(1), STATX_ATTR_*); false where the system does not tell. */
+  isImmutable(i: number): boolean { return (this.word(i, W_ATTRIBUTES) & 0x10) !== 0; }
+  isAppendOnly(i: number): boolean { return (this.word(i, W_ATTRIBUTES) & 0x20) !== 0; }
   rdevMajor(i: number): number { return this.word(i, W_RDEV_MAJOR); }
   rdevMinor(i: number): number { return this.word(i, W_RDEV_MINOR); }
   inoLow(i: number): number { return this.word(i, W_INO); }
@@ -170,6 +174,7 @@ export class StatTable {
       put64(at, sec);
       w[base + at + 2] = Number(rest);
     };
+    w[base + W_ATTRIBUTES] = 0;
     w[base + W_MASK] = 0x7ff | (s.birthtimeNs > 0n ? HAS_BTIME : 0);
     w[base + W_NLINK] = Number(s.nlink);
     w[base + W_UID] = Number(s.uid);

@@ -193,7 +193,7 @@ describe('doctor/connection', () => {
 
 const problem = (more: Partial<Problem>): Problem => ({ code: 'unreadable', phase: 'scan', side: 'source', path: fromText('a/b'), message: 'the folder cannot be listed: permission denied', severity: 'error', ...more });
 const totals = { ...newTotals(), entries: { files: 3, dirs: 2, links: 1, devices: 0, specials: 0 }, totalSize: 1000 };
-const run = (more: Partial<DryRun> = {}): DryRun => ({ totals, target: undefined, notices: [], problems: [], problemCount: more.problems?.length ?? 0, error: undefined, ...more });
+const run = (more: Partial<DryRun> = {}): DryRun => ({ totals, target: undefined, notices: [], lost: [], problems: [], problemCount: more.problems?.length ?? 0, error: undefined, ...more });
 
 describe('doctor/source', () => {
   const judge = (facts: Partial<SourceFacts>, asked = options()): Finding[] => judgeSource({ sources: [fromText('src/')], run: run(), mounts: [], closed: undefined, ...facts }, asked);

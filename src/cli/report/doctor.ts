@@ -25,7 +25,7 @@ export function doctorReport(output: Pick<OutputOptions, 'json' | 'verbosity' | 
       const exitCode = isWorse(worst(findings), 'note') ? EXIT.partial : EXIT.ok;
       const counts = countsOf(findings);
       if (output.json) {
-        for (const { id, severity, message, fix, target } of findings) line({ type: 'finding', id, severity, message, ...(fix === undefined ? {} : { fix }), ...(target === undefined ? {} : { target }) });
+        for (const { id, severity, message, fix, paths, target } of findings) line({ type: 'finding', id, severity, message, ...(fix === undefined ? {} : { fix }), ...(paths === undefined ? {} : { paths }), ...(target === undefined ? {} : { target }) });
         line({ type: 'outcome', exitCode, counts });
       } else put(`${findings.filter(({ severity }) => shows(severity, output)).map(asText).join('')}${output.quiet && exitCode === EXIT.ok ? '' : summary(counts)}`);
       return exitCode;

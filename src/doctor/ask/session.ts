@@ -1,5 +1,5 @@
 /** A dry run by the session itself, for its totals, problems and notices, and for what the target's host tells of the target. */
-import { runRemote, runSync, type PlanTotals, type SessionListener, type TargetFacts } from '../../session/index.js';
+import { runRemote, runSync, type LostAttributes, type PlanTotals, type SessionListener, type TargetFacts } from '../../session/index.js';
 import type { ConnectSpec } from '../../transport/index.js';
 import type { SessionOptions } from '../../plan/index.js';
 import { TwintreeError, type Problem } from '../../tree/index.js';
@@ -18,9 +18,11 @@ export function lookOptions(options: SessionOptions): SessionOptions {
   };
 }
 
-export async function askSession(run: RunToJudge, connect: ConnectSpec | undefined, signal: AbortSignal): Promise<DryRun> {
+/** @param lostPaths paths of each class of what is lost */
+export async function askSession(run: RunToJudge, connect: ConnectSpec | undefined, signal: AbortSignal, lostPaths: number): Promise<DryRun> {
   const problems: Problem[] = [];
   const notices: DryRun['notices'][number][] = [];
+  const lost = new Map<string, LostAttributes>();
   let problemCount = 0;
   let totals: PlanTotals | undefined;
   let target: TargetFacts | undefined;
@@ -28,6 +30,11 @@ export async function askSession(run: RunToJudge, connect: ConnectSpec | undefin
     notice: (code, message) => { notices.push({ code, message }); },
     plan: (all) => { totals = all; },
     target: (facts) => { target = facts; },
+    lostPaths,
+    lost: (one) => {
+      const known = lost.get(one.kind);
+      lost.set(one.kind, known === undefined ? one : { ...one, paths: [...known.paths, ...one.paths] });
+    },
     problem: (problem) => {
       problemCount++;
       if (problems.length < MOST_PROBLEMS) problems.push(problem);
@@ -44,5 +51,5 @@ export async function askSession(run: RunToJudge, connect: ConnectSpec | undefin
     error = { code: failure.code, message: failure.message.replace(/\.$/, ''), advice: failure.advice };
   }
   if (signal.aborted) throw new TwintreeError('ABORTED', 'the doctor was ended by a signal');
-  return { totals, target, notices, problems, problemCount, error };
+  return { totals, target, notices, lost: [...lost.values()], problems, problemCount, error };
 }

@@ -39,6 +39,9 @@ export function addFindings(into: ScanFindings, more: ScanFindings): void {
   for (const lost of more.lost) {
     const known = into.lost.find((l) => l.kind === lost.kind);
     if (known === undefined) into.lost.push({ ...lost });
-    else known.count += lost.count;
+    else {
+      known.count += lost.count;
+      if (lost.paths !== undefined) known.paths = [...(known.paths ?? []), ...lost.paths];
+    }
   }
 }

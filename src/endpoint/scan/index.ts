@@ -6,5 +6,6 @@ export type { WalkSignals } from './walk-context.js';
 export { rootRun, Walker } from './walker.js';
 export { MOST_CLAIMS, renamesServe, verifyRenames } from './verify-renames.js';
 export { Listing } from './listing.js';
+export { NameTwins } from './name-twins.js';
 export { leadsBack } from './loops.js';
-export { MOST_ABOVE, MOST_ABOVE_BYTES, rulesAbove } from './filters.js';
+export { MOST_ABOVE, MOST_ABOVE_BYTES, NO_SCOPES, rulesAbove, WalkFilters, type Scopes } from './filters.js';

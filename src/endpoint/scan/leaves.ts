@@ -64,6 +64,7 @@ export function leaf(w: WalkContext, folder: Folder, i: number, r: number, j: nu
 function writeEntry(w: WalkContext, folder: Folder, op: Operation, path: RelPath): void {
   const findings = w.findings;
   if (op.kind === OpKind.Note) {
+    if (w.setup.lostPaths !== undefined) noteLost(w, op, path);
     if (!w.setup.notes && op.group === '') return;
   } else {
     findings.operations++;
@@ -91,15 +92,15 @@ function whySkipped(w: WalkContext, s: StatTable, r: number, type: number, t: St
   const { compare, symlinks } = options;
   if (!typeIsWanted(type, options)) return Reason.NotRegular;
   if ((type === 0o060000 || type === 0o020000) && !facts.makesDevices && !options.attributes.copyDevices && !options.attributes.fakeSuper.target) {
-    lose(w, 'devices', path);
+    lose(w, 'devices', path, () => `${type === 0o060000 ? 'block' : 'character'} device ${s.rdevMajor(r)}:${s.rdevMinor(r)}`);
     return Reason.NotRegular;
   }
   if (type === S_IFLNK && w.cannotHold.has('symlinks')) {
-    lose(w, 'symlinks', path);
+    lose(w, 'symlinks', path, () => 'symlink');
     return Reason.NotRegular;
   }
   if ((type === S_IFIFO || type === S_IFSOCK) && w.cannotHold.has('special files')) {
-    lose(w, 'special files', path);
+    lose(w, 'special files', path, () => (type === S_IFIFO ? 'FIFO' : 'socket'));
     return Reason.NotRegular;
   }
   if (type === S_IFLNK && symlinks.safeLinks) {

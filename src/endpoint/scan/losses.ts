@@ -1,4 +1,4 @@
-/** Attributes that are wanted and cannot be held: noted by class, with how many and one example. */
+/** Attributes that are wanted and cannot be held: noted by class, with how many, one example, and the paths where somebody asked for them. */
 import type { Operation } from '../../plan/index.js';
 import type { ByteString, RelPath } from '../../tree/index.js';
 import type { WalkContext } from './walk-context.js';
@@ -9,20 +9,28 @@ export function noteLost(w: WalkContext, op: Operation, path: RelPath): void {
   const a = options.attributes;
   if (w.cannotHold.size > 0) noteUnheld(w, op, path);
   if (facts.setsOwner || w.cannotHold.has('owners')) return;
-  if (a.owner && op.uid !== w.posix.euid) lose(w, 'owner', path);
-  if (a.group && !w.planner.setsGroup(op.gid)) lose(w, 'group', path);
+  if (a.owner && op.uid !== w.posix.euid) lose(w, 'owner', path, () => `uid ${op.uid}`);
+  if (a.group && !w.planner.setsGroup(op.gid)) lose(w, 'group', path, () => `gid ${op.gid}`);
 }
 
 /** The same for what the file system cannot hold: asked for each entry only on such a target. */
 function noteUnheld(w: WalkContext, op: Operation, path: RelPath): void {
-  if (w.cannotHold.has('owners') && (op.uid !== w.posix.euid || op.gid !== w.posix.egid)) lose(w, 'owners', path);
-  if (w.cannotHold.has('permissions') && (op.mode & 0o7000) !== 0) lose(w, 'permissions', path);
-  if (w.cannotHold.has('acls') && w.probe.sourceHasAcl()) lose(w, 'acls', path);
-  if (w.cannotHold.has('xattrs') && w.probe.sourceHasXattrs()) lose(w, 'xattrs', path);
+  if (w.cannotHold.has('owners') && (op.uid !== w.posix.euid || op.gid !== w.posix.egid)) lose(w, 'owners', path, () => `uid ${op.uid} gid ${op.gid}`);
+  if (w.cannotHold.has('permissions') && (op.mode & 0o7000) !== 0) lose(w, 'permissions', path, () => `mode ${(op.mode & 0o7777).toString(8)}`);
+  if (w.cannotHold.has('acls') && w.probe.sourceHasAcl()) lose(w, 'acls', path, () => w.probe.sourceAclNames().join(' '));
+  if (w.cannotHold.has('xattrs') && w.probe.sourceHasXattrs()) lose(w, 'xattrs', path, () => w.probe.sourceXattrNames().join(' '));
 }
 
-export function lose(w: WalkContext, kind: string, path: ByteString): void {
-  const known = w.lost.get(kind);
-  if (known === undefined) w.lost.set(kind, { count: 1, example: path });
-  else known.count++;
+/** Longest text of what is lost of one entry, bytes. */
+const LONGEST_WHAT = 400;
+
+/** @param what what of the entry is lost; asked only where it is kept */
+export function lose(w: WalkContext, kind: string, path: ByteString, what: () => string): void {
+  let known = w.lost.get(kind);
+  if (known === undefined) w.lost.set(kind, (known = { kind, count: 0, example: path }));
+  known.count++;
+  const { lostPaths } = w.setup;
+  if (lostPaths === undefined) return;
+  known.paths ??= [];
+  if (known.paths.length < lostPaths) known.paths.push({ path, what: what().slice(0, LONGEST_WHAT) as ByteString });
 }

@@ -260,9 +260,19 @@ export class EntryProbe implements Probe {
     return this.sourceAt >= 0 && this.namesAtSource().some((name) => name === ACCESS_ACL || name === DEFAULT_ACL);
   }
 
+  /** Names of its access lists. */
+  sourceAclNames(): ByteString[] {
+    return this.sourceAt < 0 ? [] : this.namesAtSource().filter((name) => name === ACCESS_ACL || name === DEFAULT_ACL);
+  }
+
   /** Whether the source's entry has attributes that would be copied. */
   sourceHasXattrs(): boolean {
     return this.sourceAt >= 0 && this.namesAtSource().some((name) => this.policy.storedName(name) !== undefined);
+  }
+
+  /** Names of its attributes that would be copied. */
+  sourceXattrNames(): ByteString[] {
+    return this.sourceAt < 0 ? [] : this.namesAtSource().filter((name) => this.policy.storedName(name) !== undefined);
   }
 
   private namesAtSource(): ByteString[] {

@@ -17,6 +17,18 @@ export interface Mount {
 /** What a file system may be unable to hold. */
 export type LostClass = 'acls' | 'xattrs' | 'symlinks' | 'owners' | 'permissions' | 'special files';
 
+/** One entry of which something will not be kept, and what that is: `uid 33 gid 33`, names of attributes, a mode. */
+export interface LostPath { readonly path: ByteString; readonly what: ByteString }
+
+/** A class of attributes that the source uses and the target cannot hold. */
+export interface Lost {
+  readonly kind: string;
+  count: number;
+  readonly example: ByteString;
+  /** With `ScanSetup.lostPaths`; as many as that says for each walker, in the order in which they were met. */
+  paths?: LostPath[];
+}
+
 /** Everything a walker must know. */
 export interface ScanSetup {
   options: SessionOptions;
@@ -40,6 +52,8 @@ export interface ScanSetup {
   foldsNames: 'no' | 'case' | 'unicode' | 'both';
   /** Where the roots stand, for filter rules with absolute paths and filter files above the root. */
   filterPlace: FilterPlace;
+  /** What cannot be kept is told path by path, so many of each class, and of entries that need nothing done too. */
+  lostPaths?: number;
   /** Notes about unchanged entries are wanted. */
   notes: boolean;
   /** Name on the target → name at the source, where one file is copied under another name. */
@@ -101,7 +115,7 @@ export interface ScanFindings {
   /** What of the source's places is other than it was; with `places`. */
   places?: PlaceChanges;
   /** Classes of attributes that the source uses and the target cannot hold, with how many and one example. */
-  lost: { kind: string; count: number; example: ByteString }[];
+  lost: Lost[];
   /** File systems that folders of the target lie on, as far as they were walked. */
   fileSystems: FileSystemSeen[];
 }

@@ -19,7 +19,7 @@ import { EntryProbe } from './probe.js';
 import { RenamedFolders } from './renamed-folders.js';
 import { RemovalList, type RemovalContext } from './removal.js';
 import type { Open, SelectionNode } from './selection.js';
-import type { FolderRun, LostClass, PlanSink, ScanFindings, ScanSetup } from './types.js';
+import type { FolderRun, Lost, LostClass, PlanSink, ScanFindings, ScanSetup } from './types.js';
 import { WidenedFolders } from './widen.js';
 
 /** How a walker and its surroundings talk while it works. */
@@ -81,7 +81,7 @@ export class WalkContext {
   private readonly lastDevice = new StatTable(1); // of the target's folder before
   readonly outside = new StatTable(1);
   readonly deletes: boolean;
-  readonly lost = new Map<string, { count: number; example: ByteString }>();
+  readonly lost = new Map<string, Lost>();
   /** -m: the source's folders that would be empty, where they were looked for in a pass of their own. */
   empty: ReadonlySet<RelPath> | undefined;
   /** The last answer of `inheritedPerms`: neighbours ask for the same folder. */

@@ -107,7 +107,7 @@ export class Walker {
       context.places.close();
       this.findings.places = context.places.changes;
     }
-    this.findings.lost = [...context.lost].map(([kind, { count, example }]) => ({ kind, count, example }));
+    this.findings.lost = [...context.lost.values()];
   }
 
   private leave(frame: Frame): void {

@@ -103,7 +103,7 @@ function headOf(plan: FinishedPlan, now: number): PlanHead {
     altRoots: altRootsOf(posix, { ...target, path }, request.options),
     targetFollowed: [...plan.targetFollowed],
     rootChosen: sources.selection.mounts.length > 0, missing: sources.missing, problems: plan.problems, remote: plan.remote,
-    findings,
+    findings: { ...findings, lost: findings.lost.map(({ kind, count, example }) => ({ kind, count, example })) }, // paths were for who asked
   };
 }
 

@@ -19,7 +19,7 @@ import { absolute, openSources, tellable, type Sources } from '../sources.js';
 import { promotedAmong, promotedError, StandbyKeeper } from '../standby.js';
 import { allowedOptions, bindTo, checkKept, type AgentLimits } from './confine.js';
 import { SelectionReader, sourceMessages } from './describe.js';
-import { OperationSender, writeError, writeOutcome, writeProblem, writeProgress, writeTotals } from './events.js';
+import { OperationSender, writeError, writeLost, writeOutcome, writeProblem, writeProgress, writeTotals } from './events.js';
 import { writeFacts } from './facts.js';
 import { Mailbox } from './mailbox.js';
 import { FilesReader, readOpen, readPoint, type OpenSession, type OpenSupplier, type PointTold } from './messages.js';
@@ -268,6 +268,7 @@ async function session(link: Link, inbox: Mailbox, posix: Posix, open: OpenSessi
     plan: (totals) => { tell({ type: 'plan', totals: writeTotals(totals) }); },
     problem: (problem) => { tell({ type: 'problem', problem: writeProblem(problem) }); },
     ...(open.wants.target === true ? { target: (facts) => { tell({ type: 'target', target: writeFacts(facts) }); } } : {}),
+    ...((open.wants.lost ?? 0) === 0 ? {} : { lostPaths: open.wants.lost as number, lost: (lost) => { for (const part of writeLost(lost)) tell({ type: 'lost', ...part }); } }),
     ...(open.wants.progress > 0 ? { progress: (progress) => { tell({ type: 'progress', progress: writeProgress(progress) }); }, progressEvery: Math.max(LEAST_PROGRESS, open.wants.progress) } : {}),
     wantsOperations: open.wants.operations,
     operation: (op, path, result) => { operations.add(op, path, result); },

@@ -17,12 +17,12 @@ import { runSync, type RemoteSide, type SyncRequest } from '../run.js';
 import type { Sources } from '../sources.js';
 import { described } from './agent.js';
 import { sourceMessages } from './describe.js';
-import { readError, readOperations, readOutcome, readProblem, readProgress, readTotals } from './events.js';
+import { readError, readLost, readOperations, readOutcome, readProblem, readProgress, readTotals } from './events.js';
 import { readFacts } from './facts.js';
 import { Headway } from './headway.js';
 import { Line } from './line.js';
 import type { Mailbox } from './mailbox.js';
-import { writeFiles, writeOpen, type Compression, type Seed } from './messages.js';
+import { MOST_LOST, writeFiles, writeOpen, type Compression, type Seed } from './messages.js';
 import { sentence } from './shape.js';
 import { openNearEnd } from './near-end.js';
 import { sessionSeed } from './source-state.js';
@@ -129,6 +129,8 @@ function mayPass(error: TwintreeError, opened: boolean, stood: boolean): boolean
 class Attempt {
   /** The other end has answered: what breaks from here on may be tried again. */
   opened = false;
+  /** Paths of what is lost, as far as they were told. */
+  private told = 0;
   private readonly seed: Seed;
 
   constructor(private readonly request: RemoteRequest, private readonly listener: SessionListener, private readonly signal: AbortSignal | undefined, private readonly lineage: string, private readonly headway: Headway, private readonly lines: Lines) {
@@ -196,7 +198,7 @@ class Attempt {
       delete sent.cloneDir; // of this side
       open.send(writeOpen({
         side: 'session', timeoutMs: request.link.timeoutMs, root: request.root, sources: [...request.sources], target: request.target ?? ('' as ByteString), options: sent, seed: near.seed, lineage: this.lineage, work: request.work?.kind, ...(request.link.compression === 'auto' ? {} : { compression: request.link.compression }),
-        wants: { operations: listener.wantsOperations ?? 'none', progress: listener.progress !== undefined ? SHOWN_PROGRESS : request.link.retries > 0 ? QUIET_PROGRESS : 0, ...(listener.target === undefined ? {} : { target: true }) },
+        wants: { operations: listener.wantsOperations ?? 'none', progress: listener.progress !== undefined ? SHOWN_PROGRESS : request.link.retries > 0 ? QUIET_PROGRESS : 0, ...(listener.target === undefined ? {} : { target: true }), ...(wantsLost(listener) ? { lost: Math.min(listener.lostPaths as number, MOST_LOST) } : {}) },
       }));
       for (const message of sourceMessages(near.sources)) open.send(message);
       const mine = new PushedWork(request.work, request, near.sources, (message) => { open.send(message); });
@@ -278,6 +280,13 @@ class Attempt {
           if (listener.target === undefined) throw new TwintreeError('WIRE', 'the other end told of its target unasked');
           listener.target(readFacts(message['target']));
           break;
+        case 'lost': {
+          const lost = readLost(message);
+          this.told += lost.paths.length + 1;
+          if (!wantsLost(listener) || this.told > MOST_CLASSES * ((listener.lostPaths as number) + 1)) throw new TwintreeError('WIRE', 'the other end told of more that is lost than it was asked for');
+          listener.lost?.(lost);
+          break;
+        }
         case 'operations': readOperations(message, (op, path, result) => { listener.operation?.(op, path, result); }); break;
         case 'outcome': {
           const outcome = readOutcome(message['outcome']);
@@ -301,6 +310,7 @@ class Attempt {
       },
       problem: (problem) => { listener.problem?.(problem); },
       ...(listener.target === undefined ? {} : { target: (facts) => { listener.target?.(facts); } }),
+      ...(wantsLost(listener) ? { lostPaths: listener.lostPaths as number, lost: (lost) => { listener.lost?.(lost); } } : {}),
       ...(listener.wantsOperations === undefined ? {} : { wantsOperations: listener.wantsOperations }),
       operation: (op, path, result) => { listener.operation?.(op, path, result); },
       progress: (progress) => {
@@ -309,6 +319,13 @@ class Attempt {
       },
     };
   }
+}
+
+/** Classes of what can be lost, at most. */
+const MOST_CLASSES = 32;
+
+function wantsLost(listener: SessionListener): boolean {
+  return listener.lost !== undefined && (listener.lostPaths ?? 0) > 0;
 }
 
 /** A mailbox in which the agent's `error` is thrown. */

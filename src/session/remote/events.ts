@@ -1,7 +1,7 @@
 /** What a session tells its listener, as messages and back: notices, totals, operations, problems, progress, the outcome, errors. */
 import { emptyOperation, operationFault, OperationReader, OperationWriter, PlanFormatError, type Operation } from '../../plan/index.js';
 import { isRelPath, TwintreeError, type ErrorCode, type Phase, type Problem, type ProblemCode, type RelPath, type TypeCounts } from '../../tree/index.js';
-import type { OperationResult, Outcome, PlanTotals, Progress } from '../events.js';
+import type { LostAttributes, OperationResult, Outcome, PlanTotals, Progress } from '../events.js';
 import { amount, broken, bytes, list, members, oneOf, optional, sentence, truth, whole } from './shape.js';
 
 const PROBLEM_CODES: readonly ProblemCode[] = [
@@ -99,6 +99,30 @@ export function readOutcome(value: unknown): Outcome {
     transferredFiles: n('transferredFiles'), transferredBytes: n('transferredBytes'), literalBytes: n('literalBytes'), matchedBytes: n('matchedBytes'), linked: n('linked'),
     moved: n('moved'), attributesSet: n('attributesSet'), deletionsSkipped: n('deletionsSkipped'), problems: list(of['problems'], 'problems', MOST_PROBLEMS, readProblem),
     problemCount: n('problemCount'), warningCount: n('warningCount'), elapsedMs: amount(of['elapsedMs'], 'elapsedMs'), scanMs: amount(of['scanMs'], 'scanMs'), aborted: truth(of['aborted'], 'aborted'),
+  };
+}
+
+/** Paths of what is lost in one message. */
+const LOST_PART = 2000;
+
+/** A class in parts; one at least. */
+export function writeLost({ kind, count, paths }: LostAttributes): Record<string, unknown>[] {
+  const parts: Record<string, unknown>[] = [];
+  for (let at = 0; at === 0 || at < paths.length; at += LOST_PART) parts.push({ kind, count, paths: paths.slice(at, at + LOST_PART).map(({ path, what }) => [path, what]) });
+  return parts;
+}
+
+export function readLost(value: unknown): LostAttributes {
+  const of = members(value, 'lost');
+  const kind = sentence(of['kind'], 'lost kind');
+  if (!/^[a-z][a-z-]{0,31}$/.test(kind)) throw broken('lost kind', 'is no name of a class');
+  return {
+    kind, count: whole(of['count'], 'lost count'),
+    paths: list(of['paths'], 'lost paths', LOST_PART, (item) => {
+      const [path, what] = list(item, 'lost path', 2, (text) => bytes(text, 'lost path'));
+      if (path === undefined || what === undefined || !isRelPath(path)) throw broken('lost paths', 'hold what is no path with what is lost of it');
+      return { path: path as RelPath, what };
+    }),
   };
 }
 

@@ -10,8 +10,8 @@ import type { SealedMount } from '../recorded/roots.js';
 import { readRoot } from './describe.js';
 import { broken, bytes, list, members, oneOf, optional, relPath, truth, whole } from './shape.js';
 
-/** What the listener of the client wants to be told; `progress`: milliseconds between two messages of it, 0: none; `target`: what the target holds. */
-export interface Wants { operations: 'none' | 'changes' | 'all'; progress: number; target?: boolean }
+/** What the listener of the client wants to be told; `progress`: milliseconds between two messages of it, 0: none; `target`: what the target holds; `lost`: how many paths of each class that it does not hold. */
+export interface Wants { operations: 'none' | 'changes' | 'all'; progress: number; target?: boolean; lost?: number }
 
 /** From the client: what the agent shall be. `timeoutMs`: how long the client may be silent, 0: for ever. */
 export type Open = { timeoutMs: number } & (OpenSupplier | OpenSession);
@@ -34,6 +34,8 @@ export type Work = 'plan' | 'apply' | 'batch';
 export interface Seed { low: number; high: number }
 export type Compression = 'auto' | 'on' | 'off';
 
+/** Paths of each class of what is lost that may be asked for. */
+export const MOST_LOST = 100_000;
 const MOST_SOURCES = 100_000;
 const MAX_U32 = 0xffffffff;
 /** Folders of a kept plan, and symlinks that are gone through in one. */
@@ -57,7 +59,7 @@ export function readOpen(message: ControlMessage): Open {
   return {
     side: 'session', timeoutMs, root, sources, options, seed, target: bytes(message['target'], 'target'),
     lineage: lineageOf(message['lineage']),
-    wants: { operations: oneOf(wants['operations'], 'wants', ['none', 'changes', 'all'] as const), progress: whole(wants['progress'], 'wants', 3_600_000), ...given('target', optional(wants['target'], (value) => truth(value, 'wants'))) },
+    wants: { operations: oneOf(wants['operations'], 'wants', ['none', 'changes', 'all'] as const), progress: whole(wants['progress'], 'wants', 3_600_000), ...given('target', optional(wants['target'], (value) => truth(value, 'wants'))), ...given('lost', optional(wants['lost'], (value) => whole(value, 'wants', MOST_LOST))) },
     ...given('compression', optional(message['compression'], readCompression)),
     ...given('work', optional(message['work'], (value) => oneOf(value, 'work', ['plan', 'apply', 'batch'] as const))),
   };
