@@ -1,5 +1,6 @@
 /** The doctor: whether a run can be done as it is asked for, what of it will not be, and what mends it. */
 export { examine } from './examine.js';
+export { lookOptions } from './ask/session.js';
 export { GROUPS, isWorse, worst, type Finding, type Group, type Severity } from './finding.js';
 export type { DoctorRequest, RunToJudge } from './request.js';
 // Judges, which take facts alone.

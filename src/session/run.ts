@@ -385,9 +385,9 @@ class Session {
   private scanSetup(sources: Sources, target: Target, altRoots: number[], umask: number): ScanSetup {
     const { posix, options, request } = this;
     const root = posix.euid === 0;
-    // A target that is yet to be made is judged by the folder it will stand in, as far as that tells without being written to.
+    // A target that is yet to be made is judged by the folder it will stand in. Nothing is tried there, nor in a dry run, unless somebody asks what the target holds: that is found out by trying in any case.
     const place = target.fd >= 0 || request.target === undefined ? target.fd : openNearest(posix, target.path);
-    const traits: TargetTraits | undefined = place < 0 ? undefined : probeTarget(posix, place, { mayWrite: target.fd >= 0 && !options.dryRun });
+    const traits: TargetTraits | undefined = place < 0 ? undefined : probeTarget(posix, place, { mayWrite: this.listener.target !== undefined || (target.fd >= 0 && !options.dryRun) });
     const foldsCase = traits?.caseInsensitive === true;
     const foldsUnicode = traits?.foldsUnicode === true;
     const lost = cannotHold(posix, traits, options);

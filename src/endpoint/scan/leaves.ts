@@ -57,14 +57,14 @@ export function leaf(w: WalkContext, folder: Folder, i: number, r: number, j: nu
     op.group = s.identity(r);
     findings.grouped++;
   }
-  writeEntry(w, folder, op, path);
+  writeEntry(w, folder, op, path, s.mode(r));
 }
 
 /** Writes what the planner decided for a leaf, and counts it. */
-function writeEntry(w: WalkContext, folder: Folder, op: Operation, path: RelPath): void {
+function writeEntry(w: WalkContext, folder: Folder, op: Operation, path: RelPath, mode: number): void {
   const findings = w.findings;
   if (op.kind === OpKind.Note) {
-    if (w.setup.lostPaths !== undefined) noteLost(w, op, path);
+    if (w.setup.lostPaths !== undefined) noteLost(w, op, path, mode);
     if (!w.setup.notes && op.group === '') return;
   } else {
     findings.operations++;
@@ -80,7 +80,7 @@ function writeEntry(w: WalkContext, folder: Folder, op: Operation, path: RelPath
         findings.largestReplaced = Math.max(findings.largestReplaced, given);
       }
     } else if (op.kind === OpKind.Attributes) findings.attributeChanges++;
-    noteLost(w, op, path);
+    noteLost(w, op, path, mode);
   }
   w.useFolder(folder);
   w.plan.write(op);

@@ -118,7 +118,7 @@ export function openFolder(w: WalkContext, run: FolderRun, k: number, outer: Sco
       op.set = present ? 0 : SetBits.Mode;
       if (!present) op.mode = S_IFDIR | (0o777 & ~w.setup.facts.umask);
     }
-    noteLost(w, op, path);
+    noteLost(w, op, path, w.own.mode(0));
   }
   if (!present) countType(w.findings.creates, S_IFDIR);
   else if (op.item !== 0) w.findings.attributeChanges++;

@@ -1,5 +1,5 @@
 /** What runs did, for people and programs. */
-export { bytesText, durationText, plain, runLine, runPredicate, timeText } from './format.js';
+export { bytesText, countText, durationText, plain, runLine, runPredicate, timeText } from './format.js';
 export { makeReport, type JobReport, type Report } from './model.js';
 export { historyJson, historyText, reportJson, reportText } from './text.js';
 export { reportHtml } from './html.js';

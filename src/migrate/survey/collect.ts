@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { baseOf, countType, displayName, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK, toBytes, typeCounts, type ByteString, type RelPath, type StatTable } from '../../tree/index.js';
-import { KINDS, STRETCHES, type Changed, type Found, type Growth, type Kind, type SizeClass, type Stretch, type Survey } from './types.js';
+import { KINDS, STRETCHES, type Changed, type EarlierSurvey, type Found, type Growth, type Kind, type SizeClass, type Stretch, type Survey } from './types.js';
 
 /** Entries of the lists of the largest and the hottest. */
 const MOST_LISTED = 20;
@@ -43,7 +43,6 @@ export class Collector {
   private longest = 0;
 
   constructor(private readonly options: CollectorOptions) {
-    const stretches = (): Record<Stretch, Changed> => ({ hour: none(), day: none(), week: none() });
     this.survey = {
       format: 'twintree-survey', version: 1, source: options.source, at: options.now, tookMs: 0, entries: typeCounts(), bytes: { apparent: 0, allocated: 0 },
       sizes: SIZE_CLASSES.map((upTo): SizeClass => ({ upTo, files: 0, bytes: 0 })), largest: [], hottest: [], written: stretches(), made: stretches(), growth: null,
@@ -203,6 +202,10 @@ export class Collector {
   }
 }
 
+function stretches(): Record<Stretch, Changed> {
+  return { hour: none(), day: none(), week: none() };
+}
+
 function none(): Changed {
   return { files: 0, bytes: 0 };
 }
@@ -217,7 +220,7 @@ function keep<T extends { readonly path: string }>(list: T[], one: T, rank: (one
 }
 
 /** How a source grew from an earlier survey to a later one; null where they are not of the same source or not in this order. */
-export function growthBetween(earlier: Survey, later: Survey): Growth | null {
+export function growthBetween(earlier: EarlierSurvey, later: Survey): Growth | null {
   const ms = later.at - earlier.at;
   if (earlier.source !== later.source || ms <= 0) return null;
   const bytes = later.bytes.apparent - earlier.bytes.apparent;

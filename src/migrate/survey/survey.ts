@@ -9,7 +9,7 @@ import type { SessionOptions } from '../../plan/index.js';
 import { meansContents } from '../../session/index.js';
 import { displayName, EMPTY, fromText, joinPath, StatTable, TwintreeError, type ByteString, type RelPath } from '../../tree/index.js';
 import { Collector, growthBetween, type Sample } from './collect.js';
-import type { Survey } from './types.js';
+import type { EarlierSurvey, Survey } from './types.js';
 
 export interface SurveyRequest {
   /** A folder of this host whose content moves, with a slash at its end. */
@@ -17,7 +17,7 @@ export interface SurveyRequest {
   /** The session's; filters, -x and -X, -A count. */
   readonly options: SessionOptions;
   /** An earlier survey of the same source. */
-  readonly earlier?: Survey | undefined;
+  readonly earlier?: EarlierSurvey | undefined;
   /** Paths kept of each kind; default 1000. */
   readonly paths?: number;
   /** ms since 1970; the clock's own without it. */

@@ -1,5 +1,5 @@
 /** What a survey of a source found: plain data, as it stands in a plan's JSON. Pure. */
-import type { TypeCounts } from '../../tree/index.js';
+import { isCount, isObject, isText, parsedObject, type TypeCounts } from '../../tree/index.js';
 
 /** How many of a kind, and the first of them in the order of the walk, for people. */
 export interface Found { count: number; readonly paths: FoundPath[] }
@@ -61,4 +61,18 @@ export interface Survey {
   longestPath: number;
   /** File systems mounted below, and whether they are copied. */
   readonly mounts: { readonly path: string; readonly type: string; readonly copied: boolean }[];
+}
+
+/** What of an earlier survey growth is made of. */
+export interface EarlierSurvey { readonly source: string; readonly at: number; readonly entries: { readonly files: number }; readonly bytes: { readonly apparent: number } }
+
+/** The survey in a plan's JSON, as far as growth needs it; undefined: it is none, or of another version. */
+export function earlierSurvey(text: string): EarlierSurvey | undefined {
+  const plan = parsedObject(text);
+  const survey = plan?.['format'] === 'twintree-migration-plan' ? plan['survey'] : plan;
+  if (!isObject(survey) || survey['format'] !== 'twintree-survey' || survey['version'] !== 1) return undefined;
+  const { source, at, entries, bytes } = survey;
+  if (!isText(source, 65_536) || !isCount(at) || !isObject(entries) || !isObject(bytes)) return undefined;
+  const [files, apparent] = [entries['files'], bytes['apparent']];
+  return isCount(files) && isCount(apparent) ? { source, at, entries: { files }, bytes: { apparent } } : undefined;
 }
