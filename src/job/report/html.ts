@@ -1,10 +1,11 @@
 /**
- * A report as one page that needs nothing else: no script, no picture, no font and no address of another server, and its policy forbids them. Whatever
- * comes from outside (names, messages) is escaped. Its size is bounded: pictures put runs together, tables have their last rows. Pure.
+ * A report of jobs as one page (page.ts). Whatever comes from outside (names, messages) is escaped. Its size is bounded: pictures put runs together, tables
+ * have their last rows. Pure.
  */
 import { isFailure, sumsOf, type JobRun } from '../history/index.js';
 import { bytesText, countText, durationText, RESULT_TEXT, runPredicate, timeText } from './format.js';
 import { bucketsOf, type JobReport, type Report } from './model.js';
+import { htmlPage, timeElement as time } from './page.js';
 import { barPlot, escapeHtml as e, linePlot, type PlotAbout } from './plot.js';
 import { carriedText, countsText, lastSuccessText } from './text.js';
 
@@ -14,30 +15,11 @@ const LEAST_BARS = 30;
 const MOST_ROWS = 50;
 const MOST_PROBLEMS = 20;
 
-const STYLE = `
-:root{color-scheme:light dark;--fg:#1c2430;--dim:#5b6676;--bg:#fff;--line:#d5dbe3;--good:#2e8b57;--bad:#c8372d;--other:#c79a2b;--literal:#3a6ea5;--matched:#8fc1a9}
-@media(prefers-color-scheme:dark){:root{--fg:#e3e8ef;--dim:#9aa6b6;--bg:#14181f;--line:#323b49;--good:#4fb27c;--bad:#e8695f;--other:#d9b14a;--literal:#6f9fd8;--matched:#5c9a80}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--fg);background:var(--bg);max-width:60rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.5rem;border-top:1px solid var(--line);padding-top:1rem}h3{font-size:.95rem;margin:1.2rem 0 .2rem}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{text-align:left;padding:.2rem .6rem .2rem 0;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}th{color:var(--dim);font-weight:600}
-.facts th{width:9rem}.num{text-align:right;white-space:nowrap}.time{white-space:nowrap}.dim{color:var(--dim)}.is-good{color:var(--good)}.is-bad{color:var(--bad)}.is-other{color:var(--other)}
-svg{width:100%;height:auto;display:block}svg text{font-size:11px;fill:var(--dim)}.end{text-anchor:end}.middle{text-anchor:middle}.grid{stroke:var(--line)}.line{fill:none;stroke:var(--literal);stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round}
-.good{fill:var(--good)}.bad{fill:var(--bad)}.other{fill:var(--other)}.literal,.duration{fill:var(--literal)}.matched{fill:var(--matched)}
-.key span{margin-right:1.2rem}.key i{display:inline-block;width:.8em;height:.8em;margin-right:.4em;vertical-align:-.05em}.key .good{background:var(--good)}.key .bad{background:var(--bad)}.key .other{background:var(--other)}.key .literal{background:var(--literal)}.key .matched{background:var(--matched)}
-`.trim();
-
 export function reportHtml(report: Report): string {
   const title = `twintree: jobs on ${report.host}`;
   const body = report.jobs.length === 0 ? '<p>No job has run.</p>' : `${overview(report)}${report.jobs.map((job, k) => section(job, k, report)).join('')}`;
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"><meta name="referrer" content="no-referrer">
-<title>${e(title)}</title><style>${STYLE}</style></head>
-<body><h1>${e(title)}</h1>
-<p class="dim">From ${time(report.since)} to ${time(report.until)}, made ${time(report.at)}. Times are UTC.</p>
-${body}
-</body></html>
-`;
+  return htmlPage(title, `<p class="dim">From ${time(report.since)} to ${time(report.until)}, made ${time(report.at)}. Times are UTC.</p>
+${body}`);
 }
 
 function overview({ jobs }: Report): string {
@@ -109,8 +91,4 @@ function troubles({ lastFailure }: JobReport): string {
 
 function classOf({ result }: JobRun): string {
   return result === 'success' ? 'is-good' : isFailure(result) ? 'is-bad' : 'is-other';
-}
-
-function time(at: number): string {
-  return `<time datetime="${new Date(at).toISOString()}">${timeText(at)}</time>`;
 }
