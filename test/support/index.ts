@@ -8,3 +8,4 @@ export * from './mounts.js';
 export * from './run.js';
 export * from './netns.js';
 export * from './exposition.js';
+export * from './well-formed.js';

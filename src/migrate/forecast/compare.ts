@@ -8,7 +8,7 @@ export interface Comparison {
   readonly forecastMs: number;
   readonly plusMinusMs: number;
   readonly actualMs: number;
-  /** It lay in the interval. */
+  /** It succeeded and lay in the interval. */
   readonly inside: boolean;
   readonly ok: boolean;
   readonly parts: readonly { readonly part: Part; readonly forecastMs: number | null; readonly actualMs: number | null }[];
@@ -41,8 +41,8 @@ function compare(said: Extract<MigrationEvent, { event: 'forecast' }>, came: Ext
   const off = ({ forecastMs, actualMs }: (typeof parts)[number]): number => Math.abs((actualMs ?? 0) - (forecastMs ?? 0));
   const worst = parts.reduce<(typeof parts)[number] | undefined>((most, part) => (off(part) > (most === undefined ? 0 : off(most)) ? part : most), undefined);
   const difference = came.ms - said.ms;
-  const inside = Math.abs(difference) <= said.plusMinusMs;
+  const inside = came.ok && Math.abs(difference) <= said.plusMinusMs;
   const about = `${durationText(came.ms)}, forecast ${durationText(said.ms)} ± ${durationText(said.plusMinusMs)}`;
-  const sentence = inside ? `It took ${about}: as was said.` : `It took ${about}: ${durationText(Math.abs(difference))} ${difference > 0 ? 'longer' : 'shorter'}${worst === undefined ? '' : `, most of it in ${worst.part}`}.`;
+  const sentence = !came.ok ? `It failed after ${durationText(came.ms)}; the forecast was ${durationText(said.ms)} ± ${durationText(said.plusMinusMs)}.` : inside ? `It took ${about}: as was said.` : `It took ${about}: ${durationText(Math.abs(difference))} ${difference > 0 ? 'longer' : 'shorter'}${worst === undefined ? '' : `, most of it in ${worst.part}`}.`;
   return { at: came.at, forecastMs: said.ms, plusMinusMs: said.plusMinusMs, actualMs: came.ms, inside, ok: came.ok, parts, worst: worst?.part ?? null, sentence };
 }
