@@ -101,11 +101,13 @@ class Look {
   private unseen = 0;
   private unplaced = 0;
   private readonly most: number;
+  private readonly byInode: boolean;
   /** Of the process at hand, read when it is first needed. */
   private command: string | undefined;
 
   constructor(private readonly areas: MountAreas, private readonly request: OpenFilesRequest) {
     this.most = request.most ?? MOST;
+    this.byInode = (request.identities?.size ?? 0) > 0;
   }
 
   result(): OpenFiles {
@@ -146,7 +148,7 @@ class Look {
     const place = this.areas.byMount(mount, path);
     if (place === undefined) this.byDevice(link);
     else if (place !== 'outside') this.note(pid, place, how, link);
-    else if (this.request.identities !== undefined) this.byIdentity(pid, path, how, link);
+    else if (this.byInode) this.byIdentity(pid, path, how, link);
   }
 
   /** A handle whose mount is in no table, as after `umount -l`: on the tree's file systems it may lie in the tree. */
@@ -171,7 +173,7 @@ class Look {
       const deleted = path.endsWith(DELETED);
       const place = this.areas.byPath(table, (deleted ? path.slice(0, -DELETED.length) : path) as ByteString, device);
       if (place !== undefined && place !== 'outside') this.note(pid, place, 'mapped', `/proc/${pid}/map_files/${range}`, deleted);
-      else if (this.request.identities !== undefined) this.byIdentity(pid, path, 'mapped', `/proc/${pid}/map_files/${range}`);
+      else if (this.byInode) this.byIdentity(pid, path, 'mapped', `/proc/${pid}/map_files/${range}`);
     }
   }
 

@@ -107,9 +107,13 @@ function lag({ lag: points }: MigrationHistory): string {
   if (first === undefined || last === undefined) return '';
   const [since, until] = [first.at, Math.max(first.at + 1, last.at)];
   const gap = Math.max(GAP, 3 * ((until - since) / points.length));
-  const width = (until - since) / BARS;
-  const changed = Array.from({ length: BARS }, () => 0);
-  for (const { at, changedBytes } of points) changed[Math.min(BARS - 1, Math.floor((at - since) / width))] = (changed[Math.min(BARS - 1, Math.floor((at - since) / width))] ?? 0) + changedBytes;
+  const bars = Math.min(BARS, points.length);
+  const width = (until - since) / bars;
+  const changed = Array.from({ length: bars }, () => 0);
+  for (const { at, changedBytes } of points) {
+    const k = Math.min(bars - 1, Math.floor((at - since) / width));
+    changed[k] = (changed[k] ?? 0) + changedBytes;
+  }
   const stacks = changed.map((value, k) => ({ from: since + k * width, to: since + (k + 1) * width, says: bytesText(value), parts: [{ kind: 'literal', value }] }));
   const worst = points.reduce((most, { lagMs }) => Math.max(most, lagMs), 0);
   const most = points.reduce((all, { backlogBytes }) => Math.max(all, backlogBytes), 0);

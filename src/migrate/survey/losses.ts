@@ -2,9 +2,10 @@
  * losses: everything that a copy will not have, path by path, by what the dry run told of the target, what the survey found in the source, and what the options ask
  * for. Pure.
  */
+import { bytesText } from '../../job/index.js';
 import type { DryRun, Finding, NameTroubles } from '../../doctor/index.js';
 import type { SessionOptions } from '../../plan/index.js';
-import { displayName, sizeText, type ByteString } from '../../tree/index.js';
+import { displayName, type ByteString } from '../../tree/index.js';
 import type { LossCause, LossClass } from './plan-types.js';
 import type { FoundPath, Kind, Survey } from './types.js';
 
@@ -57,7 +58,7 @@ function ofNames({ dry, names, paths }: LossFacts): LossClass[] {
   tell('names-utf8', names?.notUtf8, 'names that are not UTF-8: the target cannot hold them', rename, 'its name is not UTF-8');
   tell('names-characters', names?.refused, 'names with characters that the target cannot hold', rename, 'characters of its name');
   tell('names-length', names?.tooLong, `names of more than ${dry?.target?.nameMax ?? 255} bytes: the target cannot hold them`, rename, 'its name is too long');
-  tell('file-size', names?.tooLarge, `files of more than ${sizeText(dry?.target?.maxFileSize ?? 0)}: the target cannot hold them`, 'use another file system for the target', 'too large');
+  tell('file-size', names?.tooLarge, `files of more than ${bytesText(dry?.target?.maxFileSize ?? 0)}: the target cannot hold them`, 'use another file system for the target', 'too large');
   const of = (code: string): readonly { path: ByteString; message: string }[] => (dry?.problems ?? []).filter((problem) => problem.code === code);
   for (const [code, kind, message, mend] of [
     ['name-twin', 'name-twins', 'names that the target cannot tell from another one: the first of each is copied', rename], ['name-refused', 'names-refused', 'names that the target refuses', rename],
@@ -86,7 +87,7 @@ function ofTraits({ dry, survey, options }: LossFacts): LossClass[] {
   const out: LossClass[] = [];
   const { found } = survey;
   if (options.attributes.hardLinks && target.holds.hardLinks === false && found['hard-links'].count > 0) out.push(loss('hard-links', 'lost', `hard links: the target (${target.fileSystem}) does not hold them, each name becomes a file of its own`, 'use another file system for the target', found['hard-links'].count, found['hard-links'].paths));
-  if (options.replace.sparse && target.holds.holes === false && found.sparse.count > 0) out.push(loss('holes', 'lost', `holes in files: the target (${target.fileSystem}) fills them, which takes ${sizeText(survey.sparse.apparent - survey.sparse.allocated)} more`, 'use another file system for the target', found.sparse.count, found.sparse.paths));
+  if (options.replace.sparse && target.holds.holes === false && found.sparse.count > 0) out.push(loss('holes', 'lost', `holes in files: the target (${target.fileSystem}) fills them, which takes ${bytesText(survey.sparse.apparent - survey.sparse.allocated)} more`, 'use another file system for the target', found.sparse.count, found.sparse.paths));
   if (options.attributes.times && target.granularityNs > 1000) out.push(loss('time-digits', 'lost', `digits of times: the target keeps them to ${target.granularityNs >= 1e9 ? `${target.granularityNs / 1e9} s` : `${target.granularityNs / 1e6} ms`}`, 'use another file system for the target', survey.nanoseconds, []));
   return out;
 }
@@ -101,8 +102,8 @@ function ofOptions({ survey, options }: LossFacts): LossClass[] {
   };
   unasked('acls', a.acls, 'access control lists are in use, and the options do not ask for them', 'acls: true (-A)');
   for (const kind of ['capabilities', 'user-xattrs', 'trusted-xattrs', 'security-xattrs'] as const) unasked(kind, a.xattrs, `${kind === 'capabilities' ? 'file capabilities' : `attributes ${kind.replace('-xattrs', '')}.*`} are in use, and the options do not ask for them`, 'xattrs: true (-X)');
-  unasked('hard-links', a.hardLinks, `hard links are in use, and the options do not ask for them: each name becomes a file of its own, which takes ${sizeText(survey.hardLinks.saved)} more`, 'hard-links: true (-H)');
-  unasked('sparse', replace.sparse, `files with holes are in use, and the options do not ask for them: holes are filled, which takes ${sizeText(survey.sparse.apparent - survey.sparse.allocated)} more`, 'sparse: true (-S)');
+  unasked('hard-links', a.hardLinks, `hard links are in use, and the options do not ask for them: each name becomes a file of its own, which takes ${bytesText(survey.hardLinks.saved)} more`, 'hard-links: true (-H)');
+  unasked('sparse', replace.sparse, `files with holes are in use, and the options do not ask for them: holes are filled, which takes ${bytesText(survey.sparse.apparent - survey.sparse.allocated)} more`, 'sparse: true (-S)');
   unasked('devices', a.devices, 'device nodes are left out, for the options do not ask for them', 'devices: true', 'left');
   unasked('fifos', a.specials, 'FIFOs are left out, for the options do not ask for them', 'specials: true', 'left');
   unasked('sockets', a.specials, 'sockets are left out, for the options do not ask for them', 'specials: true', 'left');

@@ -2,10 +2,11 @@
  * measure: how fast the source is read and how fast its content reaches the target's host, by a short sample of its own files. Nothing is written anywhere: what crosses
  * the network is read there by a dry run of the session and dropped. Access times stay as they are where this user may ask for that.
  */
+import { bytesText } from '../../job/index.js';
 import { lookOptions, type RunToJudge } from '../../doctor/index.js';
 import { FolderCache, loadPosix, type Posix } from '../../fs/index.js';
 import { runRemote } from '../../session/index.js';
-import { baseOf, parentOf, sizeText, TwintreeError, type ByteString } from '../../tree/index.js';
+import { baseOf, parentOf, TwintreeError, type ByteString } from '../../tree/index.js';
 import type { Sample } from './collect.js';
 import type { Measured } from './plan-types.js';
 
@@ -36,7 +37,7 @@ export async function measure(run: RunToJudge, samples: readonly Sample[], { pat
   let read = rateOf(reading?.bulk.bytes, reading?.bulk.ms);
   const readFiles = rateOf(reading?.files.count, reading?.files.ms);
   if (read === null && reading !== undefined) read = rateOf(reading.files.bytes, reading.files.ms);
-  if (reading !== undefined && read !== null) notes.push(`reading: ${sizeText(reading.bulk.bytes + reading.files.bytes)} of ${reading.bulk.count + reading.files.count} files; what was in memory already was faster than the disk`);
+  if (reading !== undefined && read !== null) notes.push(`reading: ${bytesText(reading.bulk.bytes + reading.files.bytes)} of ${reading.bulk.count + reading.files.count} files; what was in memory already was faster than the disk`);
   if (read === null) notes.push('reading could not be measured: the source has too little to read');
   const link = run.remote?.request.direction === 'push' ? await sendSome(run, small, large, patienceMs, notes, signal) : { bytes: null, files: null };
   if (signal?.aborted === true) throw new TwintreeError('ABORTED', 'the survey was ended by a signal');
@@ -103,7 +104,7 @@ async function sendSome(run: RunToJudge, small: readonly Sample[], large: readon
   const files = few.length === 0 ? undefined : await send(run, few, patienceMs, signal);
   for (const one of [bulk, files]) if (typeof one === 'string') notes.push(`the network could not be measured: ${one}`);
   const sent = typeof bulk === 'object' ? bulk : typeof files === 'object' ? files : undefined;
-  if (sent !== undefined) notes.push(`the network: ${sizeText(sent.bytes)} of the source's own files, as they are sent (compressed where that pays)`);
+  if (sent !== undefined) notes.push(`the network: ${bytesText(sent.bytes)} of the source's own files, as they are sent (compressed where that pays)`);
   else if (bulk === undefined && files === undefined) notes.push('the network could not be measured: the source has no file for it');
   return { bytes: sent === undefined ? null : rateOf(sent.bytes, sent.ms), files: typeof files === 'object' ? rateOf(files.count, files.ms) : null };
 }

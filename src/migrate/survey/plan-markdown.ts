@@ -3,6 +3,7 @@
  * characters. Lists are cut; the JSON beside has more. Pure.
  */
 import { bytesText, countText, durationText, plain, timeText } from '../../job/index.js';
+import { sizeText } from '../../tree/index.js';
 import type { LossClass, MigrationPlan, PlannedHook, Step } from './plan-types.js';
 import { estimateText } from './steps.js';
 import type { Kind, Survey } from './types.js';
@@ -66,7 +67,7 @@ const CAUSES: Readonly<Record<LossClass['cause'], string>> = { left: 'not copied
 function losses({ losses: all, name }: MigrationPlan): string {
   if (all.length === 0) return '## What will not be as at the source\n\nNothing.\n';
   const one = ({ cause, message, mend, count, paths }: LossClass): string => {
-    const shown = paths.slice(0, SHOWN);
+    const shown = paths.slice(0, cause === 'never' ? LISTED : SHOWN);
     const more = count === null ? 0 : count - shown.length;
     const list = shown.map(({ path, what }) => `- ${code(path)}: ${code(what)}\n`).join('');
     const rest = more <= 0 || shown.length === 0 ? '' : `- and ${countText(more, 'more path', 'more')}: ${paths.length > shown.length ? `see ${code(`${name}-plan.json`)}${paths.length < (count ?? 0) ? `, which has the first ${paths.length}` : ''}` : 'not listed'}\n`;
@@ -89,7 +90,7 @@ const KIND_WORDS: Readonly<Record<Kind, string>> = {
 
 function source({ survey, openFiles }: MigrationPlan): string {
   const { entries, bytes, sizes, largest, hottest, written, made, growth, hardLinks, sparse, mounts, found } = survey;
-  const rows = sizes.map(({ upTo, files, bytes: size }) => `| ${upTo === null ? 'larger' : `up to ${bytesText(upTo)}`} | ${files} | ${bytesText(size)} |\n`).join('');
+  const rows = sizes.map(({ upTo, files, bytes: size }) => `| ${upTo === null ? 'larger' : `up to ${sizeText(upTo)}`} | ${files} | ${bytesText(size)} |\n`).join('');
   const kinds = (Object.keys(KIND_WORDS) as Kind[]).filter((kind) => found[kind].count > 0).map((kind) => `- ${found[kind].count} ${KIND_WORDS[kind]}, such as ${found[kind].paths.slice(0, 3).map(({ path }) => code(path)).join(', ')}\n`).join('');
   return `## The source
 
@@ -130,7 +131,7 @@ function signed(n: number, text: (n: number) => string): string {
 
 function target({ targetFacts: facts, findings }: MigrationPlan): string {
   const about = facts === null ? 'It could not be looked at.\n' : `${facts.exists ? 'It stands' : 'It will be made'} on ${code(facts.fileSystem)}; ${bytesText(facts.freeBytes)} are free, the copy needs ${bytesText(facts.neededBytes)}${facts.freeInodes === undefined ? '' : `; ${facts.freeInodes} inodes are free, it needs ${facts.neededInodes}`}.\n`;
-  return `## The target and the way to it\n\n${about}\n${findings.map(({ severity, message }) => `- ${severity}: ${words(message)}\n`).join('')}`;
+  return `## The target and the way to it\n\n${about}\n${findings.filter(({ severity }) => severity !== 'ok').map(({ severity, message, fix }) => `- **${severity}**: ${words(message)}${fix === undefined ? '' : ` What mends it: ${code(fix)}`}\n`).join('')}- ${countText(findings.filter(({ severity }) => severity === 'ok').length, 'check')} found nothing wrong (twintree doctor -v lists them)\n`;
 }
 
 function basis({ measured, estimates }: MigrationPlan): string {

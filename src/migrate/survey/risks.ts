@@ -1,6 +1,5 @@
 /** risks: what of a plan may go otherwise, how much that matters, and what to do. Pure. */
-import { durationText } from '../../job/index.js';
-import { sizeText } from '../../tree/index.js';
+import { bytesText, durationText } from '../../job/index.js';
 import type { MigrationPlan, Risk } from './plan-types.js';
 
 type Facts = Pick<MigrationPlan, 'survey' | 'openFiles' | 'targetFacts' | 'findings' | 'losses' | 'estimates'> & { readonly subject: { readonly freeze: { readonly hooks: readonly unknown[]; readonly thaw: readonly unknown[]; readonly limitMs: number }; readonly switch: { readonly hooks: readonly unknown[]; readonly undo: readonly unknown[]; readonly health: unknown }; readonly reverse: boolean; readonly verify: { readonly mode: 'full' | 'index' } } };
@@ -56,7 +55,7 @@ function ofSource({ survey, openFiles, targetFacts }: Facts): Risk[] {
   if (survey.mounts.some(({ copied }) => copied)) out.push({ severity: 'low', risk: `${survey.mounts.length} file systems are mounted below the source and are copied into one tree.`, action: 'say one-file-system: true where that is not meant' });
   if (survey.growth !== null && survey.growth.bytesPerDay > 0 && targetFacts !== null) {
     const days = (targetFacts.freeBytes - targetFacts.neededBytes) / survey.growth.bytesPerDay;
-    if (days < 90) out.push({ severity: days < 14 ? 'high' : 'medium', risk: `The source grows by ${sizeText(survey.growth.bytesPerDay)} a day: the target is full after ${Math.max(0, Math.floor(days))} days.`, action: 'make the target larger' });
+    if (days < 90) out.push({ severity: days < 14 ? 'high' : 'medium', risk: `The source grows by ${bytesText(survey.growth.bytesPerDay)} a day: the target is full after ${Math.max(0, Math.floor(days))} days.`, action: 'make the target larger' });
   }
   return out;
 }

@@ -1,6 +1,5 @@
 /** steps: what a migration does, in its order: what it touches, which hooks are run where, how long it takes, and the way back at each step. Pure. */
-import { durationText } from '../../job/index.js';
-import { sizeText } from '../../tree/index.js';
+import { bytesText, durationText } from '../../job/index.js';
 import type { Estimate, Estimates, PlanSubject, Step } from './plan-types.js';
 
 /** `about 3 min (2 min to 5 min)`. */
@@ -24,7 +23,7 @@ export function stepsOf(subject: PlanSubject, estimates: Estimates): Step[] {
       hooks: [...rehearse.hooks, ...rehearse.undo], takes: 'as long as its hooks', wayBack: 'nothing to take back',
     },
     {
-      state: 'converging', command: `twintree migrate cutover ${name}`, what: `Waits until the target is at most ${durationText(converge.lagMs)} and ${sizeText(converge.backlogBytes)} behind for ${durationText(converge.steadyMs)}.`, touches: 'target only', hooks: [], takes: `at most ${durationText(converge.patienceMs)}, then it is given up`,
+      state: 'converging', command: `twintree migrate cutover ${name}`, what: `Waits until the target is at most ${durationText(converge.lagMs)} and ${bytesText(converge.backlogBytes)} behind for ${durationText(converge.steadyMs)}.`, touches: 'target only', hooks: [], takes: `at most ${durationText(converge.patienceMs)}, then it is given up`,
       wayBack: 'it is given up: the migration is live as before',
     },
     {
