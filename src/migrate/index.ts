@@ -6,3 +6,6 @@ export * from './freeze/index.js';
 export * from './conduct/index.js';
 export * from './rehearse/index.js';
 export * from './place/index.js';
+export * from './survey/index.js';
+export * from './forecast/index.js';
+export * from './report/index.js';

@@ -10,6 +10,9 @@ import { localPath, mirrorPair } from './mirror-pair.js';
 import { abortBySignal, processContext } from './shared.js';
 import { toHost } from './to-host.js';
 
+/** Paths that are told of a finding as JSON. */
+const JSON_PATHS = 1000;
+
 /** What a command line, or a job's words, asks to be judged. @throws CommandError for options that do not fit the host. */
 export function doctorRequest(work: ParsedRun | ParsedMirror | undefined): DoctorRequest {
   if (work === undefined) return { runs: [] };
@@ -54,7 +57,7 @@ export async function run(args: readonly ByteString[]): Promise<number> {
   const release = abortBySignal(controller);
   const report = doctorReport(parsed.output, process.stdout);
   try {
-    return report.end(await examine(request, controller.signal));
+    return report.end(await examine(parsed.output.json ? { ...request, paths: JSON_PATHS } : request, controller.signal));
   } catch (error) {
     report.fail(error);
     throw error;
