@@ -32,7 +32,7 @@ const lag = (at: number, changedFiles: number, changedBytes: number): MigrationE
 /** A world in which everything takes what `truth` says, give or take a tenth. */
 function world(seed: number, cutovers: number): { events: MigrationEvent[]; actual: (files: number, bytes: number) => number } {
   const random = numbers(seed);
-  const truth: Record<Part, number> = { freeze: 3000 + 5000 * random(), quiet: 1000, final: 0, verify: 8000 + 30_000 * random(), switch: 4000 * random() + 500, health: 1500 };
+  const truth: Record<Part, number> = { freeze: 3000 + 5000 * random(), quiet: 1000, final: 30, verify: 8000 + 30_000 * random(), switch: 4000 * random() + 500, health: 1500 };
   const pass = [200 + 800 * random(), 1 + 4 * random(), 1e-5 * (1 + 4 * random())] as const;
   const timeOf = (files: number, bytes: number): number => about(random, 1, 0.1) * (pass[0] + pass[1] * files + pass[2] * bytes);
   const events: MigrationEvent[] = [];
@@ -40,8 +40,11 @@ function world(seed: number, cutovers: number): { events: MigrationEvent[]; actu
     const [files, bytes] = [Math.floor(400 * random()), 5e7 * random()];
     events.push(batch(T0 + k * 60_000, timeOf(files, bytes), files, bytes));
   }
-  for (let k = 0; k < cutovers; k++) for (const name of PARTS) if (name !== 'final') events.push(part(T0 + DAY + k * HOUR, name, about(random, truth[name], truth[name] / 10), { rehearsal: k % 2 === 0 }));
-  return { events, actual: (files, bytes) => PARTS.reduce((sum, name) => sum + (name === 'final' ? timeOf(files, bytes) : about(random, truth[name], truth[name] / 10)), 0) };
+  for (let k = 0; k < cutovers; k++) {
+    const [files, bytes] = [Math.floor(400 * random()), 5e7 * random()];
+    for (const name of PARTS) events.push(part(T0 + DAY + k * HOUR, name, about(random, truth[name], truth[name] / 10) + (name === 'quiet' ? timeOf(files, bytes) : 0), name === 'final' ? { files, bytes } : {}));
+  }
+  return { events, actual: (files, bytes) => PARTS.reduce((sum, name) => sum + about(random, truth[name], truth[name] / 10), timeOf(files, bytes)) };
 }
 
 describe('the forecast of a cutover', () => {
@@ -52,7 +55,7 @@ describe('the forecast of a cutover', () => {
       const runs = 300;
       for (let seed = 0; seed < runs; seed++) {
         const { events, actual } = world(seed * 31 + cutovers, cutovers);
-        const said = forecast(events, T0 + 2 * DAY, { files: 150, bytes: 2e7 });
+        const said = forecast(events, T0 + 2 * DAY, { files: 150, bytes: 2e7 }, { quietMs: 1000 });
         if (Math.abs(actual(150, 2e7) - said.ms) <= said.plusMinusMs) inside++;
         width += said.plusMinusMs / said.ms / runs;
       }
@@ -79,26 +82,38 @@ describe('the forecast of a cutover', () => {
     assert.match(forecastText(none), /^freeze now: .* \(nothing was measured yet: this is assumed\)\n/);
     assert.match(forecastText(none), /cheapest hour: not known yet, nothing was seen long enough yet\nnote: never measured, and assumed: freeze, quiet, final, verify, switch, health/);
     const one = forecast([part(T0, 'freeze', 4000, { rehearsal: true })], T0, { files: 0, bytes: 0 }, { without: ['verify', 'switch', 'health'], quietMs: 500 });
-    assert.deepEqual(one.parts.map(({ part: name, ms, measurements }) => [name, ms, measurements]), [['freeze', 4000, 1], ['quiet', 600, 0], ['final', 400, 0]]);
+    assert.deepEqual(one.parts.map(({ part: name, ms, measurements }) => [name, ms, measurements]), [['freeze', 4000, 1], ['quiet', 900, 0], ['final', 200, 0]]);
     assert.ok(one.notes.some((note) => note.includes('rehearsals only')));
     assert.deepEqual([spreadOf([]), spreadOf([1000]), spreadOf([1000, 1000, 1000, 1000])], [undefined, { ms: 1000, plusMinusMs: 500 }, { ms: 1000, plusMinusMs: 100 }]);
   });
 
   it('adds what changes while the freeze hooks run, and names what would shorten the longest part', () => {
     const lags = Array.from({ length: 30 }, (_, k) => lag(T0 + k * 60_000, 600, 60e6));
-    const events = [...lags, ...Array.from({ length: 30 }, (_, k) => batch(T0 + k, 100 + 10 * k + k * 20, 10 * k, k * 1e6)), part(T0, 'freeze', 20_000), part(T0, 'freeze', 20_000), part(T0, 'verify', 1000), part(T0, 'switch', 1000), part(T0, 'health', 1000), part(T0, 'quiet', 1000)];
+    const events = [...lags, ...Array.from({ length: 30 }, (_, k) => batch(T0 + k, 100 + 10 * k + k * 20, 10 * k, k * 1e6)), part(T0, 'freeze', 20_000), part(T0, 'freeze', 20_000), part(T0, 'verify', 1000), part(T0, 'switch', 1000), part(T0, 'health', 1000)];
     const said = (now: number, bytes: number): Forecast => forecast(events, now, { files: 0, bytes });
     const busy = said(T0 + 30 * 60_000, 0);
     assert.deepEqual([busy.change?.filesPerSecond, busy.change?.bytesPerSecond, busy.limiting.part], [10, 1e6, 'freeze']);
     const later = said(T0 + DAY, 0);
     assert.equal(later.change, null);
-    assert.ok((busy.parts[2]?.ms ?? 0) > (later.parts[2]?.ms ?? 0) + 200, 'two hundred files and 20 MB more');
+    assert.ok((busy.parts[1]?.ms ?? 0) > (later.parts[1]?.ms ?? 0) + 200, 'two hundred files and 20 MB more');
     const full = said(T0 + DAY, 1e11);
-    assert.deepEqual([full.limiting.part, /quieter time, or more bandwidth/.test(full.limiting.sentence)], ['final', true]);
+    assert.deepEqual([full.limiting.part, /quieter time, or more bandwidth/.test(full.limiting.sentence)], ['quiet', true]);
     assert.match(forecast([...events, part(T0, 'verify', 900_000)], T0, { files: 0, bytes: 0 }, { verify: { mode: 'full', sample: 0.01 } }).limiting.sentence, /verify: \{ mode: index, sample: 2% \}/);
     // The tree has grown since it was verified.
     const grown = [...events, { at: T0, event: 'planned', name: 'm', source: '/s/', target: '/t', host: null, entries: 1, bytes: 4e9 } as const, part(T0, 'verify', 10_000, { bytes: 1e9 })];
     assert.ok((forecast(grown.filter((event) => event.event !== 'part' || event.bytes > 0), T0, { files: 0, bytes: 0 }).parts.find(({ part: name }) => name === 'verify')?.ms ?? 0) === 40_000);
+  });
+
+  it('takes what the first copy and the lag tell, where sessions over changes were not told one by one', () => {
+    const full = (at: number, ms: number, files: number, bytes: number): MigrationEvent => ({ at, event: 'session', kind: 'full', ms, entries: 10_000, files, bytes, sent: bytes });
+    const waits = Array.from({ length: 50 }, (_, k): MigrationEvent => ({ at: T0 + HOUR + k * 60_000, event: 'lag', lagMs: 300 + (k % 10) * 20, backlogFiles: (k % 10) + 1, backlogBytes: 10_000, changedFiles: 5, changedBytes: 10_000 }));
+    const events = [full(T0, 102_000, 10_000, 5e9), ...waits, full(T0 + 2 * HOUR, 2000, 0, 0)];
+    const quiet = (files: number, bytes: number): number => forecast(events, T0 + 3 * HOUR, { files, bytes }, { quietMs: 200 }).parts.find(({ part: name }) => name === 'quiet')?.ms ?? 0;
+    assert.ok(quiet(5, 10_000) > 400 && quiet(5, 10_000) < 900, String(quiet(5, 10_000)));
+    assert.ok(quiet(10_000, 5e9) > 50_000 && quiet(10_000, 5e9) < 200_000, String(quiet(10_000, 5e9)));
+    // A last pass over everything is a pass that finds nothing.
+    const whole = forecast(events, T0 + 3 * HOUR, { files: 0, bytes: 0 }, { final: 'full' }).parts.find(({ part: name }) => name === 'final');
+    assert.ok((whole?.ms ?? 0) > 1000 && whole?.basis === 'measured');
   });
 
   it('finds the cheapest hour of the day, of the week where two weeks were seen, and says when it has seen too little', () => {

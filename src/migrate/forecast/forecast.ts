@@ -7,7 +7,7 @@
  */
 import { PARTS, type MigrationEvent, type Part } from '../journal/events.js';
 import { changeRate, cheapestHour, type CheapHour, type LocalHour, type Rate } from './hours.js';
-import { PassModel } from './pass-model.js';
+import { PassModel, type PassMeasured } from './pass-model.js';
 import { spreadOf } from './spread.js';
 
 /** What waits for the target now. */
@@ -44,7 +44,11 @@ export interface Forecast {
 }
 
 /** Where nothing was measured, ms. */
-const ASSUMED: Readonly<Record<Part, number>> = { freeze: 5000, quiet: 1000, final: 1000, verify: 60_000, switch: 5000, health: 3000 };
+const ASSUMED: Readonly<Record<Part, number>> = { freeze: 5000, quiet: 1000, final: 200, verify: 60_000, switch: 5000, health: 3000 };
+/** Sessions that make other signs needless; signs and sessions that count, the last. */
+const ENOUGH = 10;
+const MOST_WAITS = 200;
+const MOST_SCANS = 20;
 /** Bytes a second that a disk is read at, where nothing tells. */
 const USUAL_READING = 100e6;
 /** What counts as now, ms. */
@@ -68,12 +72,17 @@ function partsOf(events: readonly MigrationEvent[], backlog: Backlog, change: Ra
   const parts: PartForecast[] = [];
   for (const part of PARTS) {
     if (settings.without?.includes(part) === true) continue;
-    if (part === 'final') {
-      // While the freeze hooks run, some services still write.
-      const meanwhile = (parts.find((other) => other.part === 'freeze')?.ms ?? 0) / 1000;
-      parts.push(finalPart(events, { files: backlog.files + (change?.filesPerSecond ?? 0) * meanwhile, bytes: backlog.bytes + (change?.bytesPerSecond ?? 0) * meanwhile }, model, settings));
-    } else if (part === 'verify') parts.push(verifyPart(events, settings));
-    else parts.push(plainPart(events, part, settings));
+    switch (part) {
+      case 'quiet': {
+        // While the freeze hooks run, some services still write.
+        const meanwhile = (parts.find((other) => other.part === 'freeze')?.ms ?? 0) / 1000;
+        parts.push(quietPart(events, { files: backlog.files + (change?.filesPerSecond ?? 0) * meanwhile, bytes: backlog.bytes + (change?.bytesPerSecond ?? 0) * meanwhile }, model, settings));
+        break;
+      }
+      case 'final': parts.push(finalPart(events, model, settings)); break;
+      case 'verify': parts.push(verifyPart(events, settings)); break;
+      case 'freeze': case 'switch': case 'health': parts.push(plainPart(part, measuredParts(events, part).map(({ ms }) => ms))); break;
+    }
   }
   return parts;
 }
@@ -82,31 +91,55 @@ function rounded(part: Part, ms: number, plusMinusMs: number, measurements: numb
   return { part, ms: Math.round(ms), plusMinusMs: Math.round(plusMinusMs), basis: measurements > 0 ? 'measured' : 'assumed', measurements };
 }
 
-function measuredParts(events: readonly MigrationEvent[], part: Part): Extract<MigrationEvent, { event: 'part' }>[] {
-  return events.filter((event): event is Extract<MigrationEvent, { event: 'part' }> => event.event === 'part' && event.part === part);
+type PartEvent = Extract<MigrationEvent, { event: 'part' }>;
+
+function measuredParts(events: readonly MigrationEvent[], part: Part): PartEvent[] {
+  return events.filter((event): event is PartEvent => event.event === 'part' && event.part === part);
 }
 
-/** Hooks, and waiting for quiet: they take what they took. */
-function plainPart(events: readonly MigrationEvent[], part: Part, { quietMs }: ForecastSettings): PartForecast {
-  const values = measuredParts(events, part).map(({ ms }) => ms);
+/** It takes what it took. */
+function plainPart(part: Part, values: readonly number[]): PartForecast {
   const spread = spreadOf(values);
-  if (spread !== undefined) return rounded(part, spread.ms, spread.plusMinusMs, values.length);
-  const ms = part === 'quiet' && quietMs !== undefined ? quietMs * 1.2 : ASSUMED[part];
-  return rounded(part, ms, part === 'quiet' && quietMs !== undefined ? quietMs : ms, 0);
+  return spread === undefined ? rounded(part, ASSUMED[part], ASSUMED[part], 0) : rounded(part, spread.ms, spread.plusMinusMs, values.length);
 }
 
-/** Sessions over what is dirty, and last passes. */
-function passes(events: readonly MigrationEvent[]): { ms: number; files: number; bytes: number }[] {
-  return events.flatMap((event) => (event.event === 'session' && (event.kind === 'batch' || event.kind === 'final') ? [{ ms: event.ms, files: event.files, bytes: event.bytes }] : []));
+/** Sessions over what is dirty; where too few were told, how far the target was behind with how much, and what the first copy took beyond looking through the trees. */
+function passes(events: readonly MigrationEvent[]): PassMeasured[] {
+  const batches = events.flatMap((event) => (event.event === 'session' && event.kind === 'batch' ? [{ ms: event.ms, files: event.files, bytes: event.bytes }] : []));
+  if (batches.length >= ENOUGH) return batches;
+  const waits = events.flatMap((event) => (event.event === 'lag' && event.backlogFiles > 0 && event.lagMs > 0 ? [{ ms: event.lagMs, files: event.backlogFiles, bytes: event.backlogBytes }] : [])).slice(-MOST_WAITS);
+  const full = events.filter((event): event is Extract<MigrationEvent, { event: 'session' }> => event.event === 'session' && event.kind === 'full');
+  const scan = full.length < 2 ? 0 : Math.min(...full.map(({ ms }) => ms));
+  const copies = full.filter(({ ms, files }) => files > 0 && ms > 2 * scan).map(({ ms, files, bytes }) => ({ ms: ms - scan, files, bytes }));
+  return [...copies, ...waits, ...batches];
 }
 
-function finalPart(events: readonly MigrationEvent[], { files, bytes }: Backlog, model: PassModel, { final }: ForecastSettings): PartForecast {
-  const { ms, plusMinusMs } = model.predict(files, bytes);
-  if (final !== 'full') return rounded('final', ms, plusMinusMs, model.measurements);
-  // Looking through both trees, as the sessions did that compared all and found little: what they carried is taken off.
-  const scans = events.flatMap((event) => (event.event === 'session' && event.kind === 'full' ? [Math.max(0, event.ms - (model.time(event.files, event.bytes) - model.time(0, 0)))] : []));
-  const scan = spreadOf(scans.slice(-20));
-  return scan === undefined ? rounded('final', ms + ASSUMED.verify, plusMinusMs + ASSUMED.verify, 0) : rounded('final', ms + scan.ms, Math.hypot(plusMinusMs, scan.plusMinusMs), scans.length);
+/** The quiet time, and until then the target catches up: what waits has to be carried. Cutovers that were made tell how far that is off. */
+function quietPart(events: readonly MigrationEvent[], { files, bytes }: Backlog, model: PassModel, { quietMs = ASSUMED.quiet }: ForecastSettings): PartForecast {
+  const pass = model.predict(files, bytes);
+  const offsets: number[] = [];
+  let quiet: PartEvent | undefined;
+  for (const event of events) {
+    if (event.event !== 'part' || event.rehearsal) continue;
+    if (event.part === 'quiet') quiet = event;
+    else if (event.part === 'final' && quiet !== undefined) { // it tells what was carried since the freeze
+      offsets.push(quiet.ms - quietMs - model.time(event.files, event.bytes));
+      quiet = undefined;
+    }
+  }
+  const off = spreadOf(offsets);
+  const ms = Math.max(quietMs, quietMs + pass.ms + (off?.ms ?? 0));
+  return rounded('quiet', ms, Math.hypot(pass.plusMinusMs, off?.plusMinusMs ?? (model.measurements > 0 ? 0 : quietMs)), Math.max(offsets.length, model.measurements));
+}
+
+/** What is left when the source is still: next to nothing, or both trees are looked through once more. */
+function finalPart(events: readonly MigrationEvent[], model: PassModel, { final }: ForecastSettings): PartForecast {
+  const real = measuredParts(events, 'final').filter(({ rehearsal }) => !rehearsal).map(({ ms }) => ms);
+  if (final !== 'full' || real.length > 0) return plainPart('final', real);
+  // As the sessions did that compared all: what they carried is taken off.
+  const scans = events.flatMap((event) => (event.event === 'session' && (event.kind === 'full' || event.kind === 'final') ? [Math.max(0, event.ms - (model.time(event.files, event.bytes) - model.time(0, 0)))] : []));
+  const scan = spreadOf(scans.slice(-MOST_SCANS));
+  return scan === undefined ? rounded('final', ASSUMED.verify, ASSUMED.verify, 0) : rounded('final', scan.ms, scan.plusMinusMs, scans.length);
 }
 
 /** What was read before, brought to the size that the tree has now. */
@@ -128,16 +161,16 @@ function sumOf(parts: readonly PartForecast[]): { ms: number; plusMinusMs: numbe
 }
 
 /** What would make the longest part shorter. */
-function shorten(part: Part, model: PassModel, { files, bytes }: Backlog, { verify, final }: ForecastSettings): string {
+function shorten(part: Part, model: PassModel, { files, bytes }: Backlog, { verify, quietMs = ASSUMED.quiet }: ForecastSettings): string {
   switch (part) {
     case 'freeze': return 'Stopping the services takes longest: hooks that stop them faster, or only those that write, would shorten it.';
-    case 'quiet': return 'Waiting for quiet takes longest: a shorter freeze.quiet would shorten it.';
-    case 'final': {
-      if (final === 'full') return 'Looking through both trees takes longest: final: dirty would look at what has changed only.';
+    case 'quiet': {
+      if (quietMs > model.time(files, bytes)) return 'Waiting for quiet takes longest: a shorter freeze.quiet would shorten it.';
       const [start, perFile, perByte] = model.coefficients;
       if (perByte * bytes > Math.max(start, perFile * files)) return 'Sending what waits takes longest: beginning at a quieter time, or more bandwidth, would shorten it.';
-      return perFile * files > start ? 'The number of changed files takes longest: beginning at a quieter time would shorten it.' : 'The last pass takes longest, though little waits: a connection with a shorter way would shorten it.';
+      return perFile * files > start ? 'The number of changed files takes longest: beginning at a quieter time would shorten it.' : 'Catching up takes longest, though little waits: a connection with a shorter way would shorten it.';
     }
+    case 'final': return 'Looking through both trees takes longest: final: dirty would look at what has changed only.';
     case 'verify': return verify?.mode === 'index' ? 'Verifying takes longest: a smaller sample would shorten it.' : 'Verifying takes longest, for it reads both trees whole: verify: { mode: index, sample: 2% } would shorten it.';
     case 'switch': return 'Bringing the new side into use takes longest: services there that are started before, and only told to go on, would shorten it.';
     case 'health': return 'Waiting for the new side to be healthy takes longest: a service that starts faster, or a check that is tried more often, would shorten it.';
@@ -150,8 +183,7 @@ function cheapest(events: readonly MigrationEvent[], parts: readonly PartForecas
   if ('unknown' in hour) return hour;
   const seconds = FOLLOWS_BY + (parts.find(({ part }) => part === 'freeze')?.ms ?? 0) / 1000;
   const then = { files: hour.filesPerSecond * seconds, bytes: hour.bytesPerSecond * seconds };
-  const others = parts.reduce((sum, { part, ms }) => sum + (part === 'final' ? 0 : ms), 0);
-  return { ...hour, ms: Math.round(others + (parts.some(({ part }) => part === 'final') ? finalPart(events, then, model, settings).ms : 0)) };
+  return { ...hour, ms: parts.reduce((sum, { part, ms }) => sum + (part === 'quiet' ? quietPart(events, then, model, settings).ms : ms), 0) };
 }
 
 function notesOf(events: readonly MigrationEvent[], parts: readonly PartForecast[], change: Rate | null): string[] {
@@ -159,6 +191,6 @@ function notesOf(events: readonly MigrationEvent[], parts: readonly PartForecast
   const assumed = parts.filter(({ basis }) => basis === 'assumed').map(({ part }) => part);
   if (assumed.length > 0) notes.push(`never measured, and assumed: ${assumed.join(', ')}; a rehearsal measures what it can`);
   if (change === null) notes.push('what changes now is not known: nothing was reported in the last hour');
-  if (!events.some((event) => event.event === 'part' && !event.rehearsal) && parts.some(({ part, basis }) => part !== 'final' && basis === 'measured')) notes.push('parts were measured in rehearsals only, whose hooks may do something else');
+  if (!events.some((event) => event.event === 'part' && !event.rehearsal) && parts.some(({ part, basis }) => part !== 'quiet' && basis === 'measured')) notes.push('parts were measured in rehearsals only, whose hooks may do something else');
   return notes;
 }
