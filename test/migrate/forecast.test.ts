@@ -84,6 +84,8 @@ describe('the forecast of a cutover', () => {
     const one = forecast([part(T0, 'freeze', 4000, { rehearsal: true })], T0, { files: 0, bytes: 0 }, { without: ['verify', 'switch', 'health'], quietMs: 500 });
     assert.deepEqual(one.parts.map(({ part: name, ms, measurements }) => [name, ms, measurements]), [['freeze', 4000, 1], ['quiet', 900, 0], ['final', 200, 0]]);
     assert.ok(one.notes.some((note) => note.includes('rehearsals only')));
+    const practised = (...events: MigrationEvent[]): number | undefined => forecast(events, T0, { files: 0, bytes: 0 }).parts.find(({ part: name }) => name === 'switch')?.ms;
+    assert.deepEqual([practised(part(T0, 'switch', 0, { rehearsal: true })), practised(part(T0, 'switch', 700, { rehearsal: true })), practised(part(T0, 'switch', 700, { rehearsal: true }), part(T0, 'switch', 90))], [5000, 700, 90], 'what was rehearsed stands back behind what was done');
     assert.deepEqual([spreadOf([]), spreadOf([1000]), spreadOf([1000, 1000, 1000, 1000])], [undefined, { ms: 1000, plusMinusMs: 500 }, { ms: 1000, plusMinusMs: 100 }]);
   });
 

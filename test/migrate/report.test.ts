@@ -24,6 +24,8 @@ function story(name = 'files', text = 'plain'): MigrationEvent[] {
   tell(0, { event: 'state', state: 'live', reason: null });
   for (let k = 0; k < 60; k++) tell(MINUTE, { event: 'lag', lagMs: k === 30 ? 90_000 : 500, backlogFiles: 3, backlogBytes: k === 30 ? 7e6 : 1000, changedFiles: 10, changedBytes: 1e6 });
   tell(1000, hook(true, true));
+  tell(0, { event: 'part', part: 'final', ms: 2000, files: 5, bytes: 5, rehearsal: true });
+  tell(0, { event: 'session', kind: 'full', ms: 2000, entries: 12_000, files: 5, bytes: 5, sent: 5 });
   tell(1000, { event: 'downtime', ms: 12_000, parts: parts(1500, 8500), rehearsal: true, ok: true });
   tell(MINUTE, { event: 'forecast', ms: 15_000, plusMinusMs: 3000, parts: parts(3000, 10_000) });
   tell(0, { event: 'state', state: 'converging', reason: null });

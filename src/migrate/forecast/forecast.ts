@@ -49,6 +49,8 @@ const ASSUMED: Readonly<Record<Part, number>> = { freeze: 5000, quiet: 1000, fin
 const ENOUGH = 10;
 const MOST_WAITS = 200;
 const MOST_SCANS = 20;
+/** A rehearsal without hooks takes less, ms. */
+const LEAST_PRACTICE = 5;
 /** Bytes a second that a disk is read at, where nothing tells. */
 const USUAL_READING = 100e6;
 /** What counts as now, ms. */
@@ -81,7 +83,7 @@ function partsOf(events: readonly MigrationEvent[], backlog: Backlog, change: Ra
       }
       case 'final': parts.push(finalPart(events, model, settings)); break;
       case 'verify': parts.push(verifyPart(events, settings)); break;
-      case 'freeze': case 'switch': case 'health': parts.push(plainPart(part, measuredParts(events, part).map(({ ms }) => ms))); break;
+      case 'freeze': case 'switch': case 'health': parts.push(hookPart(part, measuredParts(events, part))); break;
     }
   }
   return parts;
@@ -101,6 +103,14 @@ function measuredParts(events: readonly MigrationEvent[], part: Part): PartEvent
 function plainPart(part: Part, values: readonly number[]): PartForecast {
   const spread = spreadOf(values);
   return spread === undefined ? rounded(part, ASSUMED[part], ASSUMED[part], 0) : rounded(part, spread.ms, spread.plusMinusMs, values.length);
+}
+
+/** Commands. A rehearsal has its own, which tell something where the cutover's were never run; none at all tells nothing. */
+function hookPart(part: Part, measured: readonly PartEvent[]): PartForecast {
+  const real = measured.filter(({ rehearsal }) => !rehearsal).map(({ ms }) => ms);
+  if (real.length > 0) return plainPart(part, real);
+  const practice = plainPart(part, measured.map(({ ms }) => ms).filter((ms) => ms >= LEAST_PRACTICE));
+  return practice.basis === 'assumed' ? practice : { ...practice, plusMinusMs: Math.max(practice.plusMinusMs, Math.round(practice.ms / 2)) };
 }
 
 /** Sessions over what is dirty; where too few were told, how far the target was behind with how much, and what the first copy took beyond looking through the trees. */

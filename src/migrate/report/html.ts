@@ -93,9 +93,10 @@ function proof({ evidence }: MigrationHistory): string {
   if (evidence.count === 0) return '';
   const each = evidence.last.toReversed().map(({ at, file, root, key, mode, sample, entries, bytes, differences, extras, missing, losses, ok }) => {
     const how = mode === 'full' ? 'every byte of both trees was read' : `what the index vouches for was believed, ${Number((sample * 100).toFixed(2))} % of it read all the same`;
+    const signed: [string, string][] = file === '' ? [] : [['Fingerprint', `<code>${e(plain(root))}</code>`], ['Signed with', `<code>${e(plain(key))}</code>`], ['File', `<code>${e(plain(file))}</code>`], ['To check it', `<pre>${e(plain(checkCommand(file, key)))}</pre>`]];
     const rows: [string, string][] = [
-      ['Fingerprint', `<code>${e(plain(root))}</code>`], ['Signed with', `<code>${e(plain(key))}</code>`], ['File', `<code>${e(plain(file))}</code>`], ['What was compared', `${countText(entries, 'entry', 'entries')}, ${bytesText(bytes)}; ${how}`],
-      ['Differences', `${differences}; missing: ${missing}; extra: ${extras}; known losses: ${losses}`], ['To check it', `<pre>${e(plain(checkCommand(file, key)))}</pre>`],
+      ...signed, ['What was compared', `${countText(entries, 'entry', 'entries')}, ${bytesText(bytes)}; ${how}`],
+      ['Differences', `${differences}; missing: ${missing}; extra: ${extras}; known losses: ${losses}`],
     ];
     return `<h3>${time(at)}: <span class="${ok ? 'is-good' : 'is-bad'}">${ok ? 'the trees are equal' : 'the trees differ'}</span></h3><table class="facts"><tbody>${rows.map(([name, value]) => `<tr><th scope="row">${name}</th><td>${value}</td></tr>`).join('')}</tbody></table>`;
   });

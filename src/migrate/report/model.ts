@@ -52,7 +52,8 @@ export function historyOf(events: readonly MigrationEvent[], now: number): Migra
   const until = Math.max(now, events.reduce((last, { at }) => Math.max(last, at), 0));
   const spans = spansOf(events, until);
   const lag = of(events, 'lag');
-  const sessions = of(events, 'session');
+  // A rehearsal's pass, told right behind its part, went to the copy for practice.
+  const sessions = of(events.filter((_event, k) => !isRehearsal(events[k - 1])), 'session');
   const forward = sessions.filter(({ kind }) => kind !== 'back');
   const back = sessions.filter(({ kind }) => kind === 'back');
   const full = sessions.find(({ kind }) => kind === 'full');
@@ -69,6 +70,10 @@ export function historyOf(events: readonly MigrationEvent[], now: number): Migra
 
 function of<E extends MigrationEvent['event']>(events: readonly MigrationEvent[], kind: E): Of<E>[] {
   return events.filter((event): event is Of<E> => event.event === kind);
+}
+
+function isRehearsal(before: MigrationEvent | undefined): boolean {
+  return before?.event === 'part' && before.part === 'final' && before.rehearsal;
 }
 
 function kept<T>(all: readonly T[]): Kept<T> {

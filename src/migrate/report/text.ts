@@ -20,7 +20,8 @@ export function migrationReportText(events: readonly MigrationEvent[], now: numb
     if (cutover.comparison !== undefined) lines.push(`  ${cutover.comparison.sentence}`);
   }
   for (const { at, root, file, key, entries, bytes, differences, missing, extras, ok } of evidence.last.slice(-3)) {
-    lines.push(`evidence of ${timeText(at)}: ${ok ? 'the trees are equal' : 'the trees differ'}, ${countText(entries, 'entry', 'entries')}, ${bytesText(bytes)}; ${differences} different, ${missing} missing, ${extras} extra`, `  ${plain(root)}`, `  ${plain(checkCommand(file, key))}`);
+    lines.push(`evidence of ${timeText(at)}: ${ok ? 'the trees are equal' : 'the trees differ'}, ${countText(entries, 'entry', 'entries')}, ${bytesText(bytes)}; ${differences} different, ${missing} missing, ${extras} extra`);
+    if (file !== '') lines.push(`  ${plain(root)}`, `  ${plain(checkCommand(file, key))}`);
   }
   for (const { command, part, side, trouble, output } of hooks.last.filter(({ ok }) => !ok).slice(-SHOWN)) {
     lines.push(`hook of ${part} on the ${side}'s host: ${plain(command)}: ${plain(trouble ?? 'failed')}`, ...output.split('\n').filter((line) => line.trim() !== '').slice(-5).map((line) => `  | ${plain(line)}`));

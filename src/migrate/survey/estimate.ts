@@ -7,6 +7,8 @@ import { STRETCHES, type Survey } from './types.js';
 
 /** A cost of bytes and one of files add up where they do not overlap; the truth lies between the larger one and this times their sum. */
 const SLACK = 1.5;
+/** What any session takes to begin and to end, ms. */
+const START = 1000;
 
 export interface EstimateFacts {
   readonly survey: Survey;
@@ -65,7 +67,7 @@ function copyTime(facts: EstimateFacts): Estimate {
   const byFiles = each === undefined ? 0 : (files / each.perSecond) * 1000;
   const least = Math.max(byBytes, byFiles);
   const note = remote && measured.linkBytesPerSecond === null ? 'the network could not be measured: it may take much longer' : !remote ? 'writing to the target is not measured: it may take longer' : null;
-  return { ms: Math.round((least + byBytes + byFiles) / 2), leastMs: Math.round(least), mostMs: Math.round((byBytes + byFiles) * SLACK), limits: byFiles > byBytes ? (each as Rate).name : bulk.name, note };
+  return { ms: Math.round(START / 2 + (least + byBytes + byFiles) / 2), leastMs: Math.round(least), mostMs: Math.round(START + (byBytes + byFiles) * SLACK), limits: byFiles > byBytes ? (each as Rate).name : bulk.name, note };
 }
 
 /** What has changed during the first copy is sent, then what has changed during that, and so on: a geometric row, which ends where sending is faster than changing. */
@@ -91,7 +93,7 @@ function verifyTime({ survey, measured, verify, sample }: EstimateFacts): Estima
   const least = Math.max(byBytes, byFiles, verify === 'index' ? survey.tookMs : 0);
   const most = (byBytes + byFiles + survey.tookMs) * 2;
   return {
-    ms: Math.round((least + most / 2) / 2), leastMs: Math.round(least), mostMs: Math.round(most), limits: byFiles > byBytes ? 'opening many small files' : 'reading both trees',
+    ms: Math.round((least + most / 2 + START) / 2), leastMs: Math.round(least), mostMs: Math.round(most + START), limits: byFiles > byBytes ? 'opening many small files' : 'reading both trees',
     note: verify === 'full' ? 'the services stand still meanwhile: verify: index with a sample reads less' : null,
   };
 }

@@ -2,7 +2,7 @@
  * plan-document: makes the plan of a migration: surveys the source, looks who has it open, asks the session's own dry run and the doctor what the target would lose, measures a
  * short sample, and puts together estimates, risks and steps. Nothing of source or target is changed; on the target a folder is made for a moment and removed.
  */
-import { examine, type DryRun, type Finding, type NameTroubles, type RunToJudge } from '../../doctor/index.js';
+import { examine, type DoctorRequest, type DryRun, type Finding, type NameTroubles, type RunToJudge } from '../../doctor/index.js';
 import { openFilesBelow, writes, type OpenFiles } from '../../fs/index.js';
 import { ownProgram } from '../../transport/index.js';
 import { displayName, fromText } from '../../tree/index.js';
@@ -19,6 +19,8 @@ export interface PlanRequest {
   readonly subject: PlanSubject;
   /** The migration's copy as the doctor judges it: one source of this host, its target, the options; reached as the mirror will reach it. */
   readonly run: RunToJudge;
+  /** How the source will be followed, for the limits of the system. */
+  readonly following?: DoctorRequest['following'];
   /** Of a plan that was made before. */
   readonly earlier?: EarlierSurvey | undefined;
   /** Paths of each class of what is lost, at most; default 10,000. Counts are exact in any case. */
@@ -37,7 +39,7 @@ const MOST_OPEN = 100;
 
 /** @throws TwintreeError SOURCE_MISSING, ABORTED, USAGE for options that do not fit. A target that cannot be reached is a finding. */
 export async function planDocument(request: PlanRequest): Promise<MigrationPlan> {
-  const { subject, run, paths = PATHS, now = Date.now(), measureMs } = request;
+  const { subject, run, following, paths = PATHS, now = Date.now(), measureMs } = request;
   const { options, remote } = run;
   const source = run.sources[0] ?? fromText(subject.source);
   const aborts = request.signal === undefined ? {} : { signal: request.signal };
@@ -47,7 +49,7 @@ export async function planDocument(request: PlanRequest): Promise<MigrationPlan>
   const openFiles = openFilesTold(await openFilesBelow(source, { identities: shared, ...aborts }));
   request.progress?.('target', 0);
   let looked: { dry: DryRun; names: NameTroubles | undefined } | undefined;
-  const findings: Finding[] = await examine({ runs: [run], paths, looked: (_run, dry, names) => { looked = { dry, names }; } }, request.signal);
+  const findings: Finding[] = await examine({ runs: [run], ...(following === undefined ? {} : { following }), paths, looked: (_run, dry, names) => { looked = { dry, names }; } }, request.signal);
   const dry = looked?.dry.error === undefined ? looked?.dry : undefined;
   request.progress?.('measuring', 0);
   const measured = measureMs === 0

@@ -16,6 +16,15 @@ export function planMarkdown(plan: MigrationPlan): string {
   return [head(plan), summary(plan), steps(plan), losses(plan), risks(plan), source(plan), target(plan), basis(plan)].join('\n');
 }
 
+/** What of a plan stands on a terminal. */
+export function planSummary({ estimates, losses: lost, risks: those, openFiles }: MigrationPlan): string {
+  const lines = [`first copy ${estimateText(estimates.firstCopy)}, catching up ${estimateText(estimates.converge)}, verifying ${estimateText(estimates.verify)}`];
+  for (const { cause, message, count } of lost) if (cause !== 'never') lines.push(`${CAUSES[cause]}${count === null ? '' : ` (${countText(count, 'entry', 'entries')})`}: ${plain(message)}`);
+  if (openFiles.writers > 0) lines.push(`${countText(openFiles.writers, 'file')} open for writing`);
+  for (const { severity, risk, action } of those) if (severity === 'high') lines.push(`high risk: ${plain(risk)} -> ${plain(action)}`);
+  return lines.map((line) => `  ${line}\n`).join('');
+}
+
 /** Any text in a code span. */
 export function code(text: string): string {
   const inside = plain(text);
