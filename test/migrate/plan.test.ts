@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { earlierSurvey, planDocument, planJson, planMarkdown, surveySource, type LossClass, type MigrationPlan } from '../../src/migrate/survey/index.js';
 import { runSync, type LostAttributes } from '../../src/session/index.js';
 import { fromText } from '../../src/tree/index.js';
-import { char, describeIf, dir, fifo, file, makeTree, PLAIN_UID, sparse, symlink, time, useTempFolder, utf8, whyNoOtherUser } from '../support/index.js';
+import { char, describeIf, dir, fifo, file, makeTree, PLAIN_UID, sparse, symlink, time, twintree, useTempFolder, utf8, wellFormed, whyNoOtherUser } from '../support/index.js';
 import { REMOTE_PATH, remoteShell } from '../e2e/remote-support.js';
 import { mountLossy, mountRamfs, whyNoLossyMount, type LossyMount } from './lossy-mount.js';
 import { hookOf, runOf, subjectOf } from './plan-support.js';
@@ -127,6 +127,22 @@ describeIf('the plan of a migration', process.getuid?.() === 0 ? undefined : 'ne
       assert.equal(outcome.totals.operations, 0, 'a second run has nothing to do');
       assert.deepEqual(told.map(({ kind, count, paths }) => [kind, count, paths.map(({ path }) => path).join(' ')]), [['owners', 30, 's00 s01 s02 s03'], ['permissions', 30, 's00 s01 s02 s03']]);
     });
+  });
+
+  it('is written by the command, beside the definition; forecast and report tell of what is known then', () => {
+    writeFileSync(tmp.at('move.yaml'), JSON.stringify({ migration: 'files', source: src(), target: tmp.at('dst'), options: { acls: true }, switch: { hooks: [{ run: 'true' }], undo: [] } }), { mode: 0o600 });
+    const env = { TWINTREE_STATE_DIR: tmp.at('state') };
+    const planned = twintree(['migrate', 'plan', tmp.at('move.yaml')], { env });
+    assert.equal(planned.code, 0, planned.stderr);
+    assert.match(planned.stdout, /^planned: .*\n {2}first copy about .*\n(?: {2}.*\n)* {2}high risk: No hook makes the source still/);
+    const plan = JSON.parse(readFileSync(tmp.at('files-plan.json'), 'utf8')) as MigrationPlan;
+    assert.deepEqual([plan.format, plan.version, plan.name, lossOf(plan, 'capabilities-unasked')?.count], ['twintree-migration-plan', 1, 'files', 1]);
+    assert.match(readFileSync(tmp.at('files-plan.md'), 'utf8'), /^# Plan of the migration files\n/);
+    const forecast = twintree(['migrate', 'forecast', 'files'], { env });
+    assert.match(forecast.stdout, /^freeze now: .* \(nothing was measured yet: this is assumed\)\n {2}quiet .*\n {2}final .*\n {2}verify .*\n {2}switch .*\n/);
+    const report = twintree(['migrate', 'report', `--output=${tmp.at('report.html')}`, 'files'], { env });
+    assert.match(report.stdout, /^migration files: .*\nIt is in the state planned/);
+    wellFormed(readFileSync(tmp.at('report.html'), 'utf8'));
   });
 
   it('lists attributes and access lists that the target does not hold', async () => {

@@ -57,6 +57,23 @@ const ACTIONS: Readonly<Record<string, { values?: readonly string[]; flags?: rea
   rehearse: { flags: ['json'], run: operation('rehearse') },
   cutover: { flags: ['json', 'yes'], run: operation('cutover') },
   rollback: { flags: ['json', 'yes', 'undone', 'lose-new'], run: operation('rollback') },
+  forecast: {
+    flags: ['json'],
+    run: async ({ options, names }) => {
+      const { tellForecast } = await import('../migrate/forecast.js');
+      await tellForecast(findMigration(one('forecast', names)), options.has('json'));
+      return EXIT.ok;
+    },
+  },
+  report: {
+    values: ['output'],
+    run: async ({ options, names }) => {
+      const { writeReport } = await import('../migrate/report.js');
+      const output = options.get('output');
+      writeReport(findMigration(one('report', names)), output === undefined ? undefined : typed(output));
+      return EXIT.ok;
+    },
+  },
   finish: { flags: ['json', 'yes'], run: operation('finish') },
   abort: { flags: ['json', 'yes'], run: operation('abort') },
 };

@@ -1,8 +1,10 @@
 /** `migrate plan FILE`: surveys the source, keeps the definition, and writes what a change board can read. Nothing of either tree is changed. */
-import { AT_REST, Journal, journalPath, keepDefinition, readJournal, standOf, conductorPid } from '../../migrate/index.js';
-import { moveFile } from '../../fs/index.js';
-import { displayName, TwintreeError, type ByteString } from '../../tree/index.js';
-import { runSync } from '../../session/index.js';
+import { dirname, join } from 'node:path';
+import { AT_REST, conductorPid, earlierSurvey, Journal, journalPath, keepDefinition, planDocument, planJson, planMarkdown, planSummary, readJournal, standOf, type EarlierSurvey, type MigrationPlan } from '../../migrate/index.js';
+import { errnoText, moveFile, readWholeFile, writeWholeFile } from '../../fs/index.js';
+import { displayName, fromText, TwintreeError, type ByteString } from '../../tree/index.js';
+import { doctorRequest } from '../commands/doctor.js';
+import { abortBySignal } from '../commands/shared.js';
 import { folderFor, readFile } from './find.js';
 import { eventText } from './text.js';
 import { treesOf } from './trees.js';
@@ -14,22 +16,51 @@ export interface PlanOptions {
 }
 
 export async function planMigration(word: string, options: PlanOptions): Promise<number> {
-  const { definition, text } = readFile(word);
+  const { definition, text, file } = readFile(word);
   const { name } = definition;
   const folder = folderFor(name);
   const stand = standOf(readJournal(folder).events);
   if (stand !== undefined && !AT_REST.includes(stand.state)) throw new TwintreeError('MIGRATION', `the migration ${name} is ${stand.state}`, { advice: `twintree migrate abort or finish ${name} ends it, then it can be planned anew.` });
   if (conductorPid(folder) !== undefined) throw new TwintreeError('LOCKED', `a conductor is at work at the migration ${name}`);
   const trees = treesOf(definition);
+  const documents = join(options.output ?? dirname(file), `${name}-plan`);
   const controller = new AbortController();
-  const outcome = await runSync({ sources: [trees.source], target: undefined, options: { ...trees.run.options, dryRun: true } }, {}, controller.signal);
-  const { files, dirs, links, devices, specials } = outcome.totals.entries;
+  const release = abortBySignal(controller);
+  let plan: MigrationPlan;
+  try {
+    const { runs, following } = doctorRequest(trees.parsed);
+    const [run] = runs;
+    if (run === undefined) throw new TwintreeError('INTERNAL', 'these words make no mirror');
+    plan = await planDocument({ subject: definition, run: { ...run, sources: [trees.source] }, ...(following === undefined ? {} : { following }), earlier: earlierPlan(`${documents}.json`), signal: controller.signal });
+  } finally {
+    release();
+  }
+  write(`${documents}.json`, planJson(plan));
+  write(`${documents}.md`, planMarkdown(plan));
   keepDefinition(folder, text);
   if (stand !== undefined) keepOldJournal(folder, stand.since);
   const journal = Journal.open(folder);
-  const event = journal.add({ event: 'planned', name, source: definition.source, target: displayName(trees.target), host: trees.hostName ?? null, entries: files + dirs + links + devices + specials, bytes: outcome.totals.totalSize });
-  process.stdout.write(options.json ? `${JSON.stringify(event)}\n` : `${eventText(event) ?? ''}\n`);
+  const event = journal.add({ event: 'planned', name, source: definition.source, target: displayName(trees.target), host: trees.hostName ?? null, entries: entriesOf(plan), bytes: plan.survey.bytes.apparent });
+  process.stdout.write(options.json ? `${JSON.stringify(event)}\n${JSON.stringify({ type: 'migration-plan', markdown: `${documents}.md`, json: `${documents}.json` })}\n` : `${eventText(event) ?? ''}\n${planSummary(plan)}written: ${documents}.md, ${documents}.json\n`);
   return 0;
+}
+
+function entriesOf({ survey: { entries } }: MigrationPlan): number {
+  return entries.files + entries.dirs + entries.links + entries.devices + entries.specials;
+}
+
+/** Longest plan that is read again, bytes. */
+const LONGEST = 256 << 20;
+
+function earlierPlan(file: string): EarlierSurvey | undefined {
+  const content = readWholeFile(fromText(file), LONGEST);
+  return typeof content === 'number' ? undefined : earlierSurvey(content.toString('utf8'));
+}
+
+function write(file: string, text: string): void {
+  const path = fromText(file);
+  const result = writeWholeFile(path, text);
+  if (result < 0) throw new TwintreeError('IO', `the plan cannot be written: ${errnoText(-result)}`, { path, advice: '--output=DIR names another folder.' });
 }
 
 /** The journal of what was before stays readable beside the new one. */
