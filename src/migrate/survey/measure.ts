@@ -22,7 +22,10 @@ const SMALL = 65_536;
 /** Most of one file that is read, and of all that cross the network; bytes. */
 const MOST_OF_FILE = 64 << 20;
 const MOST_SENT = 64 << 20;
-const MOST_SMALL = 1000;
+/** What crosses it first, while nobody knows how fast it is: about so much, and no file that is larger. */
+const FIRST_SENT = 2 << 20;
+const LARGEST_SENT = 16 << 20;
+const MOST_SMALL = 500;
 const CHUNK = 1 << 20;
 /** A figure from less than this says nothing; ms. */
 const LEAST_MS = 0.05;
@@ -90,23 +93,36 @@ function readOne(posix: Posix, at: number, name: ByteString, buffer: Buffer, unt
   return total;
 }
 
-/** Sends large files, then small ones. */
+/** Sends a little, to know how much fits into the time, then as much as that; and small files. */
 async function sendSome(run: RunToJudge, small: readonly Sample[], large: readonly Sample[], patienceMs: number, notes: string[], signal: AbortSignal | undefined): Promise<{ bytes: number | null; files: number | null }> {
-  const chosen: Sample[] = [];
-  let room = MOST_SENT;
-  for (const one of large) {
-    if (one.bytes > room) continue;
-    chosen.push(one);
-    room -= one.bytes;
+  const first = upTo(large.toReversed(), FIRST_SENT, LARGEST_SENT);
+  let bulk = first.length === 0 ? undefined : await send(run, first, patienceMs, signal);
+  if (typeof bulk === 'object' && bulk.ms < patienceMs / 2) {
+    const room = Math.min(MOST_SENT, (bulk.bytes / bulk.ms) * patienceMs);
+    const more = upTo(large, room, room);
+    const again = more.length === 0 ? undefined : await send(run, more, patienceMs, signal);
+    if (typeof again === 'object' && again.bytes > bulk.bytes) bulk = again;
   }
   const few = small.slice(0, MOST_SMALL);
-  const bulk = chosen.length === 0 ? undefined : await send(run, chosen, patienceMs, signal);
   const files = few.length === 0 ? undefined : await send(run, few, patienceMs, signal);
   for (const one of [bulk, files]) if (typeof one === 'string') notes.push(`the network could not be measured: ${one}`);
   const sent = typeof bulk === 'object' ? bulk : typeof files === 'object' ? files : undefined;
   if (sent !== undefined) notes.push(`the network: ${bytesText(sent.bytes)} of the source's own files, as they are sent (compressed where that pays)`);
   else if (bulk === undefined && files === undefined) notes.push('the network could not be measured: the source has no file for it');
   return { bytes: sent === undefined ? null : rateOf(sent.bytes, sent.ms), files: typeof files === 'object' ? rateOf(files.count, files.ms) : null };
+}
+
+/** Files in this order, none larger than `largest`, until there is no room; one at least, where there is any of that size. */
+function upTo(samples: readonly Sample[], room: number, largest: number): Sample[] {
+  const chosen: Sample[] = [];
+  let left = room;
+  for (const one of samples) {
+    if (one.bytes > largest || (one.bytes > left && chosen.length > 0)) continue;
+    chosen.push(one);
+    left -= one.bytes;
+    if (left <= 0) break;
+  }
+  return chosen;
 }
 
 /** One dry run that reads the content of these files at the other end; what hinders it, as a sentence. */

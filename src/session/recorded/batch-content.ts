@@ -7,6 +7,8 @@ import type { Resolver } from '../resolve.js';
 
 /** Files that are asked for ahead. */
 const AHEAD = 64;
+/** Milliseconds between two turns of the event loop, as far as single files allow. */
+const SLICE = 10;
 
 /** What reading needs. */
 export interface ContentReading {
@@ -36,21 +38,24 @@ export async function readContent(reading: ContentReading): Promise<void> {
       if (op.kind !== OpKind.File || op.alt > 0) continue;
       ahead.push({ folder: { path: folder, fd: -1, fresh: false, setgid: false, gid: 0 }, op: structuredClone(op) });
       if (ahead.length < AHEAD) continue;
-      readAll(reading, ahead);
+      await readAll(reading, ahead);
       ahead = [];
-      await new Promise<void>((resolve) => { setImmediate(resolve); });
     }
   }
-  if (!shared.aborted) readAll(reading, ahead);
+  if (!shared.aborted) await readAll(reading, ahead);
 }
 
-function readAll({ runner, shared, problem, read }: ContentReading, files: readonly { folder: FolderContext; op: Operation }[]): void {
+async function readAll({ runner, shared, problem, read }: ContentReading, files: readonly { folder: FolderContext; op: Operation }[]): Promise<void> {
   const { context } = runner;
+  let turn = performance.now() + SLICE;
   for (const { folder, op } of files) announce(context, folder, op);
   for (const { folder, op } of files) {
     if (shared.aborted) return;
     folder.fd = context.targetFolders.open(folder.path);
     if (fetchContent(context, folder, op)) read();
     for (const each of runner.takeProblems()) problem(each);
+    if (performance.now() < turn) continue;
+    await new Promise<void>((resolve) => { setImmediate(resolve); });
+    turn = performance.now() + SLICE;
   }
 }
