@@ -15,9 +15,11 @@ describe('a mirror whose session finds a path gone', () => {
     assert.ok(parsed.kind === 'run');
     const request = mirrorRequest(parsed);
     const looked: (RelPath[] | undefined)[] = [];
+    const [target] = request.targets;
+    assert.ok(target !== undefined);
     const mirror = new Mirror({
       ...request,
-      targets: request.targets.map((target): typeof target => ({
+      targets: [{
         ...target,
         run: async (what, listener, signal) => {
           const outcome = await target.run(what, listener, signal);
@@ -25,7 +27,7 @@ describe('a mirror whose session finds a path gone', () => {
           looked.push(what.dirty?.map(({ path }) => path));
           return outcome;
         },
-      })),
+      }],
     });
     const controller = new AbortController();
     const over = mirror.run(controller.signal);
