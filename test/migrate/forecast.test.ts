@@ -102,7 +102,7 @@ describe('the forecast of a cutover', () => {
     assert.deepEqual([full.limiting.part, /quieter time, or more bandwidth/.test(full.limiting.sentence)], ['quiet', true]);
     assert.match(forecast([...events, part(T0, 'verify', 900_000)], T0, { files: 0, bytes: 0 }, { verify: { mode: 'full', sample: 0.01 } }).limiting.sentence, /verify: \{ mode: index, sample: 2% \}/);
     // The tree has grown since it was verified.
-    const grown = [...events, { at: T0, event: 'planned', name: 'm', source: '/s/', target: '/t', host: null, entries: 1, bytes: 4e9 } as const, part(T0, 'verify', 10_000, { bytes: 1e9 })];
+    const grown = [...events, { at: T0, event: 'planned', name: 'm', source: '/s/', target: '/t', host: null, entries: 1, bytes: 4e9, lost: [] } as const, part(T0, 'verify', 10_000, { bytes: 1e9 })];
     assert.ok((forecast(grown.filter((event) => event.event !== 'part' || event.bytes > 0), T0, { files: 0, bytes: 0 }).parts.find(({ part: name }) => name === 'verify')?.ms ?? 0) === 40_000);
   });
 

@@ -14,7 +14,7 @@ describe('the guard of a frozen source', () => {
   let folder: ByteString;
   beforeEach('a journal', () => {
     folder = fromText(tmp.path);
-    Journal.open(folder).add({ event: 'planned', name: 'x', source: '/s/', target: '/t', host: null, entries: 1, bytes: 1 });
+    Journal.open(folder).add({ event: 'planned', name: 'x', source: '/s/', target: '/t', host: null, entries: 1, bytes: 1, lost: [] });
   });
   const thawed = (): boolean => existsSync(tmp.at('thawed'));
   const arm = (limitMs: number, hooks: MigrationHook[] = [sh(`touch ${tmp.at('thawed')}`)]): Promise<Guard> => Guard.arm(PROGRAM, { folder, hooks, targetHost: undefined, env: { WHO: 'me' }, limitMs });

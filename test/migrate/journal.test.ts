@@ -6,7 +6,7 @@ import { canGo, Journal, readEvent, readJournal, standOf, STATES, type Migration
 import { fromText, type ByteString } from '../../src/tree/index.js';
 import { useTempFolder } from '../support/index.js';
 
-const PLANNED: MigrationFact = { event: 'planned', name: 'x', source: '/s/', target: '/t', host: null, entries: 3, bytes: 10 };
+const PLANNED: MigrationFact = { event: 'planned', name: 'x', source: '/s/', target: '/t', host: null, entries: 3, bytes: 10, lost: [] };
 
 describe('the journal of a migration', () => {
   const tmp = useTempFolder('journal');

@@ -18,7 +18,7 @@ function story(name = 'files', text = 'plain'): MigrationEvent[] {
   };
   const parts = (freeze: number, verify: number): { part: Part; ms: number }[] => [{ part: 'freeze', ms: freeze }, { part: 'final', ms: 2000 }, { part: 'verify', ms: verify }];
   const hook = (ok: boolean, rehearsal = false): MigrationFact => ({ event: 'hook', part: 'freeze', command: `systemctl stop ${text}`, side: 'source', ms: 1500, ok, trouble: ok ? null : `${text} failed`, output: ok ? '' : `line one\n${text}\n`, rehearsal });
-  tell(0, { event: 'planned', name, source: `/srv/${text}/`, target: `new:/srv/${text}`, host: text, entries: 12_000, bytes: 5e9 });
+  tell(0, { event: 'planned', name, source: `/srv/${text}/`, target: `new:/srv/${text}`, host: text, entries: 12_000, bytes: 5e9, lost: [] });
   tell(MINUTE, { event: 'state', state: 'seeding', reason: null });
   tell(20 * MINUTE, { event: 'session', kind: 'full', ms: 1_200_000, entries: 12_000, files: 11_000, bytes: 5e9, sent: 2e9 });
   tell(0, { event: 'state', state: 'live', reason: null });

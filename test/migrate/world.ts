@@ -50,7 +50,7 @@ export class World {
   reset(): void {
     for (const name of ['journal.jsonl', 'new.serves', 'guard.lock']) rmSync(join(this.home, name), { force: true });
     writeFileSync(this.oldServes, '');
-    Journal.open(this.folder).add({ event: 'planned', name: 'world', source: '/s/', target: '/t', host: null, entries: 1, bytes: 1 });
+    Journal.open(this.folder).add({ event: 'planned', name: 'world', source: '/s/', target: '/t', host: null, entries: 1, bytes: 1, lost: [] });
     this.calls.length = 0;
   }
 

@@ -37,12 +37,24 @@ export async function planMigration(word: string, options: PlanOptions): Promise
   }
   write(`${documents}.json`, planJson(plan));
   write(`${documents}.md`, planMarkdown(plan));
+  if (definition.reverse) refuseOneWay(plan, file);
   keepDefinition(folder, text);
   if (stand !== undefined) keepOldJournal(folder, stand.since);
   const journal = Journal.open(folder);
-  const event = journal.add({ event: 'planned', name, source: definition.source, target: displayName(trees.target), host: trees.hostName ?? null, entries: entriesOf(plan), bytes: plan.survey.bytes.apparent });
+  const event = journal.add({ event: 'planned', name, source: definition.source, target: displayName(trees.target), host: trees.hostName ?? null, entries: entriesOf(plan), bytes: plan.survey.bytes.apparent, lost: [...new Set(plan.losses.filter(({ cause }) => cause === 'lost').map(({ kind }) => kind))] });
   process.stdout.write(options.json ? `${JSON.stringify(event)}\n${JSON.stringify({ type: 'migration-plan', markdown: `${documents}.md`, json: `${documents}.json` })}\n` : `${eventText(event) ?? ''}\n${planSummary(plan)}written: ${documents}.md, ${documents}.json\n`);
   return 0;
+}
+
+/** What would not come to the new side would be deleted from the old one on the way back. */
+function refuseOneWay({ losses }: MigrationPlan, file: string): void {
+  const left = losses.filter(({ cause }) => cause === 'left');
+  const [first] = left;
+  if (first === undefined) return;
+  const example = first.paths[0] === undefined ? '' : ` (${first.paths[0].path})`;
+  throw new TwintreeError('REFUSED', `entries of the source would not be on the new side, and the way back would take them from the old one: ${first.message}${example}${left.length > 1 ? `, and ${left.length - 1} other kinds` : ''}`, {
+    path: fromText(file), advice: 'The plan lists them. Leave them out by filters, mend what keeps them from being copied, or write reverse: false.',
+  });
 }
 
 function entriesOf({ survey: { entries } }: MigrationPlan): number {

@@ -18,8 +18,13 @@ import { writersBelow } from './writers.js';
 const BACK_LIMIT = '--delete-limit=50%';
 const CLONE_MS = 60_000;
 
-/** @param folder the migration's. */
-export function portsOf(definition: MigrationDefinition, folder: ByteString): MigrationPorts {
+/** What the way back does not ask for where the new side has not kept it: it would be taken from the old one. */
+const NOT_BACK: Readonly<Record<string, readonly string[]>> = {
+  acls: ['--no-acls'], xattrs: ['--no-xattrs'], capabilities: ['--no-xattrs'], 'trusted-xattrs': ['--no-xattrs'], 'security-xattrs': ['--no-xattrs'], owners: ['--no-owner', '--no-group'], permissions: ['--no-perms'], 'hard-links': ['--no-hard-links'],
+};
+
+/** @param folder the migration's. @param lost classes of attributes that the target does not hold, by the plan. */
+export function portsOf(definition: MigrationDefinition, folder: ByteString, lost: readonly string[]): MigrationPorts {
   const trees = treesOf(definition);
   const { atTarget, hostName, source, target } = trees;
   const env = {
@@ -30,8 +35,8 @@ export function portsOf(definition: MigrationDefinition, folder: ByteString): Mi
     ways: { there: atTarget === undefined ? undefined : new There(atTarget), env },
     targetHost: atTarget,
     forward: (told) => new MirrorFollowing(mirrorRequest(trees.parsed), told, 'full'),
-    back: (told) => back(definition, trees, told),
-    session: (direction, how) => session(trees, direction, how),
+    back: (told) => back(definition, trees, lost, told),
+    session: (direction, how) => session(direction === 'back' ? treesBack(definition, lost) : trees, direction, how),
     prove, digestAhead,
     makeClone: async (signal) => text(atTarget === undefined ? await makeClone(target, copyTree, signal) : await askForClone(trees, 'make', target, signal)),
     dropClone: async (path) => {
@@ -44,15 +49,20 @@ export function portsOf(definition: MigrationDefinition, folder: ByteString): Mi
 }
 
 /** Words of a mirror from the new side to the old one. */
-function backWords(definition: MigrationDefinition): string[] {
-  const { words } = definition;
-  return words.some((word) => /^--(?:no-)?(?:delete-limit|max-delete)\b/.test(word)) ? [...words] : [...words, BACK_LIMIT];
+function backWords({ words }: MigrationDefinition, lost: readonly string[]): string[] {
+  const limit = words.some((word) => /^--(?:no-)?(?:delete-limit|max-delete)\b/.test(word)) ? [] : [BACK_LIMIT];
+  return [...words, ...limit, ...new Set(lost.flatMap((kind) => NOT_BACK[kind] ?? []))];
 }
 
-function back(definition: MigrationDefinition, trees: MigrationTrees, told: (fact: MigrationFact) => void): Following {
+/** The trees with the options of the way back. */
+function treesBack(definition: MigrationDefinition, lost: readonly string[]): MigrationTrees {
+  return treesOf({ ...definition, words: backWords(definition, lost) });
+}
+
+function back(definition: MigrationDefinition, trees: MigrationTrees, lost: readonly string[], told: (fact: MigrationFact) => void): Following {
   const { atTarget, source, target, run } = trees;
   const from = `${target === '/' ? '' : target}/` as ByteString;
-  const words = backWords(definition).filter((word) => !/^--(?:rsh|rsync-path|remote-path|port|bwlimit|remote-cache|no-bootstrap|contimeout)\b/.test(word)).map(fromText);
+  const words = backWords(definition, lost).filter((word) => !/^--(?:rsh|rsync-path|remote-path|port|bwlimit|remote-cache|no-bootstrap|contimeout)\b/.test(word)).map(fromText);
   if (atTarget !== undefined) return new WayBack({ atTarget, words: [...words, '--' as ByteString, from, `back:/` as ByteString], old: source, connectTimeoutMs: run.connection.connectTimeoutMs }, told);
   const parsed = parseMirror([...words, '--' as ByteString, from, source], processContext());
   if (parsed.kind !== 'run') throw new TwintreeError('INTERNAL', 'these words make no mirror');
@@ -67,11 +77,10 @@ async function session(trees: MigrationTrees, direction: Direction, { target: ot
   const isBack = direction === 'back';
   const from = isBack ? `${target === '/' ? '' : target}/` as ByteString : source;
   const to = isBack ? source : other === undefined ? target : fromText(other);
-  const options = isBack && run.options.delete.limit === undefined && run.options.delete.maxDelete === undefined ? { ...run.options, delete: { ...run.options.delete, limit: { percent: 50 } } } : run.options;
   const begun = performance.now();
   const result = (more: Partial<SessionResult>): SessionResult => ({ ok: false, ms: Math.round(performance.now() - begun), entries: 0, files: 0, bytes: 0, sent: 0, message: '', ...more });
   try {
-    const outcome = await sessionRun({ ...run, direction: host === undefined ? 'local' : isBack ? 'pull' : 'push' })({ sources: [from], target: to, options }, {}, signal);
+    const outcome = await sessionRun({ ...run, direction: host === undefined ? 'local' : isBack ? 'pull' : 'push' })({ sources: [from], target: to, options: run.options }, {}, signal);
     const { files, dirs, links, devices, specials } = outcome.totals.entries;
     const first = outcome.problems.find(({ severity }) => severity !== 'warning');
     const ok = outcome.exitCode === 0 || (outcome.exitCode === 24 && other !== undefined); // a source in use may lose a file meanwhile

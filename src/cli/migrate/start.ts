@@ -14,6 +14,12 @@ export interface StartOptions {
   tell(event: MigrationEvent): void;
 }
 
+/** What the last plan has found that the target does not hold. */
+function lostBy(events: readonly MigrationEvent[]): readonly string[] {
+  const planned = events.findLast(({ event }) => event === 'planned');
+  return planned?.event === 'planned' ? planned.lost : [];
+}
+
 /** With `wait` a conductor waits so long for its first question, ms. */
 const WAIT_MS = 60_000;
 
@@ -25,7 +31,7 @@ export async function startHere({ name, folder, definition }: FoundMigration, { 
   try {
     const journal = Journal.open(folder);
     journal.follow(tell);
-    const conductor = new Conductor({ definition, journal, folder, ports: portsOf(definition, folder), program: ownAtHost(ownCommand(), true) });
+    const conductor = new Conductor({ definition, journal, folder, ports: portsOf(definition, folder, lostBy(journal.events)), program: ownAtHost(ownCommand(), true) });
     const server = await serveConductor(folder, conductor);
     try {
       const { state } = conductor.status.stand;

@@ -22,7 +22,7 @@ export type OperationName = (typeof OPERATIONS)[number];
 export type MigrationEvent = { readonly at: number /* ms since 1970 */ } & MigrationFact;
 
 export type MigrationFact =
-  | { event: 'planned'; name: string; source: string; target: string; host: string | null; entries: number; bytes: number }
+  | { event: 'planned'; name: string; source: string; target: string; host: string | null; entries: number; bytes: number; /** Classes of attributes that the target does not hold. */ lost: readonly string[] }
   | { event: 'state'; state: MigrationState; reason: string | null }
   /** An operation began, or ended: then `ok` tells how. */
   | { event: 'operation'; what: OperationName; phase: 'began' | 'ended'; ok: boolean; message: string }

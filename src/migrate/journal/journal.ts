@@ -88,7 +88,7 @@ const side = word(['source', 'target']);
 type Checks = Readonly<Record<string, (value: unknown) => boolean>>;
 /** Every field of every event. */
 const FIELDS: Readonly<Record<MigrationFact['event'], Checks>> = {
-  planned: { name: text, source: text, target: text, host: orNull(text), entries: isCount, bytes: isCount },
+  planned: { name: text, source: text, target: text, host: orNull(text), entries: isCount, bytes: isCount, lost: (value) => Array.isArray(value) && value.length <= 100 && value.every((each) => isText(each, 100)) },
   state: { state: word(STATES), reason: orNull(text) },
   operation: { what: word(OPERATIONS), phase: word(['began', 'ended']), ok: flag, message: text },
   hook: { part: word(HOOK_PARTS), command: text, side, ms: isAmount, ok: flag, trouble: orNull(text), output: text, rehearsal: flag },
