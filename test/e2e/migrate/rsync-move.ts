@@ -1,16 +1,18 @@
-/** What people do without twintree: rsync while the service runs, stop it, rsync again, start it on the new host with the address of the old one. */
+/** What people do without twintree: rsync while services run, stop them, rsync again, start them on the new host with the address of the old one. */
 import type { Service } from './services.js';
 import type { ThreeHosts } from './hosts.js';
 
-export async function moveByRsync(hosts: ThreeHosts, service: Service): Promise<void> {
+/** All of them are moved at once: the folders of all below `srv`. */
+export async function moveByRsync(hosts: ThreeHosts, services: readonly Service[]): Promise<void> {
   const rsync = async (): Promise<void> => {
-    const { sshd } = hosts;
-    await hosts.run('old', 'sh', '-c', `rsync -aHAX --delete -e "$0" "$1/" "box:$2"; code=$?; [ $code = 24 ] || exit $code`, sshd.rsh, service.data('old'), service.data('new')); // 24: a file was gone by then
+    const folders = services.map((service) => service.data('old'));
+    // 24: a file was gone by then
+    await hosts.run('old', 'sh', '-c', 'rsync -aHAX --delete -e "$0" "$@" || [ $? = 24 ]', hosts.sshd.rsh, ...folders, `box:${hosts.at('new', 'srv')}`);
   };
   await rsync();
-  await service.systemctl('stop', 'old');
+  for (const service of services) await service.systemctl('stop', 'old');
   await rsync();
-  await hosts.address('drop', 'old', service.address);
-  await service.systemctl('start', 'new');
-  await hosts.address('take', 'new', service.address);
+  for (const { address } of services) await hosts.address('drop', 'old', address);
+  for (const service of services) await service.systemctl('start', 'new');
+  for (const { address } of services) await hosts.address('take', 'new', address);
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Plan } from './client.js';
 import type { Server, ThreeHosts } from './hosts.js';
@@ -15,12 +15,8 @@ const WEB_USER = 'www-data';
 
 /** One service on its two hosts. */
 export abstract class Service {
-  readonly address: string;
-
-  /** `name`: of the unit, and of the folder with its data below `srv`. */
-  constructor(protected readonly hosts: ThreeHosts, readonly name: string) {
-    this.address = hosts.freeAddress();
-  }
+  /** `name`: of the unit, and of the folder with its data below `srv`; `address`: where clients find it. */
+  constructor(protected readonly hosts: ThreeHosts, readonly name: string, readonly address = hosts.freeAddress()) {}
 
   /** The data's folder on a host. */
   data(host: Server): string {
@@ -46,7 +42,7 @@ export abstract class Service {
   /** What is put in once it runs on the old host. */
   protected fill(): Promise<void> | void { /* most need nothing */ }
   abstract plan(): Plan;
-  /** Fails unless everything that the client was told is there, and all of it is sound. The service runs on this host, and no client writes. */
+  /** Fails unless everything that a client was told by now is there, and all of it is sound. The service runs on this host. */
   abstract verify(host: Server, load: Load): Promise<void> | void;
 
   /** Nobody was told anything by a server that knew less, and never did both hosts serve. */
@@ -67,8 +63,8 @@ export function assertNeverBoth(hosts: ThreeHosts, name: string): void {
 export class Nginx extends Service {
   private readonly known: string[] = [];
 
-  constructor(hosts: ThreeHosts, private readonly size: { readonly files: number; readonly bytes: number }) {
-    super(hosts, 'nginx');
+  constructor(hosts: ThreeHosts, private readonly size: { readonly files: number; readonly bytes: number }, address?: string) {
+    super(hosts, 'nginx', address);
   }
 
   protected unit(host: Server): Unit {
@@ -81,7 +77,7 @@ server { listen 80; root ${this.data(host)}; location / { dav_methods PUT; creat
   }
 
   protected make(data: string): void {
-    const owner = Number(spawnSync('id', ['-u', WEB_USER], { encoding: 'utf8' }).stdout);
+    const owner = userId(WEB_USER);
     mkdirSync(join(data, 'up'), { recursive: true });
     for (const folder of [data, join(data, 'up')]) chownSync(folder, owner, owner);
     for (let n = 0; n < this.size.files; n++) {
@@ -98,8 +94,9 @@ server { listen 80; root ${this.data(host)}; location / { dav_methods PUT; creat
   }
 
   verify(host: Server, load: Load): void {
+    const told = [...load.acknowledged.values()];
     const uploaded = new Set(readdirSync(join(this.data(host), 'up')));
-    for (const name of [...this.known, ...load.acknowledged.values()]) {
+    for (const name of [...this.known, ...told]) {
       assert.ok(!name.startsWith('up/') || uploaded.has(name.slice(3)), `${name} was acknowledged and is not on the ${host} host`);
       assert.equal(createHash('sha256').update(readFileSync(join(this.data(host), name))).digest('hex'), name.slice(-64), name);
     }
@@ -141,20 +138,24 @@ export class Keeper extends Service {
 export class Postgres extends Service {
   static readonly bin = spawnSync('sh', ['-c', 'ls -d /usr/lib/postgresql/*/bin | tail -n 1'], { encoding: 'utf8' }).stdout.trim();
 
-  /** `scale`: of pgbench, 15 MiB each. */
-  constructor(hosts: ThreeHosts, private readonly scale: number) {
-    super(hosts, 'postgresql');
+  /** `scale`: of pgbench, 15 MiB each; `kept`: a folder in which the cluster is kept as it was first, for the next time. */
+  constructor(hosts: ThreeHosts, private readonly scale: number, private readonly kept?: string, address?: string) {
+    super(hosts, 'postgresql', address);
   }
 
   protected unit(host: Server): Unit {
     const run = this.hosts.at(host, 'run');
-    const owner = Number(spawnSync('id', ['-u', 'postgres'], { encoding: 'utf8' }).stdout);
+    const owner = userId('postgres');
     chownSync(run, owner, owner); // for its socket
     return { command: [join(Postgres.bin, 'postgres'), '-D', this.data(host), '-k', run], user: 'postgres', stop: 'INT', ready: `${quoted(join(Postgres.bin, 'pg_isready'))} -q -h ${quoted(run)}` };
   }
 
   protected async make(data: string): Promise<void> {
-    const owner = Number(spawnSync('id', ['-u', 'postgres'], { encoding: 'utf8' }).stdout);
+    if (this.kept !== undefined && existsSync(this.kept)) {
+      await this.hosts.run('old', 'cp', '-a', '--reflink=auto', this.kept, data);
+      return;
+    }
+    const owner = userId('postgres');
     mkdirSync(data, { mode: 0o700 });
     chownSync(data, owner, owner);
     await this.hosts.run('old', 'setpriv', '--reuid=postgres', '--regid=postgres', '--init-groups', 'env', 'LC_ALL=C', join(Postgres.bin, 'initdb'), '-D', data, '-A', 'trust', '-N', '-k');
@@ -163,8 +164,13 @@ export class Postgres extends Service {
   }
 
   protected override async fill(): Promise<void> {
+    if (this.kept !== undefined && existsSync(this.kept)) return;
     await this.psql('old', 'create table numbered (n int primary key, value text)');
     await this.hosts.run('old', join(Postgres.bin, 'pgbench'), '-i', '-q', '-s', String(this.scale), '-U', 'postgres', 'postgres');
+    if (this.kept === undefined) return;
+    await this.systemctl('stop', 'old');
+    await this.hosts.run('old', 'cp', '-a', this.data('old'), this.kept);
+    await this.systemctl('start', 'old');
   }
 
   private async psql(host: Server, sql: string): Promise<string[]> {
@@ -176,8 +182,9 @@ export class Postgres extends Service {
   }
 
   async verify(host: Server, load: Load): Promise<void> {
+    const told = [...load.acknowledged];
     const there = new Map((await this.psql(host, 'select n, value from numbered')).map((line) => line.split('|') as [string, string]));
-    for (const [n, value] of load.acknowledged) assert.equal(there.get(String(n)), value, `row ${n} was acknowledged and is not on the ${host} host`);
+    for (const [n, value] of told) assert.equal(there.get(String(n)), value, `row ${n} was acknowledged and is not on the ${host} host`);
     const [balanced] = await this.psql(host, `select (select sum(delta) from pgbench_history) is not distinct from (select nullif(sum(bbalance), 0) from pgbench_branches)
       and (select sum(bbalance) from pgbench_branches) = (select sum(abalance) from pgbench_accounts) and (select sum(tbalance) from pgbench_tellers) = (select sum(bbalance) from pgbench_branches)`);
     assert.equal(balanced, 't', 'the sums of pgbench');
@@ -208,11 +215,16 @@ export class Git extends Service {
   }
 
   async verify(host: Server, load: Load): Promise<void> {
+    const told = [...load.acknowledged.keys()];
     const repository = join(this.data(host), 'project.git');
     await this.hosts.run(host, 'git', '-C', repository, 'fsck', '--full', '--strict');
     const there = new Set((await this.hosts.run(host, 'git', '-C', repository, 'log', '--format=%s', 'main')).trimEnd().split('\n'));
-    for (const n of load.acknowledged.keys()) assert.ok(there.has(String(n)), `push ${n} was acknowledged and is not on the ${host} host`);
+    for (const n of told) assert.ok(there.has(String(n)), `push ${n} was acknowledged and is not on the ${host} host`);
   }
+}
+
+function userId(name: string): number {
+  return Number(spawnSync('id', ['-u', name], { encoding: 'utf8' }).stdout);
 }
 
 /** Why services cannot run here; undefined: they can. */
