@@ -10,6 +10,7 @@ import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { CUTOVER_WORKLOADS, printCutover, runCutover } from './cutover.js';
 import { FOLLOW_WORKLOADS, printFollow, runFollow } from './follow.js';
 import { Missing, measure, median, run, settle } from './measure.js';
 import { WORKLOADS, cleanUp } from './workloads.js';
@@ -18,6 +19,8 @@ const REPOSITORY = fileURLToPath(new URL('..', import.meta.url));
 
 /** The quantities that ratios are made of; a workload's own goal and floor are those of `wall`. */
 const QUANTITIES = { wall: (s) => s.wall, cpu: (s) => s.user + s.sys, bytes: (s) => s.bytes };
+
+const ALL = { ...WORKLOADS, ...FOLLOW_WORKLOADS, ...CUTOVER_WORKLOADS };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -34,16 +37,16 @@ process.exitCode = main();
 
 function main() {
   if (values.list) {
-    for (const [name, { title }] of Object.entries({ ...WORKLOADS, ...FOLLOW_WORKLOADS })) process.stdout.write(`${name.padEnd(22)}${title}\n`);
+    for (const [name, { title }] of Object.entries(ALL)) process.stdout.write(`${name.padEnd(22)}${title}\n`);
     return 0;
   }
   if (values.clean) {
     rmSync(folder, { recursive: true, force: true });
     return 0;
   }
-  const names = positionals.length > 0 ? positionals : [...Object.keys(WORKLOADS), ...Object.keys(FOLLOW_WORKLOADS)];
+  const names = positionals.length > 0 ? positionals : Object.keys(ALL);
   const runs = Number(values.runs);
-  const unknown = names.filter((name) => !(name in WORKLOADS) && !(name in FOLLOW_WORKLOADS));
+  const unknown = names.filter((name) => !(name in ALL));
   if (unknown.length > 0 || !Number.isInteger(runs) || runs < 1) {
     process.stderr.write(unknown.length > 0 ? `unknown workload: ${unknown.join(', ')} (see --list)\n` : '--runs takes a whole number from 1\n');
     return 2;
@@ -57,15 +60,19 @@ function main() {
   }
   const results = [];
   const followed = [];
+  const cutOver = [];
+  const note = (text) => process.stderr.write(text);
+  const keepIn = (list, result) => { if (result !== undefined) list.push(result); };
   for (const name of names) {
-    const follows = name in FOLLOW_WORKLOADS;
-    const result = follows ? runFollow(name, runs, folder, (text) => process.stderr.write(text)) : workload(name, runs);
-    if (result !== undefined) (follows ? followed : results).push(result);
+    if (name in FOLLOW_WORKLOADS) keepIn(followed, runFollow(name, runs, folder, note));
+    else if (name in CUTOVER_WORKLOADS) keepIn(cutOver, runCutover(name, runs, folder, note));
+    else keepIn(results, workload(name, runs));
   }
   unlock();
   if (results.length > 0) printTable(results);
   printFollow(followed);
-  const all = [...results, ...followed];
+  printCutover(cutOver);
+  const all = [...results, ...followed, ...cutOver];
   if (all.length > 0) keep(all);
   return all.some((result) => result.missed) ? 1 : 0;
 }

@@ -37,7 +37,7 @@ try {
 
 /** The parts of the downtime, as twintree tells them. */
 async function moveByTwintree(at: ThreeHosts, address: string): Promise<unknown> {
-  const migration = new Migration(at, address, 'site.yaml');
+  const migration = Migration.byExample(at, address, 'site.yaml');
   await migration.plan();
   migration.start();
   await migration.untilState('live');

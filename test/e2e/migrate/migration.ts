@@ -11,27 +11,29 @@ const LOOK_MS = 20;
 
 /** A line of the journal, as far as it is looked at here. */
 export interface JournalLine {
-  readonly at: number; readonly event: string; readonly state?: string; readonly reason?: string | null; readonly part?: string; readonly ms?: number; readonly ok?: boolean; readonly message?: string;
+  readonly at: number; readonly event: string; readonly phase?: string; readonly state?: string; readonly reason?: string | null; readonly part?: string; readonly ms?: number; readonly ok?: boolean; readonly message?: string;
   readonly parts?: readonly { readonly part: string; readonly ms: number }[]; readonly command?: string; readonly trouble?: string | null; readonly mode?: string; readonly code?: string;
 }
 
 export class Migration {
-  readonly name: string;
   readonly file: string;
   private conductor: Running | undefined;
 
-  /** `change`: the definition's text, where a test wants something else in it. */
-  constructor(readonly hosts: ThreeHosts, address: string, example: string, change: (text: string) => string = (text) => text) {
-    const text = change(readFileSync(join(EXAMPLES, example), 'utf8'))
+  constructor(readonly hosts: ThreeHosts, readonly name: string, definition: string) {
+    this.file = hosts.at('old', `${name}.yaml`);
+    writeFileSync(this.file, definition);
+  }
+
+  /** By a ready example: only hosts, folders, the address and times are others. */
+  static byExample(hosts: ThreeHosts, address: string, example: string): Migration {
+    const text = readFileSync(join(EXAMPLES, example), 'utf8')
       .replace(/(?<=source: )\/srv\//, `${hosts.at('old', 'srv')}/`).replace(/root@new\.example\.com:\/srv\//, `box:${hosts.at('new', 'srv')}/`)
       .replaceAll('/usr/local/lib/twintree/', `${EXAMPLES}/`).replaceAll('192.0.2.10', address)
       .replace(/(?<=steady: )\w+/, '500ms')
       .replace(/^options: \{/m, `options: { rsh: ${JSON.stringify(hosts.sshd.rsh)}, rsync-path: ${JSON.stringify(REMOTE_PATH)},`);
     const name = /^migration: (\S+)$/m.exec(text)?.[1];
     assert.ok(name !== undefined);
-    this.name = name;
-    this.file = hosts.at('old', `${name}.yaml`);
-    writeFileSync(this.file, text);
+    return new Migration(hosts, name, text);
   }
 
   /** Runs `twintree migrate WORDS` on the old host to its end. */
@@ -94,6 +96,11 @@ export class Migration {
 
   async untilState(state: string, from = 0): Promise<JournalLine> {
     return this.until(`it was ${state}`, (line) => line.event === 'state' && line.state === state, from);
+  }
+
+  /** Waits until no operation is under way. */
+  async idle(): Promise<void> {
+    while (this.journal.findLast(({ event }) => event === 'operation')?.phase === 'began') await new Promise((resolve) => { setTimeout(resolve, LOOK_MS); });
   }
 
   /** The journal in short, for messages. */

@@ -60,7 +60,7 @@ describeIf('real services move', whyNot, () => {
     it(`to another host and back (${example})`, async function () {
       this.timeout(long ? 600_000 : 120_000);
       await begin(make(hosts));
-      const migration = new Migration(hosts, (services[0] as Service).address, example);
+      const migration = Migration.byExample(hosts, (services[0] as Service).address, example);
       await migration.plan();
       migration.start();
       await migration.untilState('live');
@@ -92,12 +92,11 @@ describeIf('real services move', whyNot, () => {
     });
   }
 
-  it('all at once, for good (site.yaml)', async function () {
-    if (!long) this.skip(); // npm run test:migrate
+  if (long) it('all at once, for good (site.yaml)', async function () {
     this.timeout(600_000);
     const address = hosts.freeAddress();
     await begin([new Nginx(hosts, { files: 3000, bytes: 20 << 20 }, address), new Postgres(hosts, TIMES, undefined, address)]);
-    const migration = new Migration(hosts, address, 'site.yaml');
+    const migration = Migration.byExample(hosts, address, 'site.yaml');
     await migration.plan();
     migration.start();
     await migration.untilState('live');

@@ -1,0 +1,161 @@
+/**
+ * A migration in trouble: in every state its conductor is killed, what serves it on the new host is killed, and the cable of the new host is pulled; and every hook goes
+ * wrong in every way. Clients use the service all the time. However it ends, the old side serves or the new one, never both and, once all is in order again, never
+ * none; nothing that was acknowledged is missing; and the state says how it is.
+ */
+import assert from 'node:assert/strict';
+import { describeIf, whyNoNetns, type Running } from '../../support/index.js';
+import { whyNoSshd } from '../../transport/sshd.js';
+import { ThreeHosts } from './hosts.js';
+import { Trouble, type HookKind, type HookFault } from './trouble.js';
+import { whyNoServices } from './services.js';
+
+type Strike = 'conductor' | 'target' | 'cable';
+const STRIKES: Readonly<Record<Strike, string>> = { conductor: 'its conductor is killed', target: 'what serves it on the new host is killed', cable: 'the cable is pulled' };
+
+describeIf('a migration in trouble', whyNoNetns() ?? whyNoSshd() ?? whyNoServices(), () => {
+  let hosts: ThreeHosts;
+  let trouble: Trouble;
+
+  beforeEach('a service that is about to move', async () => {
+    hosts = await ThreeHosts.start();
+    trouble = await Trouble.begin(hosts);
+  });
+  afterEach('and none', async () => {
+    await trouble.close();
+    await hosts.close();
+  });
+
+  async function strike(kind: Strike): Promise<void> {
+    switch (kind) {
+      case 'conductor': return trouble.killConductor();
+      case 'target': return trouble.killTarget();
+      case 'cable': return hosts.lan.cable('new', 'out');
+    }
+  }
+
+  /** Puts in order what was struck; the conductor is started again where that is what was killed. */
+  function mend(kind: Strike): void {
+    if (kind === 'cable') hosts.lan.cable('new', 'in');
+    if (kind === 'conductor') trouble.migration.start();
+  }
+
+  /** Waits until nothing is under way, and brings the migration to where the target follows again, by what a person would do. */
+  async function live(operation: Running | undefined): Promise<void> {
+    const { migration } = trouble;
+    await operation?.finished;
+    await migration.idle();
+    if (migration.state === 'switched') await trouble.right('new');
+    if (migration.state === 'switched' || migration.state === 'rolling-back') await migration.must('rollback', migration.name, '--yes');
+    if (migration.state === 'rolled-back') {
+      await trouble.right('old');
+      await migration.over();
+      const from = migration.journal.length;
+      migration.start();
+      await migration.untilState('live', from);
+    }
+    assert.equal(migration.state, 'live', migration.told());
+    await trouble.right('old');
+  }
+
+  for (const kind of Object.keys(STRIKES) as Strike[]) {
+    it(`where ${STRIKES[kind]}, in every state`, async function () {
+      this.timeout(300_000);
+      const { migration } = trouble;
+      trouble.holdStarts('seeding');
+      migration.start();
+      await trouble.held('start');
+      await strike(kind);
+      trouble.heal();
+      mend(kind);
+      await migration.untilState('live');
+      await trouble.right('old');
+
+      await strike(kind); // live
+      await trouble.load.more(3);
+      mend(kind);
+
+      for (const state of ['converging', 'freezing', 'final', 'verifying', 'switching'] as const) {
+        const from = migration.journal.length;
+        if (state === 'freezing') trouble.hook('freeze', 'hold');
+        else if (state === 'switching') trouble.hook('switch', 'hold');
+        else trouble.holdStarts(state);
+        const cutover = migration.begin('cutover', migration.name, '--yes');
+        await trouble.held(state === 'freezing' ? 'freeze' : state === 'switching' ? 'switch' : 'start');
+        assert.equal(migration.state, state, migration.told());
+        await strike(kind);
+        if (state !== 'switching' && kind !== 'target') await trouble.load.more(3); // whatever is gone, the source is let go on
+        trouble.heal();
+        if (kind === 'cable') await migration.until('the cutover was given up', ({ event, phase }) => event === 'operation' && phase === 'ended', from);
+        mend(kind);
+        await live(cutover);
+      }
+
+      await migration.must('cutover', migration.name, '--yes');
+      await trouble.right('new');
+      await strike(kind); // switched
+      mend(kind);
+      await trouble.right('new');
+
+      trouble.hook('undo', 'hold');
+      const rollback = migration.begin('rollback', migration.name, '--yes');
+      await trouble.held('undo');
+      assert.equal(migration.state, 'rolling-back', migration.told());
+      await strike(kind);
+      trouble.heal();
+      if (kind === 'cable') await rollback.finished;
+      mend(kind);
+      await live(rollback);
+    });
+  }
+
+  /** What becomes of a cutover in which this goes wrong. */
+  const WRONG: readonly { readonly faults: Partial<Record<HookKind, HookFault>>; readonly state: string; readonly says: RegExp }[] = [
+    { faults: { freeze: 'fail' }, state: 'live', says: /exit code 7/ },
+    { faults: { freeze: 'fail-after' }, state: 'live', says: /exit code 7/ },
+    { faults: { freeze: 'hang' }, state: 'live', says: /longer than/ },
+    { faults: { freeze: 'die' }, state: 'live', says: /SIGKILL/ },
+    { faults: { drop: 'fail-after' }, state: 'rolled-back', says: /exit code 7/ },
+    { faults: { switch: 'fail' }, state: 'rolled-back', says: /exit code 7/ },
+    { faults: { switch: 'fail-after' }, state: 'rolled-back', says: /exit code 7/ },
+    { faults: { switch: 'hang' }, state: 'rolled-back', says: /longer than/ },
+    { faults: { switch: 'die' }, state: 'rolled-back', says: /SIGKILL/ },
+    { faults: { health: 'fail' }, state: 'rolled-back', says: /health/ },
+    { faults: { health: 'hang' }, state: 'rolled-back', says: /health/ },
+    { faults: { health: 'fail', undo: 'fail' }, state: 'rolling-back', says: /undo/ },
+    { faults: { health: 'fail', thaw: 'fail' }, state: 'rolling-back', says: /thaw/ },
+    { faults: { freeze: 'fail-after', thaw: 'fail' }, state: 'live', says: /thaw/ },
+  ];
+
+  it('where hooks go wrong', async function () {
+    this.timeout(300_000);
+    const { migration } = trouble;
+    migration.start();
+    await migration.untilState('live');
+    for (const { faults, state, says } of WRONG) {
+      for (const [kind, fault] of Object.entries(faults)) trouble.hook(kind as HookKind, fault);
+      const what = JSON.stringify(faults);
+      const { code, output } = await migration.command('cutover', migration.name, '--yes');
+      assert.notEqual(code, 0, what);
+      assert.match(output, says, what);
+      await migration.idle();
+      assert.equal(migration.state, state, `${what}: ${output}\n${migration.told()}`);
+      if (faults.thaw !== undefined || faults.undo !== undefined) {
+        assert.match(await migration.must('status', migration.name), says, what); // it is told until it is in order
+        trouble.heal();
+        await migration.must('rollback', migration.name, '--yes');
+      } else await trouble.right('old');
+      trouble.heal();
+      await live(undefined);
+      assert.deepEqual([...trouble.processes('old', /sleep 98765/), ...trouble.processes('new', /sleep 98765/)], [], 'what hung was ended with all that it had started');
+    }
+    await migration.must('cutover', migration.name, '--yes');
+    trouble.hook('finish', 'fail');
+    assert.notEqual((await migration.command('finish', migration.name, '--yes')).code, 0);
+    assert.equal(migration.state, 'switched');
+    trouble.heal();
+    await migration.must('finish', migration.name, '--yes');
+    await migration.over();
+    await trouble.right('new');
+  });
+});
