@@ -125,7 +125,7 @@ describe('a run of a job', () => {
     const run = await conduct({
       lagLimitMs: 5000, hooks: [{ ...hook('lag'), command: ['sh', '-c', `echo "$TWINTREE_WHEN $TWINTREE_LAG_SECONDS $TWINTREE_LAG_LIMIT_SECONDS $TWINTREE_LAG_TARGET" >> '${temp.at('log')}'`] }], clock: ((at = 1_700_000_000_000) => () => (at += 20_000))(),
       work: ({ live }) => {
-        for (const ms of [100, 7000, 9000, 300, 6000]) live(0, someStatus({ lagMs: ms, backlog: { paths: 1, failed: 2, whole: false, bytes: ms * 2, exact: true }, files: ms, bytes: 1000, literalBytes: 100, failing: [{ path: 'a', message: 'no' }] }));
+        for (const ms of [100, 7000, 9000, 300, 6000]) live(0, someStatus({ lagMs: ms, backlog: { paths: 1, failed: 2, whole: false, bytes: ms * 2, exact: true }, files: ms, bytes: 1000, literalBytes: 100, failing: [{ path: 'a', code: 'write-failed', message: 'no' }] }));
         return Promise.resolve({ exitCode: 0 });
       },
     });

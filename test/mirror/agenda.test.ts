@@ -123,6 +123,20 @@ describe('the agenda of a mirror', () => {
     assert.ok(a.idle);
   });
 
+  it('counts the age of what was sent while it changed from that session on', () => {
+    const a = begun();
+    const changing = (path: unknown): boolean => path === b('hot');
+    a.add(hint('hot', 1), 1);
+    a.add(hint('bad', 2), 2);
+    a.done(a.next(20) as Job, [b('hot')], false, 30, changing, changing);
+    assert.equal(a.oldest(), 20);
+    a.add(hint('hot', 40), 40);
+    a.done(a.next(80) as Job, [b('hot')], false, 90, changing, changing);
+    assert.equal(a.oldest(), 80, 'known from before, and sent once more');
+    a.done(a.next(600) as Job, [b('hot')], false, 610, changing);
+    assert.equal(a.oldest(), 80, 'put off: the target has it as it was');
+  });
+
   it('does not try again what went well meanwhile, because it was heard of', () => {
     const a = agenda();
     a.wantFull('start', 0);
@@ -247,7 +261,7 @@ describe('what a mirror makes of things', () => {
 
   it('reads a status only where every field is what it should be', () => {
     const held = { id: 'a', message: 'm', at: 1, deletions: 2, names: ['x'] };
-    const status = someStatus({ phase: 'held', lastSuccess: null, rate: 5, pausedSince: 6, pauses: ['asked'], held, failure: { code: 'X', message: 'y', retryAt: null }, failing: [{ path: 'p', message: 'm' }] });
+    const status = someStatus({ phase: 'held', lastSuccess: null, rate: 5, pausedSince: 6, pauses: ['asked'], held, failure: { code: 'X', message: 'y', retryAt: null }, failing: [{ path: 'p', code: 'write-failed', message: 'm' }] });
     const text = JSON.stringify(status);
     assert.deepEqual(parseStatus(text), status);
     assert.equal(parseStatus(text.slice(0, -1)), undefined);

@@ -13,7 +13,7 @@ export function followStatusOf(status: MirrorStatus): FollowStatus {
   const trouble = held !== null ? held.message : failure !== null ? failure.message : phase === 'source-lost' ? 'the followed tree is not there' : phase === 'paused' ? 'it is paused: twintree resume lets it go on' : null;
   return {
     phase, lagMs: Math.max(0, lagMs), backlogFiles: backlog.paths, backlogBytes: backlog.bytes, complete: lastFull !== null && !backlog.whole, sessions, files, bytes,
-    trouble: trouble?.slice(0, LONGEST_TEXT) ?? null, failing: failing.slice(0, 10).map(({ path, message }) => ({ path: path.slice(0, LONGEST_TEXT), message: message.slice(0, LONGEST_TEXT) })),
+    trouble: trouble?.slice(0, LONGEST_TEXT) ?? null, failing: failing.filter(({ code }) => code !== 'deferred' && code !== 'changed').slice(0, 10).map(({ path, message }) => ({ path: path.slice(0, LONGEST_TEXT), message: message.slice(0, LONGEST_TEXT) })),
   };
 }
 

@@ -10,7 +10,7 @@ export interface FollowStatus {
   readonly lagMs: number;
   readonly backlogFiles: number;
   readonly backlogBytes: number;
-  /** Both trees have been compared once, with no path failing. */
+  /** Both trees have been compared once. */
   readonly complete: boolean;
   /** Sessions that went through, files and bytes they carried. */
   readonly sessions: number;
@@ -18,7 +18,7 @@ export interface FollowStatus {
   readonly bytes: number;
   /** What a person should know: why it waits, what is held. */
   readonly trouble: string | null;
-  /** The first of the paths that fail, with why. */
+  /** The first of the paths that fail, with why; not those that only change while they are read, for they come when the source is still. */
   readonly failing: readonly { readonly path: string; readonly message: string }[];
 }
 

@@ -42,7 +42,8 @@ function modelOf(read: DefinitionRead, reading: Reading, file: string): Migratio
     if (Object.hasOwn(OWN, name)) reading.complain(place, `${name} is not for a migration`, OWN[name]);
   }
   const filters = read.filters?.value.map(({ value }) => value) ?? [];
-  const words = ['--delete', ...settings.flatMap((each) => each.words), ...filters.flatMap((each) => each.words)];
+  const atOnce = settings.some(({ name }) => name === 'inplace') ? [] : ['--defer=0']; // nobody uses the copy before the last pass, and what is near needs little then
+  const words = ['--delete', ...atOnce, ...settings.flatMap((each) => each.words), ...filters.flatMap((each) => each.words)];
   for (const each of [...settings, ...filters]) {
     const refusal = each.words.length === 0 ? undefined : reading.catalog.checkOption('live', each.words);
     if (refusal !== undefined) reading.complain(each.place, refusal.message, refusal.advice);

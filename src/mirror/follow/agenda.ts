@@ -125,9 +125,10 @@ export class Agenda {
 
   /**
    * A session went through. `failed`: paths that are not as they should be; `heldDeletions`: nothing was deleted for them; `single`: whether such a
-   * path is a file, with nothing below. Returns the hints of the job that are not done with.
+   * path is a file, with nothing below; `sent`: whether the target has it all the same, as it was while the session read it, so that what happened before
+   * waits no more. Returns the hints of the job that are not done with.
    */
-  done(job: Job, failed: Iterable<RelPath>, heldDeletions: boolean, now: number, single: (path: RelPath) => boolean = () => false): readonly Hint[] {
+  done(job: Job, failed: Iterable<RelPath>, heldDeletions: boolean, now: number, single: (path: RelPath) => boolean = () => false, sent: (path: RelPath) => boolean = () => false): readonly Hint[] {
     this.blockedUntil = -Infinity;
     this.blockWait.reset();
     this.restUntil = now + Math.min(now - this.begunAt, this.options.quietMs) * Math.min(1, FEW_PATHS / Math.max(1, job.hints.length));
@@ -139,7 +140,7 @@ export class Agenda {
       this.failed.clear(); // looked at with all else
       this.failedAt = Infinity;
       if (paths.length === 0 && !heldDeletions) this.failedWait.reset();
-      this.keep(paths.map((path) => ({ path, scope: single(path) ? 'entry' : 'subtree', reason: 'unclear', at: job.first ?? now, gone: false })), now, false);
+      this.keep(paths.map((path) => ({ path, scope: single(path) ? 'entry' : 'subtree', reason: 'unclear', at: sent(path) ? this.begunAt : job.first ?? now, gone: false })), now, false);
       // Something went while it was looked for: there is no path to wait for.
       if (heldDeletions && paths.length === 0) this.full = { since: older(this.full?.since, job.first), at: now + this.failedWait.next(), reason: 'deletions were held back' };
       return [];
@@ -158,7 +159,7 @@ export class Agenda {
     if (bad.length === 0) bad = [...job.hints]; // what failed is none of them: they all stay
     const kept = new Set(bad);
     if (!heldDeletions) this.mended(job.hints.filter((hint) => !kept.has(hint)));
-    this.keep(bad, now, job.kind === 'retry');
+    this.keep(bad.map((hint) => (sent(hint.path) ? { ...hint, at: Math.max(hint.at, this.begunAt) } : hint)), now, job.kind === 'retry', sent);
     if (!heldDeletions) return bad;
     for (const hint of job.hints) if (!kept.has(hint)) this.settler.add(hint, now);
     return job.hints;
@@ -247,10 +248,10 @@ export class Agenda {
   }
 
   /** `again`: they were tried before, so the next attempt is later than this one was. */
-  private keep(hints: readonly Hint[], now: number, again: boolean): void {
+  private keep(hints: readonly Hint[], now: number, again: boolean, sent: (path: RelPath) => boolean = () => false): void {
     if (hints.length === 0) return;
     for (const hint of hints) {
-      const known = this.failed.get(hint.path);
+      const known = sent(hint.path) ? undefined : this.failed.get(hint.path);
       this.failed.set(hint.path, known === undefined || known.scope === 'entry' ? { ...hint, at: Math.min(hint.at, known?.at ?? Infinity) } : known);
     }
     if (this.failed.size > this.mostFailed) {

@@ -407,7 +407,7 @@ export class Follower implements SourceFollower {
     this.tally.went(job.kind, outcome, now);
     this.deferrals.ended(failed, (path) => looksAt(job, path), now);
     if (job.kind === 'full') this.approved = undefined;
-    const stay = new Set(this.agenda.done(job, failed.keys(), heldDeletions, now, (path) => isChanging(failed.get(path))));
+    const stay = new Set(this.agenda.done(job, failed.keys(), heldDeletions, now, (path) => isChanging(failed.get(path)), (path) => isSent(failed.get(path))));
     this.drift.ended(job, job.hints.filter((hint) => !stay.has(hint)));
     forget(this.state as PairState, job, failed, stay, upTo);
     this.lookAgain(job, outcome, now);
@@ -574,7 +574,12 @@ function* chain(first: Iterable<Hint>, then: Iterable<Hint>): Iterable<Hint> {
 
 /** Whether what is wrong with a path is that its file changes while it is read. */
 function isChanging(problem: Problem | undefined): boolean {
-  return problem?.code === 'deferred' || (problem?.code === 'changed' && problem.severity === 'warning');
+  return problem?.code === 'deferred' || isSent(problem);
+}
+
+/** Whether the target has it all the same, as it was while it was read. */
+function isSent(problem: Problem | undefined): boolean {
+  return problem?.code === 'changed' && problem.severity === 'warning';
 }
 
 /** Whether a job looks at a path. */

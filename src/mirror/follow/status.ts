@@ -63,7 +63,8 @@ export interface MirrorStatus {
   lastFull: number | null;
   /** Why it waits or is held. */
   failure: { code: string; message: string; retryAt: number | null } | null;
-  failing: { path: string; message: string }[];
+  /** The first paths that fail; `code`: of the problem. */
+  failing: { path: string; code: string; message: string }[];
   /** How many paths fail, by the code of what is wrong with them. */
   failingBy: Record<string, number>;
   /** Files that change while they are read, the first of them by name: put off since `since`; `sentAt`: the target has them as they were then. */
@@ -123,7 +124,7 @@ export function parseStatus(text: string): MirrorStatus | undefined {
   if (!isTime(lastSuccess) || !isTime(lastFull)) return undefined;
   if (failure !== null && !(isObject(failure) && typeof failure['code'] === 'string' && typeof failure['message'] === 'string' && isTime(failure['retryAt']))) return undefined;
   if (!Array.isArray(failing) || failing.length > MOST_NAMED) return undefined;
-  if (!failing.every((each: unknown) => isObject(each) && typeof each['path'] === 'string' && typeof each['message'] === 'string')) return undefined;
+  if (!failing.every((each: unknown) => isObject(each) && typeof each['path'] === 'string' && typeof each['code'] === 'string' && typeof each['message'] === 'string')) return undefined;
   const { results } = value;
   if (!isObject(results) || !isCount(results['clean']) || !isCount(results['partial']) || !isCount(results['failed'])) return undefined;
   if (!isObject(value['failingBy']) || !Object.values(value['failingBy']).every(isCount) || !isDeferred(value['deferred']) || !isDrift(value['drift'])) return undefined;

@@ -113,7 +113,7 @@ export class Tally {
       pauses, pausedSince, rate: rate === 'full' ? null : rate === 'off' ? 0 : rate, held,
       sessions: this.sessions, fullSessions: this.fullSessions, files: this.files, bytes: this.bytes, literalBytes: this.literalBytes, results: { ...this.results }, deleted: this.deleted,
       lastSuccess: this.lastSuccess, lastFull: this.lastFull, failure: this.failure,
-      failing: [...this.failing].slice(0, MOST_NAMED).map(([path, { message }]) => ({ path: displayName(path), message })), failingBy: this.failingBy(), drift: this.drift,
+      failing: [...this.failing].slice(0, MOST_NAMED).map(([path, { code, message }]) => ({ path: displayName(path), code, message })), failingBy: this.failingBy(), drift: this.drift,
       deferred: { count: deferred.count, files: deferred.files.map(({ path, since, sentAt }) => ({ path: displayName(path), since, sentAt: sentAt ?? null })) },
     };
   }
