@@ -1,5 +1,5 @@
 /** What a conductor works with, made of the program's own parts: mirrors, sessions, evidence, clones, the way back. */
-import { type Direction, type Following, type MigrationDefinition, type MigrationFact, type MigrationPorts, dropClone, makeClone, type SessionResult, There } from '../../migrate/index.js';
+import { type Direction, type Following, type MigrationDefinition, type MigrationEvent, type MigrationFact, type MigrationPorts, dropClone, makeClone, readJournal, type SessionResult, There } from '../../migrate/index.js';
 import { openAtHost, readLines } from '../../transport/index.js';
 import { fromText, TwintreeError, type ByteString, type ErrorCode } from '../../tree/index.js';
 import { copyTree } from '../at-host/clone.js';
@@ -14,8 +14,8 @@ import { treesOf, type MigrationTrees } from './trees.js';
 import { WayBack } from './way-back.js';
 import { writersBelow } from './writers.js';
 
-/** What holds of passes and mirrors that write to the old tree, where nobody said otherwise: a new side that has lost half of it is looked at by a person first. */
-const BACK_LIMIT = '--delete-limit=50%';
+/** So many entries may go from the old tree whatever its share: a database that was stopped takes its log with it, and may have been three files. */
+const FEW_DELETIONS = 100;
 const CLONE_MS = 60_000;
 
 /** What the way back does not ask for where the new side has not kept it: it would be taken from the old one. */
@@ -30,13 +30,14 @@ export function portsOf(definition: MigrationDefinition, folder: ByteString, los
   const env = {
     TWINTREE_MIGRATION: definition.name, TWINTREE_SOURCE: definition.source, TWINTREE_TARGET: Buffer.from(target, 'latin1').toString('utf8'), TWINTREE_HOST: hostName ?? '',
   };
+  const backwards = (): string[] => backWords(definition, lost, backLimit(readJournal(folder).events));
   const { prove, digestAhead } = prover(definition, trees, folder);
   return {
     ways: { there: atTarget === undefined ? undefined : new There(atTarget), env },
     targetHost: atTarget,
     forward: (told) => new MirrorFollowing(mirrorRequest(trees.parsed), told, 'full'),
-    back: (told) => back(definition, trees, lost, told),
-    session: (direction, how) => session(direction === 'back' ? treesBack(definition, lost) : trees, direction, how),
+    back: (told) => back(trees, backwards(), told),
+    session: (direction, how) => session(direction === 'back' ? treesOf({ ...definition, words: backwards() }) : trees, direction, how),
     prove, digestAhead,
     makeClone: async (signal) => text(atTarget === undefined ? await makeClone(target, copyTree, signal) : await askForClone(trees, 'make', target, signal)),
     dropClone: async (path) => {
@@ -48,21 +49,25 @@ export function portsOf(definition: MigrationDefinition, folder: ByteString, los
   };
 }
 
-/** Words of a mirror from the new side to the old one. */
-function backWords({ words }: MigrationDefinition, lost: readonly string[]): string[] {
-  const limit = words.some((word) => /^--(?:no-)?(?:delete-limit|max-delete)\b/.test(word)) ? [] : [BACK_LIMIT];
-  return [...words, ...limit, ...new Set(lost.flatMap((kind) => NOT_BACK[kind] ?? []))];
+/**
+ * What passes and mirrors may delete from the old tree, entries, where nobody said otherwise: a new side that has lost half of what was proved to be there in the
+ * cutover is looked at by a person first.
+ */
+export function backLimit(events: readonly MigrationEvent[]): number {
+  const proof = events.findLast((event) => event.event === 'evidence');
+  return Math.max(FEW_DELETIONS, Math.floor((proof?.event === 'evidence' ? proof.entries : 0) / 2));
 }
 
-/** The trees with the options of the way back. */
-function treesBack(definition: MigrationDefinition, lost: readonly string[]): MigrationTrees {
-  return treesOf({ ...definition, words: backWords(definition, lost) });
+/** Words of what writes from the new side to the old one. @param limit of deletions, entries. */
+function backWords({ words }: MigrationDefinition, lost: readonly string[], limit: number): string[] {
+  const limited = words.some((word) => /^--(?:no-)?(?:delete-limit|max-delete)\b/.test(word)) ? [] : [`--delete-limit=${limit}`];
+  return [...words, ...limited, ...new Set(lost.flatMap((kind) => NOT_BACK[kind] ?? []))];
 }
 
-function back(definition: MigrationDefinition, trees: MigrationTrees, lost: readonly string[], told: (fact: MigrationFact) => void): Following {
+function back(trees: MigrationTrees, backwards: readonly string[], told: (fact: MigrationFact) => void): Following {
   const { atTarget, source, target, run } = trees;
   const from = `${target === '/' ? '' : target}/` as ByteString;
-  const words = backWords(definition, lost).filter((word) => !/^--(?:rsh|rsync-path|remote-path|port|bwlimit|remote-cache|no-bootstrap|contimeout)\b/.test(word)).map(fromText);
+  const words = backwards.filter((word) => !/^--(?:rsh|rsync-path|remote-path|port|bwlimit|remote-cache|no-bootstrap|contimeout)\b/.test(word)).map(fromText);
   if (atTarget !== undefined) return new WayBack({ atTarget, words: [...words, '--' as ByteString, from, `back:/` as ByteString], old: source, connectTimeoutMs: run.connection.connectTimeoutMs }, told);
   const parsed = parseMirror([...words, '--' as ByteString, from, source], processContext());
   if (parsed.kind !== 'run') throw new TwintreeError('INTERNAL', 'these words make no mirror');
