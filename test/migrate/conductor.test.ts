@@ -33,6 +33,15 @@ describe('a migration', () => {
     assertServes(world, 'new', 'after the second cutover');
   });
 
+  it('thaws again by a roll-back where that had failed', async () => {
+    const world = new World(tmp.path);
+    const { freeze } = world.definition;
+    Object.assign(freeze, { hooks: [...freeze.hooks, sh('exit 3')], thaw: [sh(`test -e '${tmp.at('mended')}' || { touch '${tmp.at('mended')}'; exit 1; }`), ...freeze.thaw] });
+    assert.deepEqual(await world.conduct(ask('start'), ask('cutover'), ask('rollback')), [true, false, true]);
+    assert.deepEqual(world.journal.events.flatMap((event) => (event.event === 'thawed' ? [event.ok] : [])), [false, true]);
+    assertServes(world, 'old', 'after the second attempt');
+  });
+
   it('does each thing only where it fits, and says what fits', async () => {
     const world = new World(tmp.path);
     await assert.rejects(world.conduct(ask('finish')), (error) => error instanceof TwintreeError && error.code === 'MIGRATION' && /Possible now: start, abort/.test(error.advice ?? ''));

@@ -176,9 +176,15 @@ export class Conductor {
   }
 
   private async rollBack({ undone = false, loseNew = false }: Request, signal: AbortSignal): Promise<string> {
-    const { state } = this.context.stand;
+    const { context } = this;
+    const { state, thawFailed } = context.stand;
     if (state === 'rolled-back') return 'it was rolled back already; the old side serves';
-    if (!['switching', 'switched', 'rolling-back'].includes(state)) return 'the source serves; the cutover was ended before the switch'; // by `after`, where one was under way
+    if (!['switching', 'switched', 'rolling-back'].includes(state)) { // by `after`, where a cutover was under way
+      if (thawFailed && !await thaw(context.definition.freeze.thaw, context.ports.ways, 'it had failed before', context.tell)) {
+        throw new TwintreeError('HOOK', 'what thaws the source failed again', { advice: 'Mend it, or start by hand what serves the source, then: twintree migrate rollback.' });
+      }
+      return 'the source serves; the cutover was ended before the switch';
+    }
     await this.goBack('it was asked for', { undone, loseNew }, signal);
     return 'the old side serves again, with all that was written on the new one';
   }

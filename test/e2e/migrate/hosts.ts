@@ -28,7 +28,7 @@ export class ThreeHosts {
       for (const host of ['client', 'old', 'new']) for (const name of ['srv', 'run', 'tmp', 'home', 'units/bin']) mkdirSync(folder.at(host, name), { recursive: true });
       const { within, address } = lan.host('new');
       const sshd = await startSshd({
-        elsewhere: { within, port: SSH_PORT, reached: { host: address, port: SSH_PORT }, listen: address },
+        elsewhere: { within, port: SSH_PORT, reached: { host: address, port: SSH_PORT }, listen: '0.0.0.0' },
         env: environment(folder, 'new'), client: ['ServerAliveInterval 1', 'ServerAliveCountMax 3', 'ConnectTimeout 2'],
       });
       return new ThreeHosts(lan, sshd, folder);
