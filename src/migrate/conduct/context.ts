@@ -60,7 +60,8 @@ export class Context {
     const result = await work();
     const ms = Math.round(performance.now() - begun);
     this.parts.push({ part, ms });
-    this.tell({ event: 'part', part, ms, ...amount(result), rehearsal });
+    const { files, bytes } = amount(result); // and not whatever else it may hold
+    this.tell({ event: 'part', part, ms, files, bytes, rehearsal });
     return result;
   }
 
