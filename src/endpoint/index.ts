@@ -10,3 +10,4 @@ export type { HashStore } from './content-hashes.js';
 export { addChanges, commitPlaces, noChanges, PlaceNotes, type MovedEntry, type PlaceChanges, type PlaceStore } from './place-notes.js';
 export type { SumStore } from './kept-sums.js';
 export { idMapper, type SourceNames } from './ids.js';
+export { followsLeaf, xattrPolicy } from './xattrs.js';

@@ -5,7 +5,7 @@ import { XattrPolicy, type SessionOptions } from '../plan/index.js';
 import { S_IFLNK, S_IFMT } from '../tree/index.js';
 
 /** The rules about attribute names that the options ask for. */
-export function xattrPolicy(posix: Posix, options: SessionOptions): XattrPolicy {
+export function xattrPolicy(posix: Pick<Posix, 'euid'>, options: SessionOptions): XattrPolicy {
   const { fakeSuper, allXattrs } = options.attributes;
   const bySource = xattrFilter(options.filters, 'source');
   const byTarget = xattrFilter(options.filters, 'target');

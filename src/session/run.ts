@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { loadOwnPosix, loadWorkingPosix, portableReason, probeTarget, type Posix, type TargetTraits } from '../fs/index.js';
-import { ApplyRunner, carryOutRenames, commitPlaces, renamesServe, type PlaceChanges, type PlaceStore, forEachNode, idMapper, localSource, RemoteSource, SharedState, verifyRenames, WorkerPool, type ApplyCounters, type ApplySetup, type Link, type LostClass, type RemoteSetup, type RenamesDone, type ScanFindings, type ScanSetup, type SpareThreads } from '../endpoint/index.js';
+import { ApplyRunner, carryOutRenames, commitPlaces, renamesServe, type PlaceChanges, type PlaceStore, forEachNode, idMapper, localSource, RemoteSource, SharedState, verifyRenames, WorkerPool, type ApplyCounters, type ApplySetup, type Link, type RemoteSetup, type RenamesDone, type ScanFindings, type ScanSetup, type SpareThreads } from '../endpoint/index.js';
 import type { IdMapper, Rename, SessionOptions } from '../plan/index.js';
 import { pairName, RootGuard, stateFolder, type GuardedRoot, type PairState } from '../state/index.js';
 import { addCounts, displayName, fromText, StatTable, TwintreeError, type ByteString, type Problem, type RelPath } from '../tree/index.js';
@@ -32,7 +32,7 @@ import { absolute, openSources, sourcePlace, type Sources } from './sources.js';
 import { promotedAt, refusePromoted } from './standby.js';
 import { TargetLock, type Tenure } from './target-lock.js';
 import { TempDirClaim } from './temp-dir.js';
-import { targetFacts } from './target-facts.js';
+import { cannotHold, targetFacts } from './target-facts.js';
 import { findTarget, foldersToMake, inheritedByRoot, makeTarget, openAltDests, openNearest, openSideFolder, sideFolders, type Target } from './target.js';
 
 /** What a sync is asked. */
@@ -718,22 +718,4 @@ class Session {
 function eachThrough(posix: Posix, options: SessionOptions): SessionOptions {
   if (options.replace.durable !== true || !posix.lacks.has('syncfs')) return options;
   return { ...options, replace: { ...options.replace, fsync: true, durable: false } };
-}
-
-/** Classes that were asked for and that the target's file system, or this way to it, does not hold. Only what is sure is said. */
-function cannotHold(posix: Posix, traits: TargetTraits | undefined, options: SessionOptions): LostClass[] {
-  const a = options.attributes;
-  const lost: LostClass[] = [];
-  const check = (wanted: boolean, holds: () => boolean | undefined, kind: LostClass): void => {
-    if (wanted && holds() === false) lost.push(kind);
-  };
-  const { lacks } = posix;
-  check(a.acls && !a.fakeSuper.target, () => !lacks.has('xattrs') && traits?.acls, 'acls');
-  check(a.xattrs, () => !lacks.has('xattrs') && traits?.userXattrs, 'xattrs');
-  if (a.fakeSuper.target) return lost; // all else is kept in attributes of plain files
-  check(a.links, () => traits?.symlinks, 'symlinks');
-  check(a.owner || a.group, () => traits?.owners, 'owners');
-  check(a.perms, () => traits?.modes, 'permissions');
-  check(a.specials || a.devices, () => !lacks.has('fifos') && traits?.fifos, 'special files');
-  return lost;
 }

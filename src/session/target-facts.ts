@@ -2,8 +2,8 @@
  * What a session can tell of its target: what its file system holds, found out by trying, and whether the plan fits on it. Asked for by who judges a
  * pair of trees (`SessionListener.target`), in a dry run too; what is tried is removed at once.
  */
-import { ownCapabilities, probeTarget, type Capability, type Posix } from '../fs/index.js';
-import type { ScanFindings } from '../endpoint/index.js';
+import { ownCapabilities, probeTarget, type Capability, type Posix, type TargetTraits } from '../fs/index.js';
+import type { LostClass, ScanFindings } from '../endpoint/index.js';
 import type { SessionOptions } from '../plan/index.js';
 import { neededBytes, neededInodes } from './guards.js';
 import { openNearest, type Target } from './target.js';
@@ -65,4 +65,22 @@ export function targetFacts(posix: Posix, target: Target, findings: ScanFindings
   } finally {
     if (fd !== target.fd) posix.close(fd);
   }
+}
+
+/** Classes that were asked for and that the target's file system, or this way to it, does not hold. Only what is sure is said. */
+export function cannotHold(posix: Posix, traits: TargetTraits | undefined, options: SessionOptions): LostClass[] {
+  const a = options.attributes;
+  const lost: LostClass[] = [];
+  const check = (wanted: boolean, holds: () => boolean | undefined, kind: LostClass): void => {
+    if (wanted && holds() === false) lost.push(kind);
+  };
+  const { lacks } = posix;
+  check(a.acls && !a.fakeSuper.target, () => !lacks.has('xattrs') && traits?.acls, 'acls');
+  check(a.xattrs, () => !lacks.has('xattrs') && traits?.userXattrs, 'xattrs');
+  if (a.fakeSuper.target) return lost; // all else is kept in attributes of plain files
+  check(a.links, () => traits?.symlinks, 'symlinks');
+  check(a.owner || a.group, () => traits?.owners, 'owners');
+  check(a.perms, () => traits?.modes, 'permissions');
+  check(a.specials || a.devices, () => !lacks.has('fifos') && traits?.fifos, 'special files');
+  return lost;
 }

@@ -21,3 +21,4 @@ export { STATE_FORMAT, type Migrations, type PairName } from './store/format.js'
 export { storeIsMissing, type Table } from './store/lmdb.js';
 export { NoteLock } from './note-lock.js';
 export { SharedStore, type SharedStoreRequest, type StoreUse } from './store/shared-store.js';
+export { DigestIndex, SHA256_BYTES, type DigestIndexRequest, type FileDigest, type KnownFolder } from './store/digest-index.js';

@@ -49,6 +49,11 @@ export interface StatFields {
   size: bigint; blocks: bigint; atimeNs: bigint; mtimeNs: bigint; ctimeNs: bigint; birthtimeNs: bigint;
 }
 
+/** Attributes that are known of an entry without its file system, for `set`. */
+export interface KnownAttributes {
+  mode: number; uid: number; gid: number; size: number; mtimeSec: number; mtimeNsec: number; atimeSec: number; atimeNsec: number; rdevMajor: number; rdevMinor: number;
+}
+
 /** Attributes of up to `capacity` entries. */
 export class StatTable {
   readonly words: Uint32Array;
@@ -157,6 +162,28 @@ export class StatTable {
     w[base + W_GID] = to.gid;
     w[base + W_RDEV_MAJOR] = to.rdevMajor;
     w[base + W_RDEV_MINOR] = to.rdevMinor;
+  }
+
+  /** Makes record i one of these attributes and no others. */
+  set(i: number, a: KnownAttributes): void {
+    const w = this.words;
+    const base = i * STAT_WORDS;
+    w.fill(0, base, base + STAT_WORDS);
+    const put = (at: number, value: number): void => {
+      w[base + at] = value >>> 0;
+      w[base + at + 1] = Math.floor(value / TWO32);
+    };
+    w[base + W_NLINK] = 1;
+    w[base + W_MODE] = a.mode;
+    w[base + W_UID] = a.uid;
+    w[base + W_GID] = a.gid;
+    put(W_SIZE, a.size);
+    put(W_MTIME, a.mtimeSec);
+    w[base + W_MTIME + 2] = a.mtimeNsec;
+    put(W_ATIME, a.atimeSec);
+    w[base + W_ATIME + 2] = a.atimeNsec;
+    w[base + W_RDEV_MAJOR] = a.rdevMajor;
+    w[base + W_RDEV_MINOR] = a.rdevMinor;
   }
 
   /** Fills record i from Node's own stat (bigint), where statx is not at hand. */

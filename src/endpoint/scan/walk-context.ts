@@ -191,7 +191,7 @@ export class WalkContext {
 }
 
 /** The options without what the target cannot hold: it is told once, and not tried again for each entry and each run. */
-function withoutLost(options: SessionOptions, lost: ReadonlySet<LostClass>): SessionOptions {
+export function withoutLost(options: SessionOptions, lost: ReadonlySet<LostClass>): SessionOptions {
   if (lost.size === 0) return options;
   const a = options.attributes;
   const owners = !lost.has('owners');
