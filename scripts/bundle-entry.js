@@ -12,6 +12,7 @@ export async function serve() {
   switch (workerData.run) {
     case 'link': return (await import('../dist/endpoint/remote/link-thread.js')).runLink();
     case 'supply': return (await import('../dist/endpoint/supply/supply-thread.js')).serveSupply();
+    case 'digest': return (await import('../dist/evidence/digest/hash-thread.js')).serveHashes();
     case 'capture': return (await import('../dist/mirror/capture/thread.js')).runCapture();
     default: return (await import('../dist/endpoint/pool/serve.js')).serve();
   }

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 
 /** The rooms in order: a room may import those before it. `index.ts` stands for src/index.ts, the library's API. */
 const ROOMS = [
-  'tree', 'filter', 'hash', 'delta', 'plan', 'wire', 'fs', 'state', 'transport', 'endpoint', 'session', 'mirror',
+  'tree', 'filter', 'hash', 'delta', 'plan', 'wire', 'fs', 'state', 'transport', 'endpoint', 'session', 'evidence', 'mirror',
   'schedule', 'doctor', 'job', 'migrate', 'archive', 'cli', 'index.ts',
 ];
 const PURE = new Set(['tree', 'filter', 'hash', 'delta', 'plan', 'wire', 'schedule']);
@@ -23,7 +23,7 @@ const HARMLESS = new Set(['path', 'path/posix', 'url', 'util', 'events', 'os', '
 /** Further modules of single rooms. */
 const MORE = {
   state: ['module', 'zlib'], // loads its store when it is first used; checksums
-  endpoint: ['worker_threads', 'zlib'], session: ['worker_threads'], mirror: ['worker_threads'],
+  endpoint: ['worker_threads', 'zlib'], session: ['worker_threads'], evidence: ['worker_threads', 'stream'], mirror: ['worker_threads'],
   cli: ['process', 'stream', 'tty', 'readline', 'readline/promises', 'module'],
 };
 /** Modules of Node that only compute (bytes in, bytes out), and the pure rooms that need them: wire/ checks frames with crc32 and compresses them. */

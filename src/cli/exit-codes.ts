@@ -76,7 +76,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case 'CONNECT': return EXIT.startClient;
     case 'CONNECT_TIMEOUT': return EXIT.connectTimeout;
     case 'NOT_TWINTREE': case 'VERSION': return EXIT.protocol;
-    case 'WIRE': case 'CONNECTION_LOST': case 'PLAN_FILE': return EXIT.stream;
+    case 'WIRE': case 'CONNECTION_LOST': case 'PLAN_FILE': case 'EVIDENCE': return EXIT.stream;
     case 'FENCED': return EXIT.locked;
     case 'SKIPPED': return EXIT.skipped;
     case 'HOOK': return EXIT.wait;

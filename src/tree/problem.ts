@@ -59,6 +59,7 @@ export type ErrorCode =
   | 'FENCED' // a newer session took this target over
   | 'PROMOTED' // the target is the source now
   | 'STATE' // what is kept between runs cannot be used
+  | 'EVIDENCE' // an evidence file that is damaged, forged, of another version, or signed by another key
   | 'PLAN_FILE' // a sealed plan or batch that is damaged, of another version, or not what it says
   // Of jobs:
   | 'SKIPPED' // another run of this job is at work

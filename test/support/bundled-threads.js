@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 const repository = new URL('../../', import.meta.url);
 if (!existsSync(new URL('dist/bundle/load.js', repository))) throw new Error('dist/ is not built: npm run build');
 const code = `import { createRequire } from 'node:module';\ncreateRequire(import.meta.url)('../../../../dist/bundle/load.js').serve();\n`;
-for (const room of ['pool', 'supply']) {
-  const file = new URL(`build/src/endpoint/${room}/worker.js`, repository);
+for (const room of ['endpoint/pool', 'endpoint/supply', 'evidence/digest']) {
+  const file = new URL(`build/src/${room}/worker.js`, repository);
   if (!existsSync(file)) throw new Error(`${fileURLToPath(file)} is missing: tsc -p test/tsconfig.json`);
   writeFileSync(file, code);
 }

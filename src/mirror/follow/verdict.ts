@@ -24,7 +24,7 @@ export function judgeError(error: unknown, begun: boolean, limited = true): Erro
       return 'hold';
     case 'REFUSED':
       return limited ? 'hold' : begun ? 'retry' : 'end';
-    case 'USAGE': case 'UNSUPPORTED': case 'FILTER_SYNTAX': case 'FILE_LIST': case 'ABORTED': case 'INTERNAL': case 'PLAN_FILE': case 'SKIPPED': case 'HOOK': case 'MIGRATION': case 'NOT_QUIET': case 'NOT_EQUAL': case 'UNHEALTHY':
+    case 'USAGE': case 'UNSUPPORTED': case 'FILTER_SYNTAX': case 'FILE_LIST': case 'ABORTED': case 'INTERNAL': case 'PLAN_FILE': case 'EVIDENCE': case 'SKIPPED': case 'HOOK': case 'MIGRATION': case 'NOT_QUIET': case 'NOT_EQUAL': case 'UNHEALTHY':
       return 'end';
   }
 }
