@@ -8,13 +8,14 @@
  * if (outcome.exitCode !== 0) for (const p of outcome.problems) console.error(p.path, p.message);
  */
 import {
-  applyHow, applyRun, doctorRequest, mirrorRequest, parseApply, parseDoctor, parseExplain, parseMirror, parsePlan, parseSync, parseVerify, planRun, processContext, sessionRun, type Informative, type ParseContext, type ParsedRun, type SessionRun,
+  applyHow, applyRun, doctorRequest, mirrorRequest, parseApply, parseDoctor, parseEvidence, parseExplain, parseMirror, parsePlan, parseSync, parseVerify, planRun, processContext, proofRequest, sessionRun, type Informative, type ParseContext, type ParsedRun, type SessionRun,
 } from './cli/index.js';
 import { examine, type Finding } from './doctor/index.js';
+import { checkEvidence as check, proveEqual, type CheckResult, type Proof, type ProofListener, type TreeDifference } from './evidence/index.js';
 import { Mirror, type MirrorListener } from './mirror/index.js';
 import { explainPaths, openPlan, optionsOf, verifyTrees, type Explanation, type Outcome, type SessionListener } from './session/index.js';
 import type { SessionOptions } from './plan/index.js';
-import { fromBytes, fromText, TwintreeError, type ByteString } from './tree/index.js';
+import { cleanPath, fromBytes, fromText, TwintreeError, type ByteString } from './tree/index.js';
 
 export { displayName, fromBytes, fromText, toBytes, TwintreeError } from './tree/index.js';
 export type { ByteString, ErrorCode, Problem, ProblemCode, RelPath } from './tree/index.js';
@@ -23,6 +24,7 @@ export type { Operation, SessionOptions } from './plan/index.js';
 export type { Finding, Severity } from './doctor/index.js';
 export { migrate, migrationStatus, type MigrationCall, type MigrationStanding } from './cli/index.js';
 export type { MigrationEvent, MigrationState, OperationName } from './migrate/index.js';
+export type { CheckResult, DigestStats, EntryField, EvidenceResult, Note, NoteDetail, NoteKind, Proof, ProofListener, ProofProgress, ReadEvidence, Statement, TreeDifference } from './evidence/index.js';
 export type { Condition, FollowerListener, HeldView, MirrorListener, MirrorStatus, SessionAbout, TargetRequest } from './mirror/index.js';
 export type { Explanation, OperationResult, Outcome, PlanTotals, Progress, SessionListener, TypeCounts, Verdict } from './session/index.js';
 
@@ -151,6 +153,57 @@ export function mirror(what: MirrorOptions): RunningMirror {
   const running = new Mirror(mirrorRequest(parsed), what.listener);
   const over = running.run(what.signal ?? new AbortController().signal);
   return { over, caughtUp: async () => running.caughtUp(), approve: () => running.approve(), adopt: () => running.adopt() };
+}
+
+/** Evidence to be made. */
+export interface EvidenceOptions {
+  /** A folder with a trailing slash. */
+  source: PathLike;
+  target: PathLike;
+  /** The file that the evidence goes to. */
+  output: PathLike;
+  /** Options as on the command line of `twintree evidence make`, such as `['-HAX', '--mode=index', '--key=FILE']`. */
+  args?: readonly string[];
+  /** Told each path that is not equal, and how far it is. */
+  listener?: ProofListener;
+  signal?: AbortSignal;
+}
+
+/**
+ * Digests both trees at once, compares them, and writes a signed manifest of the target. Resolves whatever came of it (`result`). Source or target may be on another
+ * host (`host:path`).
+ * @throws TwintreeError USAGE, UNSUPPORTED for options that no evidence can be made with, SOURCE_MISSING, TARGET_UNUSABLE, IO. Then no file is written.
+ */
+export async function evidence(what: EvidenceOptions): Promise<Proof> {
+  const parsed = parseEvidence([...words(what.args ?? []), '--output' as ByteString, bytes(what.output), '--' as ByteString, bytes(what.source), bytes(what.target)], processContext());
+  if (parsed.kind !== 'run') throw askedForHelp();
+  return proveEqual(proofRequest(parsed), what.listener, what.signal);
+}
+
+/** Evidence to be checked. */
+export interface EvidenceCheckOptions {
+  /** The file that `evidence` made. */
+  evidence: PathLike;
+  /** `sha256:…` of the key that must have signed it. Without it any key will do. */
+  fingerprint?: string;
+  /** A tree that is to be what the evidence says of the target. Without it the file alone is checked. */
+  tree?: PathLike;
+  /** Only this folder below the root of the tree. */
+  folder?: PathLike;
+  /** Told each path on which the tree is otherwise. */
+  difference?: (difference: TreeDifference) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Checks evidence, without the source: form, digests, signature, and then the tree.
+ * @throws TwintreeError EVIDENCE where the file proves nothing or is signed by another key; USAGE, TARGET_UNUSABLE, IO.
+ */
+export async function checkEvidence(what: EvidenceCheckOptions): Promise<CheckResult> {
+  const folder = what.folder === undefined ? ('' as ByteString) : cleanPath(bytes(what.folder));
+  if (folder === undefined) throw new TwintreeError('USAGE', 'the folder is no path below a root');
+  const tree = what.tree === undefined ? undefined : fromBytes(Buffer.concat([Buffer.from(bytes(what.tree).startsWith('/') ? '' : `${process.cwd()}/`), Buffer.from(bytes(what.tree), 'latin1')]));
+  return check({ evidence: bytes(what.evidence), fingerprint: what.fingerprint, tree, folder }, what.difference, what.signal);
 }
 
 /** What the doctor is asked. */

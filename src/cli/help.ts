@@ -35,6 +35,7 @@ export async function generalHelp(): Promise<string> {
   program.command('pause', 'pause a mirror').command('resume', 'let it go on').command('approve', 'let deletions that are held go on').command('adopt', 'take what stands at the place of a missed source for the source').command('throttle', 'change how fast a mirror may send');
   program.command('promote', 'make the target of a mirror the source, when the old one is gone');
   program.command('doctor', 'tell what would hinder a sync or a mirror, and what mends it');
+  program.command('evidence', 'prove that two trees are equal: signed manifests, and their checking later');
   program.command('delta', 'signatures, deltas and patches of single files, as rdiff makes them');
   program.command('job', 'jobs that a configuration describes: check, list, run and watch them, hand them to systemd or cron').command('agent', 'run them by their schedules, and keep live ones at work');
   program.command('migrate', 'move a tree that is in use: plan, follow, cut over, and go back');

@@ -6,4 +6,6 @@ export { applyHow, applyRun } from './commands/apply.js';
 export { migrate, migrationStatus, type MigrationCall, type MigrationStanding } from './migrate/library.js';
 export { planRun } from './commands/plan.js';
 export { processContext, type SessionRun } from './commands/shared.js';
+export { parseEvidence } from './commands/evidence-args.js';
+export { proofRequest } from './commands/evidence.js';
 export { sessionRun } from './commands/remote.js';

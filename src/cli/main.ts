@@ -31,6 +31,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   serve: () => import('./commands/serve.js'),
   cert: () => import('./commands/cert.js'),
   doctor: () => import('./commands/doctor.js'),
+  evidence: () => import('./commands/evidence.js'),
 };
 
 /** Runs the command line of this process. Sets `process.exitCode`; never throws. */

@@ -18,6 +18,7 @@ export interface AtHostWays {
 const COMMANDS: Readonly<Record<string, () => Promise<AtHostCommand>>> = {
   run: () => import('../at-host/run.js').then(({ runHere }) => runHere),
   clone: () => import('../at-host/clone.js').then(({ cloneHere }) => cloneHere),
+  digest: () => import('../at-host/digest.js').then(({ digestHere }) => digestHere),
   guard: () => import('../at-host/guard.js').then(({ guardHere }) => guardHere),
   'mirror-back': () => import('../at-host/mirror-back.js').then(({ mirrorBack }) => mirrorBack),
 };
