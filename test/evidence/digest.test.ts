@@ -1,0 +1,248 @@
+/** Digests of real trees: what is read, what the index vouches for, what changes meanwhile; and the same over a pair of streams. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { appendFileSync, linkSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { PassThrough } from 'node:stream';
+import { openDigest, type Digest } from '../../src/evidence/digest/digest.js';
+import { CHANGED, FileHashes, type HashBatch } from '../../src/evidence/digest/hash-files.js';
+import { encodeRequest, type DigestRequest } from '../../src/evidence/digest/request.js';
+import { readDigest, serveDigest } from '../../src/evidence/digest/serve.js';
+import { asciiJson } from '../../src/evidence/manifest/entry.js';
+import type { ManifestItem } from '../../src/evidence/manifest/items.js';
+import { digestAhead, proveEqual } from '../../src/evidence/index.js';
+import { loadOwnPosix, loadPosix, type Posix } from '../../src/fs/index.js';
+import { believed } from '../../src/session/index.js';
+import { DigestIndex, fingerprintOf, stateFolder } from '../../src/state/index.js';
+import { fromText, StatTable, type ByteString } from '../../src/tree/index.js';
+import { dir, file, makeTree, randomTree, sparse, useTempFolder, utf8 } from '../support/index.js';
+import { isCode, manifestOf, optionsOf, prove, shown } from './support.js';
+import { TREE } from './tree.js';
+
+function requestOf(root: string, more: Partial<DigestRequest> = {}): DigestRequest {
+  const path = fromText(root);
+  return { root: path, side: 'target', options: optionsOf('-HAX'), places: { source: path, target: path }, above: undefined, mode: 'full', samplePercent: 0, index: false, ahead: false, probe: false, threads: undefined, ...more };
+}
+
+async function itemsOf(digest: Digest): Promise<ManifestItem[]> {
+  const items: ManifestItem[] = [];
+  try {
+    for (let more = await digest.next(); more !== undefined; more = await digest.next()) items.push(...more);
+    return items;
+  } finally {
+    await digest.close();
+  }
+}
+
+/** Waits until what was just written is clearly older than now, as the rule about racy times wants it. */
+async function settled(...paths: string[]): Promise<void> {
+  const newest = Math.max(...paths.map((path) => statSync(path).ctimeMs));
+  while (Date.now() < newest + 60) await new Promise<void>((resolve) => { setImmediate(resolve); });
+}
+
+const never = new AbortController().signal;
+
+describe('a digest of a tree', () => {
+  const temp = useTempFolder('digest');
+
+  it('has the contents of all files, holes unread, small and large, in threads and without', async () => {
+    const contents: Record<string, number> = { none: 0, one: 1, slice: 1 << 20, more: (1 << 20) + 1, large: 9_000_000 };
+    makeTree(temp.at('t'), { ...Object.fromEntries(Object.entries(contents).map(([name, size]) => [name, file({ size, seed: size })])), holes: sparse(40 << 20, [[8 << 20, 'in the middle'], [(40 << 20) - 3, 'end']]) });
+    const digest = openDigest(requestOf(temp.at('t')), never);
+    const items = await itemsOf(digest);
+    const hashes = new Map(items.flatMap((item) => (item.kind === 'entry' && item.entry.hash !== undefined ? [[item.entry.name as string, item.entry.hash]] : [])));
+    for (const name of [...Object.keys(contents), 'holes']) assert.equal(hashes.get(name), createHash('sha256').update(readFileSync(temp.at('t', name))).digest('hex'), name);
+    const { filesRead, bytesRead, bytes } = digest.stats;
+    assert.deepEqual([filesRead, bytes > 50_000_000, bytesRead < 13_000_000], [6, true, true], 'holes are part of the tree and are not read');
+  });
+
+  it('is the same on both sides of a pair of streams, in whatever pieces they come', async () => {
+    makeTree(temp.at('t'), randomTree(77, { entries: 120 }));
+    const request = requestOf(temp.at('t'));
+    const here = await itemsOf(openDigest(request, never));
+    const [there, back] = [new PassThrough({ highWaterMark: 100 }), new PassThrough({ highWaterMark: 100 })];
+    const served = serveDigest(there, back);
+    const digest = await readDigest(back, there, request, never);
+    assert.equal(await digest.idOf('user', 'root' as ByteString), 0);
+    assert.equal(await digest.idOf('group', utf8('nobody calls it thât') as ByteString), undefined);
+    const items = await itemsOf(digest);
+    await served;
+    assert.deepEqual(items, here);
+    assert.equal(digest.stats.entries, items.filter(({ kind }) => kind === 'entry').length);
+  });
+
+  it('fills the index of a tree on another host, and tells nothing of the entries', async () => {
+    makeTree(temp.at('t'), { d: dir({ a: file('one'), b: file('two') }) });
+    await settled(temp.at('t/d/a'), temp.at('t/d/b'));
+    const over = async (request: DigestRequest): Promise<[number, number[]]> => {
+      const [there, back] = [new PassThrough(), new PassThrough()];
+      const served = serveDigest(there, back);
+      const digest = await readDigest(back, there, request, never);
+      const items = await itemsOf(digest);
+      await served;
+      return [items.length, [digest.stats.filesRead, digest.stats.filesBelieved]];
+    };
+    const request = requestOf(temp.at('t'), { mode: 'index', index: true });
+    assert.deepEqual(await over({ ...request, ahead: true }), [0, [2, 0]]);
+    assert.deepEqual(await over(request), [6, [0, 2]]);
+  });
+
+  it('refuses whatever breaks the form of a digest from another host, and says what the other end says', async () => {
+    const { lines } = manifestOf(TREE);
+    const head = asciiJson({ head: { host: 'h', root: '/t', euid: 0, began: 1, fileSystem: 'ext', facts: { granularityNs: 1, setsOwner: true, groups: [], umask: 18, makesDevices: true, cannotHold: [] } } });
+    const stats = { entries: 1, files: 1, folders: 1, bytes: 1, filesRead: 1, bytesRead: 1, filesBelieved: 0, bytesBelieved: 0, filesSampled: 0, samplesWrong: 0, faults: 0, notices: [], ms: 1 };
+    const tail = asciiJson({ tail: stats });
+    const read = async (sent: readonly string[]): Promise<void> => {
+      const [there, back] = [new PassThrough(), new PassThrough()];
+      there.resume();
+      back.end(sent.map((line) => `${line}\n`).join(''));
+      const digest = await readDigest(back, there, requestOf('/t'), never);
+      await itemsOf(digest);
+    };
+    await read([head, ...lines, tail]);
+    for (const [what, sent] of Object.entries({
+      'no head': lines, 'two heads': [head, head], 'no tail': [head, ...lines], 'cut off': [head, ...lines.slice(0, 9)], 'not whole': [head, ...lines.slice(0, 9), tail], 'behind the tail': [head, ...lines, tail, lines[0] as string],
+      'not asked for': [head, '{"id":5}'], 'no JSON': [head, 'x'], 'no object': [head, '[]'], unknown: [head, '{"x":1}'], twice: [head, ...lines.slice(0, 2), lines[1] as string], order: [head, lines[0] as string, lines[2] as string, lines[1] as string],
+      figures: [head, ...lines, asciiJson({ tail: { ...stats, bytes: -1 } })], facts: [head.replace('"granularityNs":1', '"granularityNs":"1"')], 'a digest': [head, ...lines.map((line) => line.replace(/^\{"end":"./, '{"end":"x'))],
+    })) {
+      await assert.rejects(read(sent), (error) => isCode('WIRE')(error) || (isCode('CONNECTION_LOST')(error) && /no tail|cut off/.test(what)), what);
+    }
+    await assert.rejects(read([asciiJson({ error: { code: 'TARGET_UNUSABLE', message: 'it is not there' } })]), isCode('TARGET_UNUSABLE'));
+    await assert.rejects(read([head, 'x'.repeat(5 << 20)]), isCode('WIRE'));
+  });
+
+  it('is served to nobody who asks for what is none, and says why', async () => {
+    makeTree(temp.at('t'), { a: file('1') });
+    const ask = async (text: string): Promise<string> => {
+      const [there, back] = [new PassThrough(), new PassThrough()];
+      there.end(text);
+      await serveDigest(there, back);
+      back.end();
+      return Buffer.concat(await back.toArray() as Buffer[]).toString('latin1');
+    };
+    const good = encodeRequest(requestOf(temp.at('t'))) as Record<string, unknown>;
+    for (const [text, code] of [
+      ['', ''], ['x\n', 'WIRE'], ['{}\n', 'VERSION'], [asciiJson({ ...good, options: {} }), ''], [`${asciiJson({ ...good, options: {} })}\n`, 'WIRE'], [`${asciiJson({ ...good, side: 'both' })}\n`, 'WIRE'],
+      [`${asciiJson({ ...good, samplePercent: 101 })}\n`, 'WIRE'], [`${asciiJson({ ...good, root: temp.at('none') })}\n`, 'TARGET_UNUSABLE'], [`${asciiJson({ ...good, root: temp.at('t/a') })}\n`, 'TARGET_UNUSABLE'],
+      [`${asciiJson({ ...good, above: [['/x']] })}\n`, 'WIRE'],
+    ] as const) {
+      const said = await ask(text);
+      assert.ok(code === '' ? !said.includes('"n":') : said.startsWith(`{"error":{"code":"${code}"`), `${text.slice(0, 60)}: ${said.slice(0, 200)}`);
+    }
+  });
+});
+
+describe('files that change while they are read', () => {
+  const temp = useTempFolder('race');
+
+  /** Hashes one file, with `act` done after each reading of it. */
+  function hashed(name: string, act: (time: number) => void): { errno: number; digest: string; touched: number } {
+    const posix = loadPosix();
+    let times = 0;
+    const meddling = Object.create(posix, { read: { value: (...args: Parameters<Posix['read']>) => {
+      const got = posix.read(...args);
+      act(times++);
+      return got;
+    } } }) as Posix;
+    const at = posix.openRoot(fromText(temp.path));
+    const table = new StatTable(1);
+    assert.equal(posix.stat(at, fromText(name), table, 0), 0);
+    const batch: HashBatch = { handles: Int32Array.of(at), names: [fromText(name)], follow: false, stats: table.words.slice() };
+    const { errnos, digests, touched } = new FileHashes(meddling, () => false).run(batch);
+    posix.close(at);
+    return { errno: errnos[0] as number, digest: Buffer.from(digests).toString('hex'), touched: touched[0] as number };
+  }
+
+  const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+  it('are read again, and are what they are in the end', () => {
+    writeFileSync(temp.at('f'), 'first');
+    const once = hashed('f', (time) => { if (time === 0) writeFileSync(temp.at('f'), 'second, longer'); });
+    assert.deepEqual(once, { errno: 0, digest: sha('second, longer'), touched: 1 });
+    const renamed = hashed('f', (time) => {
+      if (time !== 0) return;
+      writeFileSync(temp.at('g'), 'another');
+      renameSync(temp.at('g'), temp.at('f'));
+    });
+    assert.deepEqual(renamed, { errno: 0, digest: sha('another'), touched: 1 });
+  });
+
+  it('are told where they never come to rest, and where they are gone', () => {
+    writeFileSync(temp.at('f'), 'x');
+    assert.equal(hashed('f', () => appendFileSync(temp.at('f'), 'x')).errno, CHANGED);
+    assert.equal(hashed('f', (time) => { if (time === 0) renameSync(temp.at('f'), temp.at('away')); }).errno, 2);
+    assert.equal(hashed('away', (time) => { if (time === 0) { renameSync(temp.at('away'), temp.at('was')); makeTree(temp.at('away'), {}); } }).errno, CHANGED, 'a folder stands there now');
+  });
+});
+
+describe('the index of digests', () => {
+  const temp = useTempFolder('index');
+  const root = (): string => temp.at('t');
+
+  beforeEach(async () => {
+    makeTree(temp.at('s'), { d: dir({ a: file('one'), b: file('two'), c: file({ size: 100_000, seed: 1 }) }), e: file('three') });
+    makeTree(root(), {});
+    await import('node:fs').then(({ cpSync }) => cpSync(temp.at('s'), root(), { recursive: true, preserveTimestamps: true }));
+    await settled(...['d/a', 'd/b', 'd/c', 'e'].flatMap((name) => [temp.at('s', name), temp.at('t', name)]));
+  });
+
+  const how = { args: ['--no-t', '--no-o', '--no-g', '--no-p'], index: true } as const;
+  const read = ({ filesRead, filesBelieved, filesSampled }: Digest['stats']): number[] => [filesRead, filesBelieved, filesSampled];
+
+  it('has nothing read twice that was not touched, and a sample of it', async () => {
+    const places = { source: fromText(temp.at('s')), target: fromText(root()) };
+    const ahead = await digestAhead({ kind: 'here', path: places.target }, 'target', optionsOf(...how.args), { places });
+    assert.deepEqual(read(ahead), [4, 0, 0]);
+    const first = await prove(temp.at('s'), root(), { ...how, mode: 'index' });
+    assert.deepEqual([first.result, read(first.source), read(first.target)], ['equal', [4, 0, 0], [0, 4, 0]]);
+    writeFileSync(temp.at('t/d/b'), 'TWO');
+    const second = await prove(temp.at('s'), root(), { ...how, mode: 'index' });
+    assert.deepEqual([second.told.map(shown), read(second.source), read(second.target)], [['difference d/b content'], [0, 4, 0], [1, 3, 0]]);
+    const all = await prove(temp.at('s'), root(), { ...how, mode: 'index', samplePercent: 100 });
+    assert.deepEqual([all.result, read(all.source)], ['different', [4, 0, 4]]);
+    const full = await prove(temp.at('s'), root(), { ...how, mode: 'full' });
+    assert.deepEqual([read(full.source), read(full.target)], [[4, 0, 0], [4, 0, 0]], 'full believes nothing');
+  });
+
+  it('is not believed of a file that changed and was given its old time back', async () => {
+    await prove(temp.at('s'), root(), { ...how, mode: 'index' });
+    const { atime, mtime } = statSync(temp.at('t/e'));
+    writeFileSync(temp.at('t/e'), 'THREE');
+    utimesSync(temp.at('t/e'), atime, mtime);
+    assert.deepEqual((await prove(temp.at('s'), root(), { ...how, mode: 'index' })).told.map(shown), ['difference e content']);
+  });
+
+  it('fails the proof where a sample finds that it is wrong', async () => {
+    const posix = loadOwnPosix();
+    const handle = posix.openRoot(fromText(root()));
+    const table = new StatTable(1);
+    assert.equal(posix.stat(handle, 'e' as ByteString, table, 0), 0);
+    const index = DigestIndex.open({ posix, folder: stateFolder(process.env, posix.euid), root: fromText(root()), rootHandle: handle, devices: believed(posix, [handle]), notice: (_, message) => assert.fail(message) });
+    index.put('' as ByteString, ['e' as ByteString], new Map([['e' as ByteString, { name: 'e' as ByteString, fingerprint: fingerprintOf(table, 0), moment: Date.now(), sha256: Buffer.alloc(32, 1) }]]));
+    await index.close();
+    posix.close(handle);
+    assert.deepEqual((await prove(temp.at('s'), root(), { ...how, mode: 'index' })).told.map(shown), ['difference e content'], 'believed, it says what it says');
+    const sampled = await prove(temp.at('s'), root(), { ...how, mode: 'index', samplePercent: 100 });
+    assert.deepEqual([sampled.told.map(shown), sampled.target.samplesWrong, sampled.result], [['unread e target-differs'], 1, 'incomplete']);
+    assert.equal((await prove(temp.at('s'), root(), { ...how, mode: 'index' })).result, 'equal', 'what was found out is known from then on');
+  });
+
+  it('reads a file of several names once', async () => {
+    linkSync(temp.at('t/d/c'), temp.at('t/d/z'));
+    const digest = openDigest(requestOf(root()), never);
+    const items = await itemsOf(digest);
+    const entry = (name: string): { leader: unknown; hash: unknown } | undefined => items.flatMap((item) => (item.kind === 'entry' && item.entry.name === name ? [{ leader: item.entry.leader, hash: item.entry.hash }] : []))[0];
+    assert.deepEqual(entry('z'), entry('c'));
+    assert.deepEqual([entry('c')?.leader, digest.stats.filesRead, digest.stats.files], ['d/c', 4, 5]);
+  });
+
+  it('ends at once, and gives everything back, when it is told to', async () => {
+    const controller = new AbortController();
+    const proof = proveEqual({
+      source: { kind: 'here', path: fromText(temp.at('s')) }, target: { kind: 'here', path: fromText(root()) }, options: optionsOf(), mode: 'full', samplePercent: 0, index: true, output: fromText(temp.at('ev')), key: undefined,
+      program: 'test',
+    }, {}, controller.signal);
+    controller.abort(new Error('enough'));
+    await assert.rejects(proof, /enough/);
+    assert.equal((await prove(temp.at('s'), root(), { ...how, mode: 'index' })).unread, 0, 'the index was given back');
+  });
+});
