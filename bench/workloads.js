@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { emptyFiles, folderToMove, kernelSources, largeFile, largeFileEdited, smallFiles, smallFilesChanged } from './data.js';
 import { Missing, run } from './measure.js';
+import { EVIDENCE_WORKLOADS } from './evidence.js';
 import { REMOTE_WORKLOADS } from './remote.js';
 
 function remove(path) {
@@ -136,6 +137,7 @@ export const WORKLOADS = {
   'large-first': { title: 'one file of 4 GiB, first copy', peer: 'cp', goal: 1, floor: 1.2, prepare: (c) => firstCopy(c, largeFile(c.folder, 4)) },
   'large-edited': { title: 'one file of 1 GiB, 1 % edited, --inplace', peer: 'rsync', goal: 0.25, floor: 0.4, prepare: editedFile },
   moved: { title: 'a folder of 10,000 files (1 GiB) renamed', peer: 'rsync', goal: 0.2, floor: 0.5, prepare: movedFolder },
+  ...EVIDENCE_WORKLOADS,
   ...REMOTE_WORKLOADS,
 };
 
