@@ -1,25 +1,45 @@
-/** Evidence of a migration: both trees compared after the last pass. */
+/** Evidence of a migration: both trees digested, each on its own host, compared after the last pass, and signed; and digested ahead while they are in use. */
+import { checkOptions, defaultKey, digestAhead, proveEqual, readKey, type Place, type Proof as Evidence } from '../../evidence/index.js';
 import type { MigrationDefinition, MigrationPorts, Proof, ProofRequest } from '../../migrate/index.js';
-import { verifyTrees } from '../../session/index.js';
-import { fromText, type ByteString } from '../../tree/index.js';
-import { sessionRun } from '../commands/remote.js';
+import { openAtHost, ownProgram } from '../../transport/index.js';
+import { displayName, fromText, type ByteString } from '../../tree/index.js';
+import { localPath } from '../commands/mirror-pair.js';
 import type { MigrationTrees } from './trees.js';
 
-export function prover(_definition: MigrationDefinition, trees: MigrationTrees, _folder: ByteString): Pick<MigrationPorts, 'prove' | 'digestAhead'> {
+/** @param folder the migration's. @throws TwintreeError UNSUPPORTED for options that no evidence can be made with. */
+export function prover(definition: MigrationDefinition, trees: MigrationTrees, folder: ByteString): Pick<MigrationPorts, 'prove' | 'digestAhead'> {
+  const { atTarget, run } = trees;
+  const { options } = run;
+  checkOptions(options);
+  const source: Place = { kind: 'here', path: localPath(trees.source) };
+  const target = (path: ByteString): Place => (atTarget === undefined ? { kind: 'here', path: localPath(path) } : { kind: 'there', path, open: () => openAtHost(atTarget, { do: 'digest' }, { connectTimeoutMs: run.connection.connectTimeoutMs }) });
   return {
-    digestAhead: async () => { await Promise.resolve(); },
-    prove: async ({ direction, mode, sample, target: other, signal }: ProofRequest): Promise<Proof> => {
-      const { run, source, target } = trees;
-      const isBack = direction === 'back';
-      const from = isBack ? `${target}/` as ByteString : source;
-      const to = isBack ? source : other === undefined ? target : fromText(other);
-      const outcome = await verifyTrees({ sources: [from], target: to, options: { ...run.options, compare: { ...run.options.compare, mode: 'checksum' as const } } }, {}, signal, sessionRun({ ...run, direction: run.host === undefined ? 'local' : isBack ? 'pull' : 'push' }));
-      const ok = outcome.exitCode === 0;
-      const { totals } = outcome;
+    digestAhead: async (signal) => {
+      const places = { source: source.path, target: trees.target };
+      const ahead = async (place: Place, side: 'source' | 'target'): Promise<void> => { await digestAhead(place, side, options, { places }, undefined, signal).catch(() => undefined); }; // what is not known ahead is read later
+      await Promise.all([ahead(source, 'source'), ahead(target(trees.target), 'target')]);
+    },
+    prove: async ({ direction, mode, sample, target: other, name, signal }: ProofRequest): Promise<Proof> => {
+      const file = `${folder}/${name}.evidence` as ByteString;
+      const there = target(other === undefined ? trees.target : fromText(other));
+      const proof = await proveEqual({
+        ...(direction === 'back' ? { source: there, target: source } : { source, target: there }), options, mode, samplePercent: 100 * sample, index: true, output: file,
+        key: definition.key === undefined ? defaultKey().key : readKey(definition.key), subject: `migration ${definition.name}, ${name}`, program: ownProgram(),
+      }, {}, signal);
       return {
-        ok, message: ok ? 'both trees are equal' : `${totals.operations} paths differ`,
-        fact: { event: 'evidence', file: '', root: '', key: '', mode, sample, entries: totals.entries.files + totals.entries.dirs, bytes: totals.totalSize, differences: ok ? 0 : totals.operations, extras: 0, missing: 0, losses: 0, ok },
+        ok: proof.equal, message: sentence(proof),
+        fact: {
+          event: 'evidence', file: Buffer.from(file, 'latin1').toString('utf8'), root: proof.root, key: proof.keyFingerprint ?? '', mode, sample, entries: proof.target.entries, bytes: proof.target.bytes,
+          differences: proof.differences + proof.unread + proof.unjudged, extras: proof.extras, missing: proof.missing, losses: proof.losses, ok: proof.equal,
+        },
       };
     },
   };
+}
+
+function sentence({ result, notes, differences, missing, extras, unread, unjudged, losses }: Evidence): string {
+  if (result === 'equal') return losses === 0 ? 'both trees are equal' : `both trees are equal but for what the target cannot hold (${losses} paths)`;
+  const parts = [[differences, 'differ'], [missing, 'are missing'], [extras, 'are too much'], [unread, 'could not be read'], [unjudged, 'could not be judged']].flatMap(([n, what]) => (n === 0 ? [] : [`${n} ${what}`]));
+  const first = notes.find(({ kind }) => kind !== 'loss');
+  return `of the paths ${parts.join(', ')}${first === undefined ? '' : `; the first is ${first.path === '' ? './' : displayName(first.path)} (${first.kind}: ${first.what.join(', ')})`}`;
 }

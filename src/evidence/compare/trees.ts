@@ -120,8 +120,9 @@ class Merge extends ManifestMerge {
     });
   }
 
-  /** A backup beside its file is no extra. */
+  /** Where nothing is deleted, nothing is too much; and a backup beside its file is no extra. */
   private isKept(entry: Entry): boolean {
+    if (this.options.delete.when === undefined) return true;
     return this.keptSuffix !== undefined && entry.type !== S_IFDIR && entry.name.endsWith(this.keptSuffix);
   }
 
