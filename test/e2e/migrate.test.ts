@@ -1,7 +1,7 @@
 /** Migrations as a user conducts them: between folders of one host, and to another host, there and back again. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { migrate, migrationStatus } from '../../src/index.js';
+import { checkEvidence, migrate, migrationStatus } from '../../src/index.js';
 import { readJournal, standOf } from '../../src/migrate/index.js';
 import { fromText } from '../../src/tree/index.js';
 import { assertSameTree, makeTree, randomTree, runCommand, startTwintree, useTempFolder, type RunResult } from '../support/index.js';
@@ -64,6 +64,10 @@ rehearse: { on: "${tmp.at('copy')}", hooks: [ { run: "test $TWINTREE_REHEARSAL$T
       assert.equal(readFileSync(tmp.at('up'), 'utf8'), 'written just before', 'the switch hook saw the last change');
       assert.ok(existsSync(tmp.at('frozen')), 'the old side stays out of use');
       assertSameTree(s(), t());
+      const proof = readJournal(fromText(tmp.at('state/migrations/m'))).events.findLast(({ event }) => event === 'evidence');
+      assert.ok(proof?.event === 'evidence' && proof.ok);
+      const evidence = await checkEvidence({ evidence: proof.file, fingerprint: proof.key, tree: t() });
+      assert.deepEqual([evidence.differences, evidence.evidence.statement.result, evidence.evidence.root], [0, 'equal', proof.root]);
 
       writeFileSync(t('on the new side'), 'new');
       await until(() => existsSync(s('on the new side')), (found) => found); // the old side follows

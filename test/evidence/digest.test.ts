@@ -131,6 +131,31 @@ describe('a digest of a tree', () => {
   });
 });
 
+describe('a digest that is given up', () => {
+  const temp = useTempFolder('given-up');
+
+  it('lets go of everything, however much waits to be read', async () => {
+    makeTree(temp.at('t'), Object.fromEntries(Array.from({ length: 6000 }, (_, i) => [`f${i}`, file('x')])));
+    for (const when of [0, 1, 3]) {
+      const controller = new AbortController();
+      const digest = openDigest(requestOf(temp.at('t'), { threads: 1 }), controller.signal);
+      const reading = itemsOf(digest);
+      for (let i = 0; i < when; i++) await new Promise<void>((resolve) => { setImmediate(resolve); });
+      controller.abort(new Error('enough'));
+      await assert.rejects(reading, /enough/);
+    }
+    const [there, back] = [new PassThrough(), new PassThrough()];
+    const controller = new AbortController();
+    const served = serveDigest(there, back);
+    const digest = await readDigest(back, there, requestOf(temp.at('t')), controller.signal);
+    const reading = itemsOf(digest);
+    controller.abort(new Error('enough'));
+    await assert.rejects(reading, /enough/);
+    await served;
+    await assert.rejects(readDigest(new PassThrough(), new PassThrough(), requestOf(temp.at('t')), controller.signal), /enough/);
+  });
+});
+
 describe('files that change while they are read', () => {
   const temp = useTempFolder('race');
 

@@ -61,13 +61,17 @@ export class HashPool {
     Atomics.store(this.flags, GIVEN_UP, 1);
   }
 
-  /** Ends the threads. */
+  /** Ends the threads. What was not answered is rejected. */
   async close(): Promise<void> {
     this.giveUp();
+    const ended = new Error('the threads that read files were ended');
+    this.failure ??= ended;
+    for (const job of this.waiting.splice(0)) job.reject(ended);
     await Promise.all(this.hands.map(async ({ thread }) => {
       if (!thread.over) thread.post({ kind: 'close' } satisfies ToHashThread);
       await thread.exited;
     }));
+    this.fail(ended);
   }
 
   /** Gives what waits to whoever has the least. */

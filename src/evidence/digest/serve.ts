@@ -123,6 +123,7 @@ class DigestReader implements Digest {
   }
 
   async begin(request: DigestRequest): Promise<void> {
+    this.signal.throwIfAborted();
     await writeText(this.output, `${asciiJson(encodeRequest(request))}\n`);
     this.ahead = request.ahead;
     while (this.known === undefined) this.take(await this.line());
@@ -146,7 +147,7 @@ class DigestReader implements Digest {
 
   close(): Promise<void> {
     this.signal.removeEventListener('abort', this.giveUp);
-    this.output.end();
+    if (!this.output.destroyed) this.output.end();
     return Promise.resolve();
   }
 
