@@ -39,7 +39,7 @@ export class World {
       forward: () => this.following('forward'), back: () => this.following('back'),
       session: async (direction, { target }) => this.called(`session ${direction}${target === undefined ? '' : ` ${target}`}`, DONE),
       prove: async ({ direction, target }) => this.called(`prove ${direction}${target === undefined ? '' : ` ${target}`}`, EQUAL),
-      digestAhead: async () => { await this.called('digest', undefined); },
+      digestAhead: async () => { await this.called('digest', undefined); }, warm: () => Promise.resolve(),
       makeClone: async () => this.called('clone', '/clone'), dropClone: async (clone) => { await this.called(`drop ${clone}`, undefined); },
       writers: async () => Promise.resolve([]), forecast: () => ({ ms: 1, plusMinusMs: 1, parts: [] }),
     };

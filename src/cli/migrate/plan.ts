@@ -1,5 +1,6 @@
 /** `migrate plan FILE`: surveys the source, keeps the definition, and writes what a change board can read. Nothing of either tree is changed. */
 import { dirname, join } from 'node:path';
+import { checkOptions } from '../../evidence/index.js';
 import { AT_REST, conductorPid, earlierSurvey, Journal, journalPath, keepDefinition, planDocument, planJson, planMarkdown, planSummary, readJournal, standOf, type EarlierSurvey, type MigrationPlan } from '../../migrate/index.js';
 import { errnoText, moveFile, readWholeFile, writeWholeFile } from '../../fs/index.js';
 import { displayName, fromText, TwintreeError, type ByteString } from '../../tree/index.js';
@@ -23,6 +24,7 @@ export async function planMigration(word: string, options: PlanOptions): Promise
   if (stand !== undefined && !AT_REST.includes(stand.state)) throw new TwintreeError('MIGRATION', `the migration ${name} is ${stand.state}`, { advice: `twintree migrate abort or finish ${name} ends it, then it can be planned anew.` });
   if (conductorPid(folder) !== undefined) throw new TwintreeError('LOCKED', `a conductor is at work at the migration ${name}`);
   const trees = treesOf(definition);
+  checkOptions(trees.run.options);
   const documents = join(options.output ?? dirname(file), `${name}-plan`);
   const controller = new AbortController();
   const release = abortBySignal(controller);

@@ -31,14 +31,15 @@ export function portsOf(definition: MigrationDefinition, folder: ByteString, los
     TWINTREE_MIGRATION: definition.name, TWINTREE_SOURCE: definition.source, TWINTREE_TARGET: Buffer.from(target, 'latin1').toString('utf8'), TWINTREE_HOST: hostName ?? '',
   };
   const backwards = (): string[] => backWords(definition, lost, backLimit(readJournal(folder).events));
-  const { prove, digestAhead } = prover(definition, trees, folder);
+  const treesBack = (): MigrationTrees => treesOf({ ...definition, words: backwards() });
+  const { prove, digestAhead, warm } = prover(definition, trees, folder, () => treesBack().run.options);
   return {
     ways: { there: atTarget === undefined ? undefined : new There(atTarget), env },
     targetHost: atTarget,
     forward: (told) => new MirrorFollowing(mirrorRequest(trees.parsed), told, 'full'),
     back: (told) => back(trees, backwards(), told),
-    session: (direction, how) => session(direction === 'back' ? treesOf({ ...definition, words: backwards() }) : trees, direction, how),
-    prove, digestAhead,
+    session: (direction, how) => session(direction === 'back' ? treesBack() : trees, direction, how),
+    prove, digestAhead, warm,
     makeClone: async (signal) => text(atTarget === undefined ? await makeClone(target, copyTree, signal) : await askForClone(trees, 'make', target, signal)),
     dropClone: async (path) => {
       if (atTarget === undefined) await dropClone(fromText(path));

@@ -1,19 +1,26 @@
 /** Evidence of a migration: both trees digested, each on its own host, compared after the last pass, and signed; and digested ahead while they are in use. */
 import { checkOptions, defaultKey, digestAhead, proveEqual, readKey, type Place, type Proof as Evidence } from '../../evidence/index.js';
 import type { MigrationDefinition, MigrationPorts, Proof, ProofRequest } from '../../migrate/index.js';
+import type { SessionOptions } from '../../plan/index.js';
 import { openAtHost, ownProgram } from '../../transport/index.js';
 import { displayName, fromText, type ByteString } from '../../tree/index.js';
 import { localPath } from '../commands/mirror-pair.js';
+import { SpareConnection } from './spare.js';
 import type { MigrationTrees } from './trees.js';
 
-/** @param folder the migration's. @throws TwintreeError UNSUPPORTED for options that no evidence can be made with. */
-export function prover(definition: MigrationDefinition, trees: MigrationTrees, folder: ByteString): Pick<MigrationPorts, 'prove' | 'digestAhead'> {
+/**
+ * @param folder the migration's. @param backOptions of the way back: what the new side cannot hold is no difference then.
+ * @throws TwintreeError UNSUPPORTED for options that no evidence can be made with.
+ */
+export function prover(definition: MigrationDefinition, trees: MigrationTrees, folder: ByteString, backOptions: () => SessionOptions): Pick<MigrationPorts, 'prove' | 'digestAhead' | 'warm'> {
   const { atTarget, run } = trees;
   const { options } = run;
   checkOptions(options);
   const source: Place = { kind: 'here', path: localPath(trees.source) };
-  const target = (path: ByteString): Place => (atTarget === undefined ? { kind: 'here', path: localPath(path) } : { kind: 'there', path, open: () => openAtHost(atTarget, { do: 'digest' }, { connectTimeoutMs: run.connection.connectTimeoutMs }) });
+  const spare = atTarget === undefined ? undefined : new SpareConnection(() => openAtHost(atTarget, { do: 'digest' }, { connectTimeoutMs: run.connection.connectTimeoutMs }));
+  const target = (path: ByteString): Place => (spare === undefined ? { kind: 'here', path: localPath(path) } : { kind: 'there', path, open: () => spare.take() });
   return {
+    warm: async () => { await spare?.make(); },
     digestAhead: async (signal) => {
       const places = { source: source.path, target: trees.target };
       const ahead = async (place: Place, side: 'source' | 'target'): Promise<void> => { await digestAhead(place, side, options, { places }, undefined, signal).catch(() => undefined); }; // what is not known ahead is read later
@@ -23,7 +30,7 @@ export function prover(definition: MigrationDefinition, trees: MigrationTrees, f
       const file = `${folder}/${name}.evidence` as ByteString;
       const there = target(other === undefined ? trees.target : fromText(other));
       const proof = await proveEqual({
-        ...(direction === 'back' ? { source: there, target: source } : { source, target: there }), options, mode, samplePercent: 100 * sample, index: true, output: file,
+        ...(direction === 'back' ? { source: there, target: source } : { source, target: there }), options: direction === 'back' ? backOptions() : options, mode, samplePercent: 100 * sample, index: true, output: file,
         key: definition.key === undefined ? defaultKey().key : readKey(definition.key), subject: `migration ${definition.name}, ${name}`, program: ownProgram(),
       }, {}, signal);
       return {

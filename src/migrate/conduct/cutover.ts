@@ -34,7 +34,7 @@ export async function cutover(context: Context, roles: CutoverRoles, signal: Abo
     const ahead = definition.verify.mode === 'index' ? ports.digestAhead(signal) : Promise.resolve();
     await converge(roles.forward(), definition.converge, signal);
     await within(ahead, signal);
-    await within(ports.ways.there?.warm() ?? Promise.resolve(), signal); // a host that cannot be reached is found before the source is frozen
+    await within(Promise.all([ports.ways.there?.warm(), ports.warm()]), signal); // a host that cannot be reached is found before the source is frozen
     await converge(roles.forward(), { ...definition.converge, steadyMs: 0 }, signal); // reading ahead took its time
   } catch (error) {
     if (context.stand.state === 'converging') context.go('live', sentenceOf(error));

@@ -95,6 +95,8 @@ export interface MigrationPorts {
   prove(request: ProofRequest): Promise<Proof>;
   /** Reads both trees ahead, so that a proof by the index has little to read. Never rejects for what it cannot read. */
   digestAhead(signal: AbortSignal): Promise<void>;
+  /** Reaches the target's host for a proof that comes soon. */
+  warm(): Promise<void>;
   /** A copy of the target for a rehearsal; the path of it on the target's host. @throws TwintreeError UNSUPPORTED. */
   makeClone(signal: AbortSignal): Promise<string>;
   /** Takes it away again. */
