@@ -62,7 +62,7 @@ async function frozen(context: Context, roles: CutoverRoles, signal: AbortSignal
   const end = AbortSignal.any([signal, tooLate.signal]);
   try {
     await still(context, roles, end);
-    await Promise.all([verified(context, end), roles.endForward()]); // what changed from here on would show as a difference
+    await Promise.all([verified(context, end), roles.endForward(), tellWriters(context)]); // what changed from here on would show as a difference
     end.throwIfAborted();
     released = true;
     if (await guard.disarm() !== 'disarmed') {
@@ -90,7 +90,7 @@ async function letGo(context: Context, guard: Guard, reason: string): Promise<vo
 
 /** Freeze, quiet, last pass. */
 async function still(context: Context, roles: CutoverRoles, signal: AbortSignal): Promise<void> {
-  const { definition, ports } = context;
+  const { definition } = context;
   context.go('freezing');
   await context.part('freeze', false, () => context.hooks(definition.freeze.hooks, 'freeze', signal));
   const before = roles.forward().status();
@@ -107,8 +107,6 @@ async function still(context: Context, roles: CutoverRoles, signal: AbortSignal)
     const after = roles.forward().status();
     return result ?? { files: Math.max(0, (after?.files ?? 0) - (before?.files ?? 0)), bytes: Math.max(0, (after?.bytes ?? 0) - (before?.bytes ?? 0)) };
   });
-  const writers = await ports.writers();
-  for (const writer of writers.slice(0, 20)) context.tell({ event: 'writer', ...writer });
 }
 
 async function lastPass(context: Context, roles: CutoverRoles, signal: AbortSignal): Promise<SessionResult | undefined> {
@@ -160,6 +158,7 @@ export async function healthy(context: Context, signal: AbortSignal, more: { reh
   }
 }
 
+/** Who may write still, for people: that nothing does is what the proof shows. */
 async function tellWriters(context: Context): Promise<void> {
   for (const writer of (await context.ports.writers().catch(() => [])).slice(0, 20)) context.tell({ event: 'writer', ...writer });
 }
