@@ -27,7 +27,7 @@ describe('the definition of a migration', () => {
   it('needs a name and two trees, and says the rest by itself', () => {
     assert.deepEqual(read(LEAST), {
       name: 'm', source: '/srv/files/', target: 'new:/srv/files', words: ['--delete', '--defer=0'], reverse: true, key: undefined, final: 'dirty',
-      converge: { lagMs: 2000, backlogBytes: 16 << 20, steadyMs: 5000, patienceMs: 86_400_000 }, freeze: { hooks: [], thaw: [], limitMs: 600_000, quietMs: 200 }, verify: { mode: 'full', sample: 1 },
+      converge: { lagMs: 2000, backlogBytes: 16 << 20, steadyMs: 5000, patienceMs: 86_400_000 }, freeze: { hooks: [], thaw: [], release: [], limitMs: 600_000, quietMs: 200 }, verify: { mode: 'full', sample: 1 },
       switch: { hooks: [], undo: [], health: undefined }, rehearse: { on: { kind: 'clone' }, hooks: [], undo: [] }, finish: { hooks: [] },
     });
   });
@@ -52,7 +52,7 @@ evidence: { key: /k }
     assert.deepEqual(definition.converge, { lagMs: 5000, backlogBytes: 1.5 * 2 ** 30, steadyMs: 0, patienceMs: 7_200_000 });
     assert.deepEqual(definition.freeze, {
       hooks: [{ command: ['systemctl', 'stop', 'nginx'], side: 'source', timeoutMs: 60_000 }, { command: ['sh', '-c', 'echo $X | tee y'], side: 'target', timeoutMs: 5000 }],
-      thaw: [{ command: ['systemctl', 'start', 'nginx'], side: 'source', timeoutMs: 60_000 }], limitMs: 90_000, quietMs: 1000,
+      thaw: [{ command: ['systemctl', 'start', 'nginx'], side: 'source', timeoutMs: 60_000 }], release: [], limitMs: 90_000, quietMs: 1000,
     });
     assert.deepEqual(definition.switch.health, { hook: { command: ['sh', '-c', 'check'], side: 'source', timeoutMs: 5000 }, attempts: 3, everyMs: 100 });
     assert.deepEqual([definition.final, definition.verify, definition.rehearse.on, definition.reverse, definition.key], ['full', { mode: 'index', sample: 0.02 }, { kind: 'folder', path: '/tmp/copy' }, false, '/k']);
@@ -85,6 +85,8 @@ evidence: { key: /k }
     assert.match(mistakes(`${LEAST}freeze: { hooks: [ { run: x } ] }\n`).join('\n'), /^4:9 what freezes the source must be undone/);
     assert.match(mistakes(`${LEAST}switch: { hooks: [ { run: x } ] }\n`).join('\n'), /^4:9 what brings the new side into use must be undone/);
     assert.deepEqual(mistakes(`${LEAST}switch: { hooks: [ { run: x } ], undo: [] }\n`), []);
+    assert.match(mistakes(`${LEAST}freeze: { hooks: [ { run: [fsfreeze, -f, /srv] } ], thaw: [] }\n`).join('\n'), /^4:9 a whole file system is frozen.*release is missing/);
+    assert.deepEqual(mistakes(`${LEAST}freeze: { hooks: [ { run: [fsfreeze, -f, /srv] } ], thaw: [], release: [ { run: [fsfreeze, -u, /srv] } ] }\n`), []);
     assert.match(mistakes(`${LEAST}options: { chown: "www:www" }\n`).join('\n'), /^4:12 with chown the new tree is another one/);
     assert.deepEqual(mistakes(`${LEAST}options: { chown: "www:www" }\nreverse: false\n`), []);
   });

@@ -133,7 +133,10 @@ export async function switchOver(context: Context, signal: AbortSignal, begun = 
   const { definition } = context;
   let error: unknown;
   try {
-    await context.part('switch', false, () => context.hooks(definition.switch.hooks, 'switch', signal));
+    await context.part('switch', false, async () => {
+      await context.hooks(definition.freeze.release, 'release', signal);
+      await context.hooks(definition.switch.hooks, 'switch', signal);
+    });
     await context.part('health', false, () => healthy(context, signal));
   } catch (caught) {
     error = caught;

@@ -29,6 +29,7 @@ export async function goBack(context: Context, reason: string, endBack: () => Pr
     }
   }
   await endBack();
+  await context.hooks(definition.freeze.release, 'release', signal); // the switch may have ended before them
   if (!loseNew) await carryHome(context, signal);
   if (!await thaw(definition.freeze.thaw, ports.ways, reason, context.tell)) {
     throw new TwintreeError('HOOK', 'what thaws the source failed', { advice: 'The new side is out of use and the old tree is up to date. Start what serves it, then: twintree migrate rollback --undone.' });

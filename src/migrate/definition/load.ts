@@ -11,6 +11,8 @@ import type { MigrationDefinition } from './model.js';
 
 /** Options that change what is written so that the way back would not be the same tree. */
 const ONE_WAY = ['chown', 'usermap', 'groupmap', 'chmod', 'fake-super', 'munge-links', 'copy-links', 'copy-unsafe-links', 'copy-dirlinks'] as const;
+/** What holds a file system as a whole. */
+const WHOLE = /\bfsfreeze\b|\bxfs_freeze\b|\bremount\b/;
 /** Options of a mirror that a migration says itself, and what it says. */
 const OWN: Readonly<Record<string, string>> = { 'dry-run': 'twintree migrate rehearse is the practice.', drift: 'The target belongs to the migration: drift is always repaired.' };
 
@@ -54,6 +56,9 @@ function modelOf(read: DefinitionRead, reading: Reading, file: string): Migratio
   }
   const { converge, freeze, verify, switch: change, rehearse } = read;
   if (freeze?.value.hooks !== undefined && freeze.value.thaw === undefined) reading.complain(freeze.place, 'what freezes the source must be undone when anything fails, and thaw is missing', 'Write thaw: with what starts it again; thaw: [] where nothing has to be done.');
+  if (reverse && freeze?.value.release === undefined && freeze?.value.hooks?.value.some(({ command }) => WHOLE.test(command.join(' '))) === true) {
+    reading.complain(freeze.place, 'a whole file system is frozen, the old tree cannot follow the new one then, and release is missing', 'Write release: with what ends the services that were held and makes the file system writable again; release: [] where nothing has to be done.');
+  }
   if (change?.value.hooks !== undefined && change.value.undo === undefined) reading.complain(change.place, 'what brings the new side into use must be undone when it fails, and undo is missing', 'Write undo: with what stops it there; undo: [] where nothing has to be done.');
   return {
     name: migration.value, source: source.value, target: target.value, words, reverse, key: read.evidence?.value.key?.value, final: read.final?.value ?? 'dirty',
@@ -61,7 +66,7 @@ function modelOf(read: DefinitionRead, reading: Reading, file: string): Migratio
       lagMs: converge?.value.lag?.value ?? DEFAULTS.lagMs, backlogBytes: converge?.value.backlog?.value ?? DEFAULTS.backlogBytes, steadyMs: converge?.value.steady?.value ?? DEFAULTS.steadyMs,
       patienceMs: converge?.value.patience?.value ?? DEFAULTS.patienceMs,
     },
-    freeze: { hooks: hooksOf(freeze?.value.hooks), thaw: hooksOf(freeze?.value.thaw), limitMs: freeze?.value.limit?.value ?? DEFAULTS.limitMs, quietMs: freeze?.value.quiet?.value ?? DEFAULTS.quietMs },
+    freeze: { hooks: hooksOf(freeze?.value.hooks), thaw: hooksOf(freeze?.value.thaw), release: hooksOf(freeze?.value.release), limitMs: freeze?.value.limit?.value ?? DEFAULTS.limitMs, quietMs: freeze?.value.quiet?.value ?? DEFAULTS.quietMs },
     verify: { mode: verify?.value.mode ?? 'full', sample: verify?.value.mode === 'index' ? (verify.value.sample ?? DEFAULTS.sample) : 1 },
     switch: { hooks: hooksOf(change?.value.hooks), undo: hooksOf(change?.value.undo), health: healthOf(change?.value.health) },
     rehearse: { on: onOf(rehearse?.value.on, reading), hooks: hooksOf(rehearse?.value.hooks), undo: hooksOf(rehearse?.value.undo) },

@@ -23,6 +23,8 @@ export interface MigrationDefinition {
     readonly hooks: readonly MigrationHook[];
     /** Undoes them, also where only some of them were done. */
     readonly thaw: readonly MigrationHook[];
+    /** Run when the switch is decided, before it: the old tree can be written again by then, and what served it has ended for good. */
+    readonly release: readonly MigrationHook[];
     /** From the first freeze hook to the first switch hook at most, ms; then it is thawed by itself. */
     readonly limitMs: number;
     /** So long nothing may change before the source counts as quiet, ms. */
