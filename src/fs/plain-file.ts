@@ -89,8 +89,8 @@ export class OutputFile {
   #zeros: Buffer | undefined;
   readonly #clock = new Int32Array(new SharedArrayBuffer(4));
 
-  /** @throws TwintreeError 'IO'. */
-  constructor(readonly path: ByteString) {
+  /** @param mode permissions of a new file, before the umask @throws TwintreeError 'IO'. */
+  constructor(readonly path: ByteString, mode = 0o666) {
     try {
       const stat = path === '-' ? undefined : fs.statSync(toBytes(path), { throwIfNoEntry: false });
       if (path === '-') this.#fd = 1;
@@ -98,7 +98,7 @@ export class OutputFile {
       else {
         this.#place = resolved(path);
         this.#temporary = toBytes(`${dirname(fromBytes(this.#place))}/.twintree-delta.${randomBytes(6).toString('hex')}` as ByteString);
-        this.#fd = fs.openSync(this.#temporary, fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_NOFOLLOW, stat === undefined ? 0o666 : 0o600);
+        this.#fd = fs.openSync(this.#temporary, fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_NOFOLLOW, stat === undefined ? mode : 0o600);
         if (stat !== undefined) fs.fchmodSync(this.#fd, stat.mode & 0o777);
       }
     } catch (error) {
@@ -122,14 +122,14 @@ export class OutputFile {
     this.#hole = true;
   }
 
-  /** All is there: the file gets its name. */
-  commit(): void {
+  /** All is there: the file gets its name. `durable`: when its content is on the disk. */
+  commit(durable = true): void {
     try {
       if (this.#temporary === undefined) {
         if (this.#fd > 2) fs.closeSync(this.#fd);
       } else {
         if (this.#hole) fs.ftruncateSync(this.#fd, this.#at);
-        fs.fsyncSync(this.#fd);
+        if (durable) fs.fsyncSync(this.#fd);
         fs.closeSync(this.#fd);
         fs.renameSync(this.#temporary, this.#place);
         this.#temporary = undefined;

@@ -3,7 +3,7 @@ export * from './events.js';
 export { believed, placeStore, statePair } from './kept-state.js';
 export type { DirtyPath } from './dirty.js';
 export { SetPace, type Pace } from './pace.js';
-export { runSync, type SyncRequest } from './run.js';
+export { giveUmask, runSync, takeUmask, type SyncRequest } from './run.js';
 export { findLeftovers, type Leftovers } from './leftovers.js';
 export { Promotable } from './promote.js';
 export { promotedAt, tellLocally, type PointAnswer } from './standby.js';
@@ -15,3 +15,7 @@ export { Batch, batchOptions, openBatch, openPlan, optionsOf, PlanFileError, run
 export { verifyTrees } from './verify.js';
 export { explainPaths, type Explanation, type Verdict } from './explain.js';
 export * from './remote/index.js';
+export type { FinishedPlan } from './recorded/seal.js';
+export type { Resolver } from './resolve.js';
+export { foldersToMake, makeTarget, type Target } from './target.js';
+export { TargetLock } from './target-lock.js';

@@ -117,11 +117,12 @@ let sessions = 0; // under way in this process
 let userUmask = 0;
 
 /** The user's umask; from here to the last `giveUmask` the process has none, so that modes are what they are asked to be. */
-function takeUmask(): number {
+export function takeUmask(): number {
   if (sessions++ === 0) userUmask = process.umask(0);
   return userUmask;
 }
-function giveUmask(): void {
+/** The other half of `takeUmask`. */
+export function giveUmask(): void {
   if (--sessions === 0) process.umask(userUmask);
 }
 

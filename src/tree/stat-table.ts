@@ -52,6 +52,8 @@ export interface StatFields {
 /** Attributes that are known of an entry without its file system, for `set`. */
 export interface KnownAttributes {
   mode: number; uid: number; gid: number; size: number; mtimeSec: number; mtimeNsec: number; atimeSec: number; atimeNsec: number; rdevMajor: number; rdevMinor: number;
+  /** Bytes that its data takes, where that is known. */
+  allocated?: number;
 }
 
 /** Attributes of up to `capacity` entries. */
@@ -178,6 +180,7 @@ export class StatTable {
     w[base + W_UID] = a.uid;
     w[base + W_GID] = a.gid;
     put(W_SIZE, a.size);
+    put(W_BLOCKS, Math.ceil((a.allocated ?? 0) / 512));
     put(W_MTIME, a.mtimeSec);
     w[base + W_MTIME + 2] = a.mtimeNsec;
     put(W_ATIME, a.atimeSec);

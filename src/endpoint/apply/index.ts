@@ -14,3 +14,4 @@ export { removeSource } from './source.js';
 export { openDay, tidyTrash, type BackupKeep, type Tidied } from './trash.js';
 export { partialFolderName } from './partial.js';
 export { DELAY_FOLDER, isWorkName, isWorkPath, isPartName, isTempName, isUndoName, stageName, tempName, tempTag, withoutWorkNames } from './temp-name.js';
+export { PushedFile } from './pushed-file.js';

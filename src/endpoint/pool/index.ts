@@ -2,5 +2,5 @@
 export * from './messages.js';
 export { ApplyRunner } from './apply-runner.js';
 export { compareFiles } from './compare-files.js';
-export { SpareThreads, Thread } from './threads.js';
+export { ended, SpareThreads, Thread } from './threads.js';
 export { WorkerPool, type PoolWorker } from './pool.js';

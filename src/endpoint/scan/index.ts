@@ -10,3 +10,4 @@ export { followRule } from './follow.js';
 export { NameTwins } from './name-twins.js';
 export { leadsBack } from './loops.js';
 export { MOST_ABOVE, MOST_ABOVE_BYTES, NO_SCOPES, rulesAbove, WalkFilters, type Scopes } from './filters.js';
+export { EntryProbe } from './probe.js';
