@@ -14,6 +14,7 @@ export async function serve() {
     case 'supply': return (await import('../dist/endpoint/supply/supply-thread.js')).serveSupply();
     case 'digest': return (await import('../dist/evidence/digest/hash-thread.js')).serveHashes();
     case 'capture': return (await import('../dist/mirror/capture/thread.js')).runCapture();
+    case 'archive': return (await import('../dist/archive/thread.js')).serveArchive();
     default: return (await import('../dist/endpoint/pool/serve.js')).serve();
   }
 }

@@ -24,7 +24,7 @@ await build({
   platform: 'node',
   format: 'cjs',
   target: 'node20',
-  external: ['chokidar', 'koffi', 'lmdb', 'nodemailer', 'rabin-wasm', 'xxhash-wasm', 'yaml', 'yargs'],
+  external: ['age-encryption', 'chokidar', 'koffi', 'lmdb', 'nodemailer', 'rabin-wasm', 'tar-stream', 'xxhash-wasm', 'yaml', 'yargs'],
   // What CommonJS has no word for: the file's own address, by which the pool finds worker.js beside it.
   define: { 'import.meta.url': 'bundleUrl', TWINTREE_VERSION: JSON.stringify(version) },
   banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },

@@ -12,8 +12,8 @@ import { fileURLToPath } from 'node:url';
 
 /** The rooms in order: a room may import those before it. `index.ts` stands for src/index.ts, the library's API. */
 const ROOMS = [
-  'tree', 'filter', 'hash', 'delta', 'plan', 'wire', 'fs', 'state', 'transport', 'endpoint', 'session', 'evidence', 'mirror',
-  'schedule', 'doctor', 'job', 'migrate', 'archive', 'cli', 'index.ts',
+  'tree', 'filter', 'hash', 'delta', 'plan', 'wire', 'fs', 'state', 'transport', 'endpoint', 'session', 'archive', 'evidence', 'mirror',
+  'schedule', 'doctor', 'job', 'migrate', 'cli', 'index.ts',
 ];
 const PURE = new Set(['tree', 'filter', 'hash', 'delta', 'plan', 'wire', 'schedule']);
 const ANY_MODULE = new Set(['fs', 'transport']);
@@ -23,14 +23,14 @@ const HARMLESS = new Set(['path', 'path/posix', 'url', 'util', 'events', 'os', '
 /** Further modules of single rooms. */
 const MORE = {
   state: ['module', 'zlib'], // loads its store when it is first used; checksums
-  endpoint: ['worker_threads', 'zlib'], session: ['worker_threads'], evidence: ['worker_threads', 'stream'], mirror: ['worker_threads'],
+  endpoint: ['worker_threads', 'zlib'], session: ['worker_threads'], archive: ['worker_threads', 'zlib'], evidence: ['worker_threads', 'stream'], mirror: ['worker_threads'],
   cli: ['process', 'stream', 'tty', 'readline', 'readline/promises', 'module'],
 };
 /** Modules of Node that only compute (bytes in, bytes out), and the pure rooms that need them: wire/ checks frames with crc32 and compresses them. */
 const COMPUTING = { wire: ['zlib'] };
 /** Packages and the rooms that may import them. */
 const PACKAGES = {
-  koffi: ['fs'], lmdb: ['state'], nodemailer: ['transport'], yargs: ['cli'], 'xxhash-wasm': ['hash'], 'rabin-wasm': ['delta'], chokidar: ['mirror'], 'tar-stream': ['archive'], yaml: ['job'],
+  koffi: ['fs'], lmdb: ['state'], nodemailer: ['transport'], yargs: ['cli'], 'xxhash-wasm': ['hash'], 'rabin-wasm': ['delta'], chokidar: ['mirror'], 'tar-stream': ['archive'], 'age-encryption': ['archive'], yaml: ['job'],
 };
 /** What a pure room must be handed in: clock, randomness, process. */
 const IMPURE = /(?<![.\w])(?:Date\s*\.\s*now|new\s+Date\s*\(\s*\)|Math\s*\.\s*random|performance\s*\.\s*now|process\s*\.|setTimeout\s*\(|setInterval\s*\(|crypto\s*\.)/g;

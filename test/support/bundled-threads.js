@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 
 const repository = new URL('../../', import.meta.url);
 if (!existsSync(new URL('dist/bundle/load.js', repository))) throw new Error('dist/ is not built: npm run build');
-const code = `import { createRequire } from 'node:module';\ncreateRequire(import.meta.url)('../../../../dist/bundle/load.js').serve();\n`;
-for (const room of ['endpoint/pool', 'endpoint/supply', 'evidence/digest']) {
+const code = (up) => `import { createRequire } from 'node:module';\ncreateRequire(import.meta.url)('${up}dist/bundle/load.js').serve();\n`;
+for (const room of ['endpoint/pool', 'endpoint/supply', 'archive', 'evidence/digest']) {
   const file = new URL(`build/src/${room}/worker.js`, repository);
   if (!existsSync(file)) throw new Error(`${fileURLToPath(file)} is missing: tsc -p test/tsconfig.json`);
-  writeFileSync(file, code);
+  writeFileSync(file, code('../'.repeat(room.split('/').length + 2)));
 }
