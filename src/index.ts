@@ -8,8 +8,9 @@
  * if (outcome.exitCode !== 0) for (const p of outcome.problems) console.error(p.path, p.message);
  */
 import {
-  applyHow, applyRun, doctorRequest, mirrorRequest, parseApply, parseDoctor, parseEvidence, parseExplain, parseMirror, parsePlan, parseSync, parseVerify, planRun, processContext, proofRequest, sessionRun, type Informative, type ParseContext, type ParsedRun, type SessionRun,
+  applyHow, applyRun, doctorRequest, exportRun, importRun, mirrorRequest, parseApply, parseDoctor, parseEvidence, parseExplain, parseExport, parseImport, parseMirror, parsePlan, parseSync, parseVerify, planRun, processContext, proofRequest, sessionRun, type Informative, type ParseContext, type ParsedRun, type SessionRun,
 } from './cli/index.js';
+import type { ExportOutcome, ImportOutcome } from './archive/index.js';
 import { examine, type Finding } from './doctor/index.js';
 import { checkEvidence as check, proveEqual, type CheckResult, type Proof, type ProofListener, type TreeDifference } from './evidence/index.js';
 import { Mirror, type MirrorListener } from './mirror/index.js';
@@ -21,6 +22,7 @@ export { displayName, fromBytes, fromText, toBytes, TwintreeError } from './tree
 export type { ByteString, ErrorCode, Problem, ProblemCode, RelPath } from './tree/index.js';
 export { Item, OpKind, Reason, reasonId, reasonText, SetBits } from './plan/index.js';
 export type { Operation, SessionOptions } from './plan/index.js';
+export type { ExportOutcome, ImportOutcome } from './archive/index.js';
 export type { Finding, Severity } from './doctor/index.js';
 export { migrate, migrationStatus, type MigrationCall, type MigrationStanding } from './cli/index.js';
 export type { MigrationEvent, MigrationState, OperationName } from './migrate/index.js';
@@ -108,6 +110,51 @@ export async function apply(what: ApplyOptions): Promise<Outcome> {
   } finally {
     sealed.close();
   }
+}
+
+/** A tree to be written as an archive. */
+export interface SeedExportOptions {
+  /** One source or several, by the command line's rules. */
+  source: PathLike | readonly PathLike[];
+  /** A file, or `-` for the process's standard output. */
+  output: PathLike;
+  /** Options as on the command line of `twintree seed export`, such as `['--split=4G', '--recipient=age1…']`. Secrets are in files or in TWINTREE_PASSPHRASE. */
+  args?: readonly string[];
+  listener?: SessionListener;
+  signal?: AbortSignal;
+}
+
+/**
+ * Writes the source as a pax tar archive, or its parts; resolves with what was done, also where single paths could not be read (`exitCode` 23, 24).
+ * @throws TwintreeError as `sync`, and where the archive cannot be written: then nothing of it has its name, or of parts only whole ones.
+ */
+export async function seedExport(what: SeedExportOptions): Promise<ExportOutcome> {
+  const parsed = parseExport([...words(what.args ?? []), '--' as ByteString, ...listOf(what.source).map(bytes), bytes(what.output)], processContext());
+  if (parsed.kind !== 'run') throw askedForHelp();
+  return exportRun(parsed, processContext())(undefined, what.listener ?? {}, what.signal);
+}
+
+/** An archive to be restored, or checked. */
+export interface SeedImportOptions {
+  /** The archive, its parts, or `-` for the process's standard input. */
+  archive: PathLike | readonly PathLike[];
+  /** A folder; without it the archive is only checked. */
+  target?: PathLike;
+  /** Options as on the command line of `twintree seed import`, such as `['--age-identity=FILE']`. */
+  args?: readonly string[];
+  listener?: SessionListener;
+  signal?: AbortSignal;
+}
+
+/**
+ * Restores a tar archive into a folder; resolves with what was done, also where some of it is damaged (`exitCode` 23, `archive.damage`).
+ * @throws TwintreeError as `sync`, and where the archive cannot be read at all.
+ */
+export async function seedImport(what: SeedImportOptions): Promise<ImportOutcome> {
+  const { target } = what;
+  const parsed = parseImport([...words(what.args ?? []), ...(target === undefined ? ['--check' as ByteString] : []), '--' as ByteString, ...listOf(what.archive).map(bytes), ...(target === undefined ? [] : [bytes(target)])], processContext());
+  if (parsed.kind !== 'run') throw askedForHelp();
+  return importRun(parsed, processContext())(undefined, what.listener ?? {}, what.signal);
 }
 
 /** A mirror. */

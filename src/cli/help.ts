@@ -11,6 +11,8 @@ const SUMMARY: Readonly<Record<TableCommand, string>> = {
   apply: 'carry out a plan that was kept',
   verify: 'compare DST with SRC and tell every difference',
   explain: 'tell which filter rule decides for a path',
+  'seed export': 'write SRC as a tar archive',
+  'seed import': 'restore a tar archive into DST',
 };
 const USAGE: Readonly<Record<TableCommand, string>> = {
   sync: 'twintree sync [OPTION]... SRC... DST\n\nMakes DST equal to SRC. SRC/ is the content of the folder, SRC the folder itself. Without DST the source is listed.',
@@ -18,6 +20,8 @@ const USAGE: Readonly<Record<TableCommand, string>> = {
   plan: 'twintree plan [OPTION]... SRC... DST -o FILE\n\nMakes the plan that twintree sync would carry out, shows it as sync -n does, and keeps it in FILE. Changes nothing else.',
   apply: 'twintree apply [OPTION]... FILE\n\nCarries out the plan in FILE, exactly. What is no longer as the plan saw it is told and left alone (exit code 24).',
   verify: 'twintree verify [OPTION]... SRC... DST\n\nCompares content, attributes and extra names; changes nothing. Exit code 0: equal, 23: they differ. As -ac unless told otherwise (--no-c, --no-o, ...).',
+  'seed export': 'twintree seed export [OPTION]... SRC... OUT\n\nWrites SRC as a pax tar archive to the file OUT, to parts OUT.001 ... (--split), or to standard output (-). As -aHAX unless told otherwise (--no-H, ...).',
+  'seed import': 'twintree seed import [OPTION]... ARCHIVE... DST\ntwintree seed import --check [OPTION]... ARCHIVE...\n\nRestores a tar archive (one file, its parts in order, or - for standard input) into the folder DST; what is there already in full is not written again. What is damaged is told, and the rest restored (exit code 23). As -aHAX unless told otherwise.',
   explain: 'twintree explain [OPTION]... SRC PATH...\n\nTells for each PATH (below SRC, or with SRC in front) which filter rule decides on each side, and where that rule stands.',
 };
 

@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   verify: () => import('./commands/verify.js'),
   report: () => import('./commands/report.js'),
   explain: () => import('./commands/explain.js'),
+  seed: () => import('./commands/seed.js'),
   delta: () => import('./commands/delta.js'),
   job: () => import('./commands/job.js'),
   agent: () => import('./commands/job-agent.js'),

@@ -48,7 +48,7 @@ export async function printInstead(command: TableCommand, what: Informative): Pr
  * Runs a session under a report. Returns the exit code; errors that stop the run are reported and thrown on.
  * `afterwards` tells what the command makes of the outcome, after the report.
  */
-export async function runReported(parsed: ParsedRun, run: SessionRun, afterwards?: (outcome: Outcome) => number): Promise<number> {
+export async function runReported(parsed: Pick<ParsedRun, 'sources' | 'target' | 'options' | 'output'>, run: SessionRun, afterwards?: (outcome: Outcome) => number): Promise<number> {
   const { sources, options, output } = parsed;
   const target = output.listOnly ? undefined : parsed.target;
   const log = openLog(output);

@@ -1,5 +1,5 @@
 /** The option table as docs/options.md. scripts/make-options-doc.js writes it; a test checks that the file is current. */
-import { SECTIONS, negatedNames, spelled, type OptionSpec, type Section } from './spec.js';
+import { SECTIONS, negatedNames, spelled, type OptionSpec, type Section, type TableCommand } from './spec.js';
 import { TABLE } from './table/index.js';
 
 const INTRODUCTION = `# Options
@@ -18,7 +18,7 @@ decides for each path, on each side. \`twintree mirror [OPTION]... SRC/ DST...\`
 told otherwise ([mirror.md](mirror.md)). \`twintree plan [OPTION]... SRC... DST -o FILE\`
 keeps what \`sync\` would do, and \`twintree apply [OPTION]... FILE\` carries it out ([recorded.md](recorded.md)). \`twintree doctor [--mirror]\` takes the options of
 \`sync\`, or with \`--mirror\` those of \`mirror\`, and tells what would hinder it ([doctor.md](doctor.md)). Which of the commands
-take an option is in the last column: **s**ync, **m**irror, **p**lan, **a**pply, **v**erify, **e**xplain. *Ours* marks options that rsync does not have.
+take an option is in the last column: **s**ync, **m**irror, **p**lan, **a**pply, **v**erify, **e**xplain, seed exp**o**rt, seed **i**mport ([seed.md](seed.md)). *Ours* marks options that rsync does not have.
 
 No option is swallowed: it works, or it is listed under "Accepted without effect" with the reason, or it is refused
 by name with a sentence, a stable code and an exit code ([exit-codes.md](exit-codes.md)).
@@ -32,6 +32,8 @@ const SECTION_TEXT: Partial<Record<Section, string>> = {
   'Accepted without effect': 'These ask for what always holds, or for what is decided here without asking.',
   'Not in this version': 'These are refused with the code `UNSUPPORTED`, and exit code 4 unless another is named.',
 };
+
+const LETTERS: Readonly<Record<TableCommand, string>> = { sync: 's', mirror: 'm', plan: 'p', apply: 'a', verify: 'v', explain: 'e', 'seed export': 'o', 'seed import': 'i' };
 
 /** The whole document. */
 export function optionsDocument(): string {
@@ -49,7 +51,7 @@ function row(spec: OptionSpec): string {
   const note = spec.note === undefined ? '' : ` ${prose(spec.note)}`;
   const ours = spec.ours === true ? ' *Ours.*' : '';
   const meaning = `${prose(capital(spec.help))}.${refused}${note}${ours}`;
-  const commands = spec.commands.map((command) => command.charAt(0)).join(' ');
+  const commands = spec.commands.map((command) => LETTERS[command]).join(' ');
   return `| ${spellings(spec)} | ${cell(meaning)} | ${commands} |\n`;
 }
 

@@ -36,6 +36,18 @@ export interface FollowingOptions {
   metrics: { file: ByteString | undefined; listen: { host: string; port: number } | undefined };
 }
 
+/** What is said of a seed archive. */
+export interface SeedWords {
+  /** Bytes of a part. */
+  split: number | undefined;
+  encrypt: boolean;
+  recipients: ByteString[];
+  recipientFiles: ByteString[];
+  passphraseFile: ByteString | undefined;
+  identities: ByteString[];
+  check: boolean;
+}
+
 /** Which of -r and -a asked for recursion: with --files-from, the one of -a does not count. */
 export enum Recurse { Off, ByArchive, Asked }
 /** -d as told: not told, --no-d, -d, or --old-dirs. */
@@ -68,6 +80,7 @@ export interface Draft {
   from0: boolean;
   filesFrom: ByteString | undefined;
   batch: BatchWords;
+  seed: SeedWords;
   /** plan -o. */
   planFile: ByteString | undefined;
   infoAsked: Map<string, number>; debugAsked: Map<string, number>;
@@ -126,7 +139,7 @@ export function emptyDraft(): Draft {
     deleting: false, deleteBefore: false, deleteDuring: false, deleteAfter: false,
     chmod: [], userMapBy: undefined, groupMapBy: undefined, dropDevices: false, xattrLevel: 0, atimeLevel: 0,
     suffix: undefined, munge: false, fakeSuper: false,
-    filters: [], filterShorthand: 0, cvsExclude: false, from0: false, filesFrom: undefined, batch: {}, planFile: undefined,
+    filters: [], filterShorthand: 0, cvsExclude: false, from0: false, filesFrom: undefined, batch: {}, seed: { split: undefined, encrypt: false, recipients: [], recipientFiles: [], passphraseFile: undefined, identities: [], check: false }, planFile: undefined,
     infoAsked: new Map(), debugAsked: new Map(), progress: false, human: 1, noComparingSum: false,
     secludedArgs: false, oldArgs: false, help: false, version: false, listLevels: undefined,
   };

@@ -6,7 +6,7 @@ import type { SessionOptions } from '../../plan/index.js';
 import { displayName, fromText, type ByteString } from '../../tree/index.js';
 import { CommandError, usageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
-import { Recurse, type Draft, type FollowingOptions } from './draft.js';
+import { Recurse, type Draft, type FollowingOptions, type SeedWords } from './draft.js';
 import { finishBatch, type BatchUse } from './batch.js';
 import { finishOutput, finishSession, type Direction } from './finish.js';
 import { levelsHelp } from './levels.js';
@@ -165,6 +165,58 @@ export function parseExplain(args: readonly ByteString[], context: ParseContext)
   draft.session.walk.recursive = true;
   draft.deleting = false;
   return { kind: 'run', source, paths, options: finishSession(draft, context), output: finishOutput(draft) };
+}
+
+/** `seed export SRC... OUT`. */
+export interface ParsedExport {
+  kind: 'run';
+  sources: ByteString[];
+  out: ByteString;
+  options: SessionOptions;
+  output: OutputOptions;
+  compress: boolean;
+  words: SeedWords;
+}
+
+export function parseExport(args: readonly ByteString[], context: ParseContext): ParsedExport | Informative {
+  const { draft, operands } = scanArguments('seed export', args, context);
+  const instead = informative(draft);
+  if (instead !== undefined) return instead;
+  const out = operands.at(-1);
+  if (out === undefined || operands.length < 2) throw noOperands('seed export', 'SRC... OUT');
+  const sources = operands.slice(0, -1);
+  for (const source of sources) checkLocal(source, 'source');
+  if (out === '') throw usageError('the archive has no name');
+  if (out === '-') {
+    if (draft.output.json) throw usageError('--json and the archive cannot both go to standard output', 'Name a file.');
+    if (draft.seed.split !== undefined) throw usageError('--split needs a file', 'Standard output has no parts.');
+    draft.output.stderr = 'all';
+  } else checkLocal(out, 'target');
+  return { kind: 'run', sources, out, options: finishSession(draft, context), output: finishOutput(draft), compress: draft.connection.compression === 'on', words: draft.seed };
+}
+
+/** `seed import ARCHIVE... DST`; with --check no DST. */
+export interface ParsedImport {
+  kind: 'run';
+  archives: ByteString[];
+  target: ByteString | undefined;
+  options: SessionOptions;
+  output: OutputOptions;
+  words: SeedWords;
+}
+
+export function parseImport(args: readonly ByteString[], context: ParseContext): ParsedImport | Informative {
+  const { draft, operands } = scanArguments('seed import', args, context);
+  const instead = informative(draft);
+  if (instead !== undefined) return instead;
+  const { check } = draft.seed;
+  if (operands.length < (check ? 1 : 2)) throw noOperands('seed import', check ? 'ARCHIVE...' : 'ARCHIVE... DST');
+  const archives = check ? operands : operands.slice(0, -1);
+  const target = check ? undefined : operands.at(-1);
+  if (archives.includes('-' as ByteString) && archives.length > 1) throw usageError('standard input is a whole archive', 'Give its parts to cat.');
+  for (const archive of archives) if (archive !== '-') checkLocal(archive, 'source');
+  if (target !== undefined) checkLocal(target, 'target');
+  return { kind: 'run', archives, target, options: finishSession(draft, context), output: finishOutput(draft), words: draft.seed };
 }
 
 /** What the doctor judges: this host alone, a run, or a mirror. */

@@ -18,6 +18,7 @@ export function scanArguments(command: TableCommand, args: readonly ByteString[]
   const draft = emptyDraft();
   if (command === 'verify') presetVerify(draft);
   if (command === 'mirror') presetMirror(draft);
+  if (command === 'seed export' || command === 'seed import') presetSeed(draft);
   const operands: ByteString[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] as ByteString;
@@ -51,6 +52,13 @@ function presetMirror(draft: Draft): void {
   draft.connection.connectTimeoutMs = 30_000;
   draft.connection.retries = 0; // the mirror's own attempts follow, and are told
   draft.session.replace.durable = true;
+}
+
+/** As with -aHAX: all that an archive holds. */
+function presetSeed(draft: Draft): void {
+  presetArchive(draft);
+  Object.assign(draft.session.attributes, { hardLinks: true, acls: true });
+  draft.xattrLevel = 1;
 }
 
 /** As with -a, unless told otherwise. */

@@ -6,11 +6,11 @@ import type { ByteString } from '../../tree/index.js';
 import type { Draft } from './draft.js';
 
 /** The commands whose command line follows the table. */
-export type TableCommand = 'sync' | 'mirror' | 'plan' | 'apply' | 'verify' | 'explain';
+export type TableCommand = 'sync' | 'mirror' | 'plan' | 'apply' | 'verify' | 'explain' | 'seed export' | 'seed import';
 
 /** Headings of the help and of docs/options.md, in this order. */
 export const SECTIONS = [
-  'What is copied', 'Filters', 'Comparing', 'Attributes', 'Symlinks', 'Deleting', 'Replacing', 'Safety and limits', 'Between hosts', 'Following', 'Output', 'General',
+  'What is copied', 'Filters', 'Comparing', 'Attributes', 'Symlinks', 'Deleting', 'Replacing', 'Safety and limits', 'Between hosts', 'Following', 'Archives', 'Output', 'General',
   'Accepted without effect', 'Not in this version',
 ] as const;
 export type Section = (typeof SECTIONS)[number];

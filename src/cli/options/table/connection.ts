@@ -44,7 +44,7 @@ export const CONNECTION: readonly OptionSpec[] = [
     set: (d, value) => { d.connection.retries = parseInteger('--retries', value, 0, 1_000_000); },
   },
   {
-    ...common, name: 'compress', short: 'z', negatable: true, help: 'compress on the wire', note: 'Unasked it is done where the link is slower than the compression; --no-compress never does.',
+    ...common, name: 'compress', short: 'z', negatable: true, help: 'compress on the wire; seed export: compress the archive, with gzip', note: 'Unasked it is done where the link is slower than the compression; --no-compress never does. An archive is compressed only if asked.',
     set: (d) => { d.connection.compression = 'on'; }, clear: (d) => { d.connection.compression = 'off'; },
   },
   { ...common, name: 'old-compress', help: 'the same as --compress', set: (d) => { d.connection.compression = 'on'; } },

@@ -6,12 +6,13 @@ import { CONNECTION } from './connection.js';
 import { HOLDING, REFUSED } from './elsewhere.js';
 import { FOLLOWING } from './following.js';
 import { OUTPUT } from './output.js';
+import { SEED, withSeed } from './seed.js';
 import { FILTERS, WHAT } from './what.js';
 import { DELETING, REPLACING, SAFETY } from './writing.js';
 
 /** Every option, in the order of the help. */
 export const TABLE: readonly OptionSpec[] = [
-  ...WHAT, ...FILTERS, ...COMPARING, ...ATTRIBUTES, ...SYMLINKS, ...DELETING, ...REPLACING, ...SAFETY, ...CONNECTION, ...FOLLOWING, ...OUTPUT, ...BATCH, ...HOLDING, ...REFUSED,
+  ...[...WHAT, ...FILTERS, ...COMPARING, ...ATTRIBUTES, ...SYMLINKS, ...DELETING, ...REPLACING, ...SAFETY, ...CONNECTION, ...FOLLOWING, ...OUTPUT, ...BATCH].map(withSeed), ...SEED, ...HOLDING, ...REFUSED,
 ];
 
 /** What a spelling means: the option, or its negation. */
