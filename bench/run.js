@@ -102,7 +102,8 @@ function context() {
   };
   // Between hosts both ends are this twintree.
   const remote = (args, src, dst) => [process.execPath, shim, 'sync', '--no-bootstrap', '--retries=0', `--rsync-path=${process.execPath} ${shim}`, ...args, src, dst];
-  return { folder, twintree: build, remote, version: template === undefined ? [process.execPath, shim, '--version'] : [template[0], '--version'] };
+  const command = (...words) => [process.execPath, shim, ...words];
+  return { folder, twintree: build, remote, command, version: template === undefined ? [process.execPath, shim, '--version'] : [template[0], '--version'] };
 }
 
 function workload(name, runs) {

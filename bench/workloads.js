@@ -10,6 +10,7 @@ import { emptyFiles, folderToMove, kernelSources, largeFile, largeFileEdited, sm
 import { Missing, run } from './measure.js';
 import { EVIDENCE_WORKLOADS } from './evidence.js';
 import { REMOTE_WORKLOADS } from './remote.js';
+import { SEED_WORKLOADS } from './seed.js';
 
 function remove(path) {
   run('rm', '-rf', '--one-file-system', '--', path); // faster on a million names than Node's own
@@ -138,6 +139,7 @@ export const WORKLOADS = {
   'large-edited': { title: 'one file of 1 GiB, 1 % edited, --inplace', peer: 'rsync', goal: 0.25, floor: 0.4, prepare: editedFile },
   moved: { title: 'a folder of 10,000 files (1 GiB) renamed', peer: 'rsync', goal: 0.2, floor: 0.5, prepare: movedFolder },
   ...EVIDENCE_WORKLOADS,
+  ...SEED_WORKLOADS,
   ...REMOTE_WORKLOADS,
 };
 
