@@ -11,8 +11,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** What the client is to do. */
-export type Plan = { readonly address: string } & (
+/** What the client is to do; `pause`: milliseconds between two operations, and after a failure. */
+export type Plan = { readonly address: string; readonly pause?: number } & (
   /** PUT /PREFIX<n>-<hash> and GET of those and of the given ones, whose names end with the hash of their content (sha256, hexadecimal). */
   | { readonly kind: 'http'; readonly port: number; readonly prefix: string; readonly known: readonly string[] }
   /** Rows of table `numbered`, through psql. */
@@ -25,7 +25,6 @@ export type Plan = { readonly address: string } & (
 export interface ClientLine { readonly op: 'write' | 'read'; readonly n: number; readonly ok: boolean; readonly at: number; readonly ms: number; readonly value?: string; readonly error?: string }
 
 const TIMEOUT_MS = 1000;
-/** Between two operations, and after a failure. */
 const PAUSE_MS = 5;
 
 interface Load {
@@ -150,11 +149,12 @@ async function repeat(op: 'write' | 'read', act: (n: number) => Promise<string |
     }
     const now = performance.now();
     process.stdout.write(`${JSON.stringify({ op, n, at: performance.timeOrigin + now, ms: now - began, ...line } satisfies ClientLine)}\n`);
-    await wait(PAUSE_MS);
+    await wait(plan.pause ?? PAUSE_MS);
   }
 }
 
-const load = loadOf(JSON.parse(process.argv[2] ?? '') as Plan);
+const plan = JSON.parse(process.argv[2] ?? '') as Plan;
+const load = loadOf(plan);
 const { read } = load;
 await Promise.all([repeat('write', (n) => load.write(n)), ...(read === undefined ? [] : [repeat('read', () => read())])]);
 load.end?.();

@@ -37,7 +37,7 @@ describeIf('real services move', whyNot, () => {
   async function begin(made: readonly Service[]): Promise<void> {
     services = made;
     for (const service of services) await service.begin();
-    loads = services.map((service) => new Load(hosts, service.plan()));
+    loads = services.map((service) => new Load(hosts, { ...service.plan(), ...(long ? {} : { pause: 20 }) }));
     for (const load of loads) await load.more(10);
   }
 

@@ -51,7 +51,7 @@ switch:
   health: { run: ${hook('health', `curl -fsS --max-time 1 http://${service.address}:7000/health`)}, attempts: 3, every: 50ms, timeout: 2s }
 finish: { hooks: [ { run: ${hook('finish', 'true')}, timeout: 2s } ] }
 `);
-    this.load = new Load(hosts, service.plan());
+    this.load = new Load(hosts, { ...service.plan(), pause: 40 });
   }
 
   static async begin(hosts: ThreeHosts): Promise<Trouble> {
