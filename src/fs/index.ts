@@ -21,7 +21,7 @@ export { InputFile, OutputFile } from './plain-file.js';
 export { openFilesBelow, writes, type Holding, type OpenFile, type OpenFiles, type OpenFilesRequest } from './open-files.js';
 export { PROBE_PREFIX } from './probe-folder.js';
 export * from './raw-args.js';
-export { processStart, signalProcess } from './processes.js';
+export { endGroup, processStart, signalProcess } from './processes.js';
 export { runProgram, type ProgramRequest, type ProgramResult } from './run-program.js';
 export { runScript } from './run-script.js';
 export { appendDurably, moveFile, namesIn, ownerOf, removeFolder, replaceFile, stampOf, truncateFile, type FileStamp } from './own-files.js';

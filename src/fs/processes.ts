@@ -34,3 +34,37 @@ export function signalProcess(pid: number, start: string, signal: NodeJS.Signals
     return false;
   }
 }
+
+/** Milliseconds between two looks whether a group is gone. */
+const LOOK_MS = 20;
+/** After SIGKILL nobody is waited for any longer than this, ms: what hangs in the kernel does no work of its own any more. */
+const KILLED_MS = 5000;
+
+/**
+ * Ends a process group by its leader, which was started at `start`: SIGTERM, and SIGKILL after `graceMs`. Resolves when no process of it is left; at once where the
+ * number means another process by now. A number is not given away while a group has it, so a group without its leader is still the one that was meant.
+ */
+export async function endGroup(leader: number, start: string, graceMs: number): Promise<void> {
+  const now = processStart(leader);
+  if (now !== undefined && now !== start) return;
+  const begun = performance.now();
+  let signal: NodeJS.Signals = 'SIGTERM';
+  for (let told = false; signalGroup(leader, told ? 0 : signal); ) {
+    told = true;
+    const waited = performance.now() - begun;
+    if (signal === 'SIGTERM' && waited > graceMs) {
+      signal = 'SIGKILL';
+      told = false;
+    } else if (waited > graceMs + KILLED_MS) return;
+    await new Promise((resolve) => { setTimeout(resolve, LOOK_MS); });
+  }
+}
+
+/** Whether any process of a group got it. */
+export function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(-leader, signal);
+  } catch {
+    return false; // the group is gone
+  }
+}

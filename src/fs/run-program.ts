@@ -3,6 +3,7 @@
  * its own, so that a limit ends its children with it. Of what it says the end is kept, so that no output, however long, costs memory.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { signalGroup } from './processes.js';
 
 export interface ProgramRequest {
   /** The program and its arguments. */
@@ -18,6 +19,8 @@ export interface ProgramRequest {
   readonly graceMs: number;
   /** Bytes of its output (standard output and error as they come) that are kept: the last ones. */
   readonly keep: number;
+  /** Told the number of its process group as soon as it runs. */
+  readonly started?: (group: number) => void;
   /** Ends it as the limit of time does. */
   readonly signal?: AbortSignal;
 }
@@ -59,6 +62,7 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramResult
   } catch (error) {
     return result({ startError: error instanceof Error ? error.message : String(error) }); // a NUL in an argument
   }
+  if (child.pid !== undefined) request.started?.(child.pid);
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (bytes: Buffer) => { tail.push(bytes); });
     stream?.on('error', () => { stream.destroy(); }); // nothing more will be read; the exit code still tells
@@ -71,8 +75,8 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramResult
     const end = (reason: 'timedOut' | 'aborted'): void => {
       if (why !== undefined) return;
       why = reason;
-      signalGroup(child, 'SIGTERM');
-      killer = setTimeout(() => { signalGroup(child, 'SIGKILL'); }, request.graceMs);
+      signalChild(child, 'SIGTERM');
+      killer = setTimeout(() => { signalChild(child, 'SIGKILL'); }, request.graceMs);
     };
     const timer = setTimeout(() => { end('timedOut'); }, request.timeoutMs);
     const onAbort = (): void => { end('aborted'); };
@@ -101,24 +105,19 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramResult
 }
 
 /** Whether any process of the group got it. */
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals | 0): boolean {
-  if (child.pid === undefined) return false;
-  try {
-    return process.kill(-child.pid, signal);
-  } catch {
-    return false; // the group is gone
-  }
+function signalChild({ pid }: ChildProcess, signal: NodeJS.Signals | 0): boolean {
+  return pid !== undefined && signalGroup(pid, signal);
 }
 
 /** Waits until the group has ended, which SIGKILL sees to after `graceMs`. A group's number is not given away while it has a member. */
 function untilGone(child: ChildProcess, graceMs: number, then: () => void): void {
   const until = performance.now() + graceMs;
   const look = (): void => {
-    if (signalGroup(child, 0) && performance.now() < until) {
+    if (signalChild(child, 0) && performance.now() < until) {
       setTimeout(look, LOOK_MS);
       return;
     }
-    signalGroup(child, 'SIGKILL');
+    signalChild(child, 'SIGKILL');
     then();
   };
   look();

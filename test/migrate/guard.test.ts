@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Guard } from '../../src/migrate/freeze/guard.js';
+import { noteHook } from '../../src/migrate/hooks/left.js';
 import { guardIsGone, Journal, readJournal, type MigrationHook } from '../../src/migrate/index.js';
 import { fromText, type ByteString } from '../../src/tree/index.js';
 import { useTempFolder } from '../support/index.js';
@@ -19,6 +20,16 @@ describe('the guard of a frozen source', () => {
   const thawed = (): boolean => existsSync(tmp.at('thawed'));
   const arm = (limitMs: number, hooks: MigrationHook[] = [sh(`touch ${tmp.at('thawed')}`)]): Promise<Guard> => Guard.arm(PROGRAM, { folder, hooks, targetHost: undefined, env: { WHO: 'me' }, limitMs });
   const told = (): (string | undefined)[] => readJournal(folder).events.flatMap((event) => (event.event === 'thawed' ? [event.reason] : []));
+
+  it('ends a hook that a conductor left behind before it thaws', async () => {
+    const left = spawn('sh', ['-c', 'trap "" TERM; (trap "" TERM; sleep 1000) & wait'], { detached: true, stdio: 'ignore' });
+    const { pid = 0 } = left;
+    noteHook(folder, pid);
+    const guard = await arm(30_000, [sh(`kill -0 -- -${pid} && exit 1; touch ${tmp.at('thawed')}`)]);
+    assert.equal(await guard.thaw('because'), 'thawed');
+    assert.ok(thawed());
+    assert.ok(!existsSync(tmp.at('hook.pid')));
+  });
 
   it('is let go, and thaws nothing', async () => {
     const guard = await arm(30_000);

@@ -84,4 +84,12 @@ describe('hooks of a migration', () => {
       await bare.close();
     });
   });
+
+  it('of this host are noted while they run', async () => {
+    const folder = fromText(tmp.path);
+    const fact = await runMigrationHook(hook(`while [ ! -e '${tmp.at('hook.pid')}' ]; do sleep 0.01; done; echo $$; cat '${tmp.at('hook.pid')}'`, 'source'), 'freeze', { there: undefined, env: {}, folder });
+    const [own, noted] = fact.output.split('\n');
+    assert.equal(noted?.split(' ')[0], own);
+    assert.ok(!existsSync(tmp.at('hook.pid')));
+  });
 });

@@ -34,7 +34,7 @@ export function portsOf(definition: MigrationDefinition, folder: ByteString, los
   const treesBack = (): MigrationTrees => treesOf({ ...definition, words: backwards() });
   const { prove, digestAhead, warm } = prover(definition, trees, folder, () => treesBack().run.options);
   return {
-    ways: { there: atTarget === undefined ? undefined : new There(atTarget), env },
+    ways: { there: atTarget === undefined ? undefined : new There(atTarget), env, folder },
     targetHost: atTarget,
     forward: (told) => new MirrorFollowing(mirrorRequest(trees.parsed), told, 'full'),
     back: (told) => back(trees, backwards(), told),

@@ -5,6 +5,7 @@
 import { TwintreeError } from '../../tree/index.js';
 import { guardIsGone } from '../freeze/guard.js';
 import { thaw } from '../freeze/thaw.js';
+import { endLeftHook } from '../hooks/left.js';
 import type { OperationName } from '../journal/events.js';
 import { AT_REST, FROZEN, MAY, type Stand } from '../journal/machine.js';
 import { Context, sentenceOf, type ContextRequest } from './context.js';
@@ -207,6 +208,7 @@ export class Conductor {
     const { state, operation, thawFailed } = context.stand;
     const { definition, ports } = context;
     const why = 'the conductor had ended in the middle';
+    await endLeftHook(context.folder);
     if (FROZEN.includes(state)) {
       const thawed = context.journal.events.findLast((each) => each.event === 'thawed' || (each.event === 'state' && each.state === 'freezing'));
       const done = thawed?.event === 'thawed' && thawed.ok; // by the guard

@@ -8,6 +8,7 @@ import { NoteLock } from '../../state/index.js';
 import { endLine, openAtHost, readLines, writeLine, type AtHostQuestion, type CommandSpec, type Connection } from '../../transport/index.js';
 import { isCount, isObject, isText, TwintreeError, type ByteString } from '../../tree/index.js';
 import type { HookWays, MigrationHook } from '../hooks/hooks.js';
+import { endLeftHook } from '../hooks/left.js';
 import { There } from '../hooks/there.js';
 import { Journal } from '../journal/journal.js';
 import { thaw } from './thaw.js';
@@ -114,7 +115,8 @@ export async function serveGuard(question: AtHostQuestion, open: () => Promise<C
   }
   const journal = Journal.open(order.folder);
   const there = order.targetHost === undefined ? undefined : new There(order.targetHost);
-  const ok = await thaw(order.hooks, { there, env: order.env }, word.reason, (fact) => { journal.add(fact); });
+  await endLeftHook(order.folder);
+  const ok = await thaw(order.hooks, { there, env: order.env, folder: order.folder }, word.reason, (fact) => { journal.add(fact); });
   await there?.close();
   lock.release();
   await endLine(stream, { type: ok ? 'thawed' : 'thaw-failed' });

@@ -4,7 +4,9 @@
  * either side. No shell is involved unless the command names one.
  */
 import { runProgram, type ProgramResult } from '../../fs/index.js';
+import type { ByteString } from '../../tree/index.js';
 import type { HookPart, MigrationFact, Side } from '../journal/events.js';
+import { forgetHook, noteHook } from './left.js';
 import { GRACE_MS, KEEP_BYTES, type There } from './there.js';
 
 /** One command. */
@@ -20,6 +22,8 @@ export interface MigrationHook {
 export interface HookWays {
   /** The target's host; undefined: it is this one. */
   readonly there: There | undefined;
+  /** The migration's folder, where a hook of this host is noted while it runs; undefined: it is not. */
+  readonly folder?: ByteString;
   /** What hooks find in their environment besides what they inherit (on the source's side: of this process). */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -50,7 +54,7 @@ export async function runMigrationHooks(
 export async function runMigrationHook(hook: MigrationHook, part: HookPart, ways: HookWays, { rehearsal = false, signal }: { rehearsal?: boolean; signal?: AbortSignal } = {}): Promise<HookFact> {
   const begun = performance.now();
   const env = { ...ways.env, TWINTREE_PHASE: part, ...(rehearsal ? { TWINTREE_REHEARSAL: '1' } : {}) };
-  const result = hook.side === 'target' && ways.there !== undefined ? await ways.there.run({ argv: hook.command, env, timeoutMs: hook.timeoutMs }, signal) : await runHere(hook, env, signal);
+  const result = hook.side === 'target' && ways.there !== undefined ? await ways.there.run({ argv: hook.command, env, timeoutMs: hook.timeoutMs }, signal) : await runHere(hook, env, ways.folder, signal);
   const trouble = typeof result === 'string' ? result : troubleOf(result, hook.timeoutMs);
   return {
     event: 'hook', part, command: hook.command.join(' ').slice(0, LONGEST_COMMAND), side: hook.side, ms: Math.round(performance.now() - begun), ok: trouble === null, trouble,
@@ -58,9 +62,12 @@ export async function runMigrationHook(hook: MigrationHook, part: HookPart, ways
   };
 }
 
-async function runHere({ command, timeoutMs }: MigrationHook, env: Record<string, string>, signal: AbortSignal | undefined): Promise<ProgramResult> {
+async function runHere({ command, timeoutMs }: MigrationHook, env: Record<string, string>, folder: ByteString | undefined, signal: AbortSignal | undefined): Promise<ProgramResult> {
   const inherited = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
-  return runProgram({ argv: command, env: { ...inherited, ...env }, input: '', timeoutMs, graceMs: GRACE_MS, keep: KEEP_BYTES, ...(signal === undefined ? {} : { signal }) });
+  const noted = folder === undefined ? {} : { started: (group: number): void => { noteHook(folder, group); } };
+  const result = await runProgram({ argv: command, env: { ...inherited, ...env }, input: '', timeoutMs, graceMs: GRACE_MS, keep: KEEP_BYTES, ...noted, ...(signal === undefined ? {} : { signal }) });
+  if (folder !== undefined) forgetHook(folder);
+  return result;
 }
 
 function troubleOf({ startError, timedOut, aborted, exitCode, signal }: ProgramResult, timeoutMs: number): string | null {
