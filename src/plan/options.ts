@@ -87,7 +87,10 @@ export interface ReplaceOptions {
   altDest: { kind: 'link' | 'copy' | 'compare'; dirs: ByteString[] } | undefined;
   /** -y: a file that the target lacks is built from a similar one of its folder; 2: or of the alternate folders. */
   fuzzy?: 1 | 2;
-  /** A file that changes while it is read is left as the target has it, for a later session; not with `inplace`. */
+  /**
+   * Said where a later session sees to a file that changes while it is read. True: it is left as the target has it; false: it is taken as it was read, a large
+   * one without reading it again. Not with `inplace`.
+   */
   deferChanging?: boolean;
   removeSourceFiles: boolean;
   /** Every file is on the disk before it counts. */

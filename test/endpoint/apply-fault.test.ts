@@ -114,6 +114,20 @@ describe('apply: faults', () => {
         assert.deepStrictEqual(leftovers(treePaths(target)), []);
       });
     }
+    for (const [size, readings] of [[3 * MB, 3], [17 * MB, 1]] as const) {
+      it(`given one that never stands still, and that a later session sees to, takes it after ${readings} readings (${size} bytes)`, () => {
+        writeFileSync(`${source}/f`, Buffer.alloc(size, 1));
+        let starts = 0;
+        const posix = tampered({ clone: () => -95, copyRange: () => -18, read: (fd, b, o, l, p) => { const n = real.read(fd, b, o, l, p); if (p === 0) starts++; appendFileSync(`${source}/f`, 'x'); return n; } });
+        withBench(source, target, { posix, options: archive((o) => { o.replace.deferChanging = false; }) }, (bench) => {
+          assert.ok(bench.apply('f'));
+          assert.deepStrictEqual(bench.told, ['changed f']);
+        });
+        assert.strictEqual(starts, readings);
+        assert.ok(statSync(`${target}/f`).size >= size);
+        assert.notStrictEqual(statSync(`${target}/f`, { bigint: true }).mtimeNs, statSync(`${source}/f`, { bigint: true }).mtimeNs);
+      });
+    }
     it('given a file that has changed since the plan, takes it as it is now', () => {
       writeFileSync(`${source}/f`, 'planned');
       withBench(source, target, {}, (bench) => {

@@ -24,7 +24,7 @@ import { AFTER, BEFORE, OTHER, scratchOf, SMALL, type Scratch } from './scratch.
 
 /** Readings of a file that keeps changing. */
 export const READS = 3;
-/** What is larger and put off is read once only: it comes again. */
+/** What is larger is read once only where a later session sees to it. */
 const READ_ONCE = 16 << 20;
 
 const FOLLOW: OpenFlags = { read: true, nonBlock: true, follow: true };
@@ -154,7 +154,7 @@ export function settle(ctx: ApplyContext, folder: FolderContext, op: Operation, 
   if (same && got === s.size) return Reading.Stable;
   const { deferChanging, inplace } = ctx.options.replace;
   const defers = deferChanging === true && !inplace && !s.fromAlt;
-  if (attempt >= READS || (defers && s.size > READ_ONCE)) {
+  if (attempt >= READS || (deferChanging !== undefined && !inplace && !s.fromAlt && s.size > READ_ONCE)) {
     if (same) {
       report(ctx, joinPath(folder.path, op.name), 'source', 'unreadable', 'ends before its size says: only a part could be read');
       return Reading.Failed;

@@ -392,7 +392,7 @@ export class Follower implements SourceFollower {
   private optionsFor(job: Job): SessionOptions {
     const options = optionsFor(job, this.source.root, this.request.options, this.readTimes);
     if (this.approved !== undefined && job.kind === 'full') options.delete = approvedDeletions(options.delete, this.approved);
-    if (this.deferrals.mayDefer((path) => looksAt(job, path), steadyNow())) options.replace = { ...options.replace, deferChanging: true };
+    options.replace = { ...options.replace, deferChanging: this.deferrals.mayDefer((path) => looksAt(job, path), steadyNow()) };
     return options;
   }
 

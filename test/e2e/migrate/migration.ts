@@ -27,7 +27,7 @@ export class Migration {
   /** By a ready example: only hosts, folders, the address and times are others. */
   static byExample(hosts: ThreeHosts, address: string, example: string): Migration {
     const text = readFileSync(join(EXAMPLES, example), 'utf8')
-      .replace(/(?<=source: )\/srv\//, `${hosts.at('old', 'srv')}/`).replace(/root@new\.example\.com:\/srv\//, `box:${hosts.at('new', 'srv')}/`)
+      .replace(/(?<=source: )\/srv\//, `${hosts.at('old', 'srv')}/`).replace('root@new.example.com:/srv', `box:${hosts.at('new', 'srv')}`)
       .replaceAll('/usr/local/lib/twintree/', `${EXAMPLES}/`).replaceAll('192.0.2.10', address)
       .replace(/(?<=steady: )\w+/, '500ms')
       .replace(/^options: \{/m, `options: { rsh: ${JSON.stringify(hosts.sshd.rsh)}, rsync-path: ${JSON.stringify(REMOTE_PATH)},`);
