@@ -48,11 +48,19 @@ switch:
   health: { run: "test -e ${tmp.at('up')}" }
 rehearse: { on: "${tmp.at('copy')}", hooks: [ { run: "test $TWINTREE_REHEARSAL$TWINTREE_TARGET = 1${tmp.at('copy')} && ls $TWINTREE_TARGET", at: ${side} } ] }
 `);
+      if (way === 'at another host') { // the first copy travels as an archive
+        const seed = async (...args: string[]): Promise<void> => { good(await startTwintree(['seed', ...args], { env: env(), timeout: 60_000 }).finished); };
+        await seed('export', '-z', `${s()}/`, tmp.at('seed.tar.gz'));
+        await seed('import', tmp.at('seed.tar.gz'), `${t()}/`);
+      }
       assert.match(good(await say('plan', tmp.at('m.yaml'))), /planned: /);
       assert.equal((await status())['state'], 'planned');
       const conductor = startTwintree(['migrate', 'start', 'm'], { env: env(), timeout: 120_000 });
       await until(state, (found) => found === 'live');
       assertSameTree(s(), t());
+      const first = readJournal(fromText(tmp.at('state/migrations/m'))).events.find(({ event }) => event === 'session');
+      assert.ok(first?.event === 'session');
+      assert.equal(first.files > 0, way === 'here', 'what came by the archive is not sent again');
       assert.match(good(await say('rehearse', tmp.at('m.yaml'))), /rehearse done: the rehearsal went well/);
       assertSameTree(s(), tmp.at('copy'));
       assert.ok(!existsSync(tmp.at('up')) && !existsSync(tmp.at('frozen')));
