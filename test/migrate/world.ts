@@ -125,7 +125,7 @@ export class World {
     let stop: () => void = () => undefined;
     const over = new Promise<void>((resolve) => { stop = resolve; });
     return {
-      status: () => NEAR, caughtUp: () => Promise.resolve(), events: () => 1, over,
+      status: () => NEAR, hurry: () => undefined, caughtUp: () => Promise.resolve(), events: () => 1, over,
       stop: async () => {
         this.calls.push(`${what} ends`);
         stop();

@@ -123,6 +123,24 @@ describe('the agenda of a mirror', () => {
     assert.ok(a.idle);
   });
 
+  it('has all due at once where somebody waits', () => {
+    const a = begun();
+    a.add(hint('bad', 1), 1);
+    a.done(a.next(20) as Job, [b('bad')], false, 20);
+    a.wantFullLater('hard links', 20, 20);
+    assert.equal(a.next(30), undefined);
+    a.hurry(30);
+    assert.equal(a.next(30)?.kind, 'full');
+    a.add(hint('bad', 31), 31);
+    a.done(a.next(60) as Job, [b('bad')], false, 60);
+    a.hurry(61);
+    assert.equal(a.next(61)?.kind, 'retry');
+    a.hold();
+    a.add(hint('other', 62), 62);
+    a.hurry(62);
+    assert.equal(a.next(100), undefined, 'but for a hold');
+  });
+
   it('counts the age of what was sent while it changed from that session on', () => {
     const a = begun();
     const changing = (path: unknown): boolean => path === b('hot');

@@ -62,6 +62,10 @@ export class MirrorFollowing implements Following {
     return this.last;
   }
 
+  hurry(): void {
+    this.mirror.hurry();
+  }
+
   caughtUp(): Promise<void> {
     return this.mirror.caughtUp();
   }

@@ -42,6 +42,8 @@ export class WayBack implements Following {
     return trouble === null ? last : { ...last, phase: 'waiting', trouble };
   }
 
+  hurry(): void { /* nobody waits for it */ }
+
   /** A way back is ended by a whole pass, so nobody waits for it. */
   caughtUp(): Promise<void> {
     return Promise.reject(new TwintreeError('UNSUPPORTED', 'the way back is not asked whether it has caught up'));

@@ -95,6 +95,7 @@ async function still(context: Context, roles: CutoverRoles, signal: AbortSignal)
   await context.part('freeze', false, () => context.hooks(definition.freeze.hooks, 'freeze', signal));
   const before = roles.forward().status();
   await context.part('quiet', false, async () => {
+    roles.forward().hurry();
     try {
       await untilQuiet({ caughtUp: () => caughtUp(roles.forward(), signal), events: () => roles.forward().events() }, { quietMs: definition.freeze.quietMs, patienceMs: QUIET_PATIENCE_MS, signal });
     } catch (error) {

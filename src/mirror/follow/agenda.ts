@@ -199,6 +199,14 @@ export class Agenda {
     this.blockWait.reset();
   }
 
+  /** Nothing waits for its time any more: whatever is to be looked at is due at once. A hold stays. */
+  hurry(now: number): void {
+    this.restUntil = -Infinity;
+    if (this.blockedUntil !== Infinity) this.blockedUntil = -Infinity;
+    if (this.failed.size > 0) this.failedAt = Math.min(this.failedAt, now);
+    if (this.full !== undefined) this.full.at = Math.min(this.full.at, now);
+  }
+
   /** Paths that wait, and how many of them failed before. `whole`: everything is in doubt. */
   backlog(): { paths: number; failed: number; whole: boolean } {
     return { paths: this.settler.size + this.failed.size, failed: this.failed.size, whole: this.full !== undefined && this.full.since !== undefined };

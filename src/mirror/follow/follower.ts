@@ -34,6 +34,8 @@ import { Tally } from './tally.js';
 import { judgeError, judgeOutcome } from './verdict.js';
 
 /** Notices and warnings that are remembered so as not to tell them twice. */
+/** A session that carries more is broken off where somebody waits, bytes. */
+const MUCH = 32 << 20;
 const MOST_TOLD = 10_000;
 /** Default of `abortPatienceMs`. */
 const ABORT_PATIENCE = 5000;
@@ -228,6 +230,18 @@ export class Follower implements SourceFollower {
   /** That reason is over. */
   resume(reason: string): void {
     this.pauses.delete(reason);
+    this.wake();
+  }
+
+  /**
+   * Somebody waits: what is to be done is begun at once. A session under way that carries much is broken off and done again with all that was heard since: what it has read
+   * may have changed, and one whole reading is what is waited for.
+   */
+  hurry(): void {
+    const { job } = this;
+    const carries = job === undefined ? 0 : job.kind === 'full' ? (this.ahead ?? Infinity) : bytesBehind(this.source.root, job.hints, job.hints.length).bytes;
+    if (carries > MUCH) this.breakOff.abort(new TwintreeError('ABORTED', 'it is begun anew'));
+    this.agenda.hurry(steadyNow());
     this.wake();
   }
 

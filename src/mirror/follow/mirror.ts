@@ -101,6 +101,11 @@ export class Mirror {
     return this.source.status();
   }
 
+  /** Somebody waits for `caughtUp`: nothing waits for its time any more. */
+  hurry(): void {
+    for (const follower of this.followers) follower.hurry();
+  }
+
   /** Resolves when all that happened before the call is on all targets, or those of `followers`. Rejects where one of them ends before. */
   async caughtUp(followers: readonly Follower[] = this.followers): Promise<void> {
     await this.source.flush();

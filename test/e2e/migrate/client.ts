@@ -15,8 +15,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 export type Plan = { readonly address: string; readonly pause?: number } & (
   /** PUT /PREFIX<n>-<hash> and GET of those and of the given ones, whose names end with the hash of their content (sha256, hexadecimal). */
   | { readonly kind: 'http'; readonly port: number; readonly prefix: string; readonly known: readonly string[] }
-  /** Rows of table `numbered`, through psql. */
-  | { readonly kind: 'postgres'; readonly psql: string; readonly pgbench: string }
+  /** Rows of table `numbered`, through psql, beside pgbench with so many transactions a second; undefined: as many as there may be. */
+  | { readonly kind: 'postgres'; readonly psql: string; readonly pgbench: string; readonly rate?: number }
   /** Pushes of commits `n` to main of a repository. */
   | { readonly kind: 'git'; readonly repository: string; readonly work: string }
 );
@@ -87,7 +87,7 @@ function postgres(plan: Plan & { kind: 'postgres' }): Load {
   let load: ChildProcess | undefined;
   const bench = (): void => {
     if (state.ending) return;
-    load = spawn(plan.pgbench, ['-n', '-c', '2', '-T', '100000'], { env, stdio: 'ignore' });
+    load = spawn(plan.pgbench, ['-n', '-c', '2', '-T', '100000', ...(plan.rate === undefined ? [] : ['-R', String(plan.rate)])], { env, stdio: 'ignore' });
     load.on('close', () => setTimeout(bench, 100));
   };
   bench();

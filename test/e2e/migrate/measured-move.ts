@@ -9,8 +9,8 @@ import { Migration } from './migration.js';
 import { moveByRsync } from './rsync-move.js';
 import { Nginx, Postgres } from './services.js';
 
-/** `scale`: of pgbench; `web`: files that nginx serves; `rate`: of the network, as tc(8) writes it. */
-interface Order { readonly tool: 'twintree' | 'rsync'; readonly folder: string; readonly scale: number; readonly web: { readonly files: number; readonly bytes: number }; readonly rate?: string }
+/** `scale`: of pgbench; `transactions`: so many a second, the same for each tool; `web`: files that nginx serves; `rate`: of the network, as tc(8) writes it. */
+interface Order { readonly tool: 'twintree' | 'rsync'; readonly folder: string; readonly scale: number; readonly transactions: number; readonly web: { readonly files: number; readonly bytes: number }; readonly rate?: string }
 
 const order = JSON.parse(process.argv[2] ?? '') as Order;
 const hosts = await ThreeHosts.start(order.folder);
@@ -19,7 +19,10 @@ try {
   const address = hosts.freeAddress();
   const services = [new Nginx(hosts, order.web, address), new Postgres(hosts, order.scale, join(order.folder, `postgresql-${order.scale}`), address)];
   for (const service of services) await service.begin();
-  const loads = services.map((service) => new Load(hosts, service.plan()));
+  const loads = services.map((service) => {
+    const plan = service.plan();
+    return new Load(hosts, plan.kind === 'postgres' ? { ...plan, rate: order.transactions } : plan);
+  });
   for (const load of loads) await load.more(50);
   const began = Date.now();
   const parts = order.tool === 'rsync' ? await moveByRsync(hosts, services) : await moveByTwintree(hosts, address);
