@@ -91,13 +91,19 @@ describeIf('a migration in trouble', whyNoNetns() ?? whyNoSshd() ?? whyNoService
         const from = migration.journal.length;
         if (state === 'freezing') trouble.hook('freeze', 'hold');
         else if (state === 'switching') trouble.hook('switch', 'hold');
-        else trouble.holdStarts(state);
+        else trouble.holdStarts(state === 'verifying' ? 'final' : state);
         const cutover = migration.begin('cutover', migration.name, '--yes');
         await trouble.held(state === 'freezing' ? 'freeze' : state === 'switching' ? 'switch' : 'start');
+        if (state === 'verifying') {
+          trouble.prover('SIGSTOP');
+          trouble.heal();
+          await migration.untilState(state, from);
+        }
         assert.equal(migration.state, state, migration.told());
         await strike(kind);
         if (state !== 'switching' && kind !== 'target') await trouble.load.more(3); // whatever is gone, the source is let go on
         trouble.heal();
+        trouble.prover('SIGCONT');
         if (kind === 'cable') await migration.until('the cutover was given up', ({ event, phase }) => event === 'operation' && phase === 'ended', from);
         mend(kind);
         await live(cutover);

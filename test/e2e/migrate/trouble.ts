@@ -102,9 +102,18 @@ finish: { hooks: [ { run: ${hook('finish', 'true')}, timeout: 2s } ] }
 
   /** kill -9 of all that serves the migration on the new host. */
   killTarget(): void {
-    for (const pid of this.processes('new', /twintree\.js|held\.sh/)) {
+    this.signal(/twintree\.js|held\.sh/, 'SIGKILL');
+  }
+
+  /** What serves a proof on the new host, over a connection that stands before, does nothing for now, or goes on. */
+  prover(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.signal(/twintree\.js --at-host/, signal);
+  }
+
+  private signal(like: RegExp, signal: NodeJS.Signals): void {
+    for (const pid of this.processes('new', like)) {
       try {
-        process.kill(pid, 'SIGKILL');
+        process.kill(pid, signal);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
       }
