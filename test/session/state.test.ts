@@ -38,8 +38,8 @@ async function seen(run: typeof sync, source: string, target: string, args: stri
   return { outcome, lines, told };
 }
 
-const BIG = 8 << 20;
-const NONE = 5 << 20; // what a run reads beside content: its threads' program, lists, the state
+const BIG = 24 << 20;
+const NONE = 12 << 20; // what a run reads beside content: its threads' program, lists, the state
 
 describe('a session with --state', () => {
   const tmp = useTempFolder('state');

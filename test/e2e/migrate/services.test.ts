@@ -1,5 +1,5 @@
 /**
- * Real services are moved between hosts in network namespaces while clients use them, each by its ready example as it stands: followed, cut over, written to on the
+ * Real services are moved between hosts in network namespaces while clients use them, each by its ready example as it stands: seeded by an archive, followed, cut over, written to on the
  * new side, rolled back, written to again; at each step everything that a client was told is there, and never two hosts serve. TWINTREE_MIGRATE=long
  * (`npm run test:migrate`): with more data, beside the same move by rsync, a whole server at once, and finished on the new side.
  */
@@ -61,6 +61,7 @@ describeIf('real services move', whyNot, () => {
       this.timeout(long ? 600_000 : 120_000);
       await begin(make(hosts));
       const migration = Migration.byExample(hosts, (services[0] as Service).address, example);
+      await migration.seed();
       await migration.plan();
       migration.start();
       await migration.untilState('live');
