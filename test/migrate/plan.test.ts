@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { earlierSurvey, planDocument, planJson, planMarkdown, surveySource, type LossClass, type MigrationPlan } from '../../src/migrate/survey/index.js';
 import { runSync, type LostAttributes } from '../../src/session/index.js';
 import { fromText } from '../../src/tree/index.js';
@@ -68,6 +68,16 @@ describeIf('the plan of a migration', process.getuid?.() === 0 ? undefined : 'ne
     const stopped = new AbortController();
     stopped.abort();
     await assert.rejects(planDocument({ subject: subjectOf(), run: runOf('-a', src(), tmp.at('dst')), signal: stopped.signal }), (error: { code?: string }) => error.code === 'ABORTED');
+  });
+
+  it('takes what has gone since it was listed for no part of a source that is in use', async () => {
+    mkdirSync(`${src()}many`, { recursive: true });
+    for (let k = 0; k < 6000; k++) writeFileSync(`${src()}many/${k}`, '');
+    mkdirSync(`${src()}zone`);
+    let told = 0;
+    const { survey } = await surveySource({ source: fromText(src()), options: runOf('-aHAX', src()).options, progress: () => { if (told++ === 0) rmSync(`${src()}zone`, { recursive: true }); } });
+    assert.ok(told > 0);
+    assert.equal(survey.found.unreadable.count, 0);
   });
 
   it('tells growth from an earlier plan', async () => {

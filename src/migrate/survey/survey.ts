@@ -4,7 +4,7 @@
  */
 import { posix as path } from 'node:path';
 import { Listing, localSource, NameTwins, NO_SCOPES, WalkFilters, type Scopes } from '../../endpoint/index.js';
-import { errnoText, FolderCache, loadPosix, nameOfGid, nameOfUid, readMounts, type Posix } from '../../fs/index.js';
+import { Errno, errnoText, FolderCache, loadPosix, nameOfGid, nameOfUid, readMounts, type Posix } from '../../fs/index.js';
 import type { SessionOptions } from '../../plan/index.js';
 import { meansContents } from '../../session/index.js';
 import { displayName, EMPTY, fromText, joinPath, StatTable, TwintreeError, type ByteString, type RelPath } from '../../tree/index.js';
@@ -95,7 +95,7 @@ class SurveyWalk {
       }
       const at = joinPath(frame.parent, name);
       const fd = this.cache.open(at);
-      if (fd < 0) this.collector.note('unreadable', at, errnoText(-fd));
+      if (fd < 0) this.unreadable(at, fd);
       else {
         const scopes = at === '' ? filters.root({ source: [fd], target: -1 }) : filters.enter(frame.scopes, name, { source: [fd], target: -1 });
         const names = this.folder(at, fd, scopes);
@@ -114,6 +114,11 @@ class SurveyWalk {
     return { survey, shared, samples };
   }
 
+  /** What could not be looked at. A source is in use: what has gone since it was listed is no part of it. */
+  private unreadable(at: RelPath, error: number): void {
+    if (error !== -Errno.ENOENT || at === EMPTY) this.collector.note('unreadable', at, errnoText(-error));
+  }
+
   /** Looks at a folder and what is in it; its subfolders that are walked. */
   private folder(at: RelPath, fd: number, scopes: Scopes): ByteString[] {
     const { listing, collector, own, posix } = this;
@@ -122,7 +127,7 @@ class SurveyWalk {
     if (at === '') own.copyFrom(0, own, 1);
     else if (walk.oneFileSystem > 0 && !own.sameDevice(1, own, 0)) return [];
     const error = listing.readSource([{ mount: 0, fd, listed: true }], undefined, undefined, at);
-    if (error < 0) collector.note('unreadable', at, errnoText(-error));
+    if (error < 0) this.unreadable(at, error);
     this.twins.begin(listing.names);
     const folders: ByteString[] = [];
     for (let k = 0; k < listing.length; k++) {
@@ -130,7 +135,7 @@ class SurveyWalk {
       const r = listing.record(k);
       const entry = joinPath(at, name);
       if (r < 0) {
-        collector.note('unreadable', entry, errnoText(-r));
+        this.unreadable(entry, r);
         continue;
       }
       const isDir = listing.table.isDir(r);
