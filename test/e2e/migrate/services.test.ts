@@ -29,10 +29,14 @@ describeIf('real services move', whyNot, () => {
   let services: readonly Service[];
   let loads: readonly Load[];
 
-  beforeEach('three hosts', async () => {
+  beforeEach('three hosts', async function () {
+    this.timeout(180_000);
     hosts = await ThreeHosts.start();
   });
-  afterEach('and none', () => hosts.close());
+  afterEach('and none', async function () {
+    this.timeout(180_000);
+    await hosts.close();
+  });
 
   async function begin(made: readonly Service[]): Promise<void> {
     services = made;

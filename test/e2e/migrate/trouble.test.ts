@@ -23,11 +23,13 @@ describeIf('a migration in trouble', whyNoNetns() ?? whyNoSshd() ?? whyNoService
   let hosts: ThreeHosts;
   let trouble: Trouble;
 
-  beforeEach('a service that is about to move', async () => {
+  beforeEach('a service that is about to move', async function () {
+    this.timeout(180_000);
     hosts = await ThreeHosts.start();
     trouble = await Trouble.begin(hosts);
   });
   afterEach('and none', async function () {
+    this.timeout(180_000);
     if (this.currentTest?.state === 'failed') process.stderr.write(`${trouble.migration.told()}\n${trouble.migration.running?.printed ?? ''}\n`); // a test that waited for ever says where
     await trouble.close();
     await hosts.close();
