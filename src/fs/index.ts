@@ -22,7 +22,7 @@ export { openFilesBelow, writes, type Holding, type OpenFile, type OpenFiles, ty
 export { PROBE_PREFIX } from './probe-folder.js';
 export * from './raw-args.js';
 export { endGroup, processStart, signalProcess } from './processes.js';
-export { runProgram, type ProgramRequest, type ProgramResult } from './run-program.js';
+export { ownEnvironment, programTrouble, runProgram, type ProgramRequest, type ProgramResult } from './run-program.js';
 export { runScript } from './run-script.js';
 export { appendDurably, moveFile, namesIn, ownerOf, removeFolder, replaceFile, stampOf, truncateFile, type FileStamp } from './own-files.js';
 export { startDetached } from './start-detached.js';

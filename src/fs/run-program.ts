@@ -104,6 +104,20 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramResult
   });
 }
 
+/** What a program inherits of this process' environment. */
+export function ownEnvironment(): Record<string, string> {
+  return Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/** What is wrong with how a program ended, half a sentence; null: nothing. @param ended how it is said that `signal` ended it. */
+export function programTrouble({ startError, timedOut, aborted, exitCode, signal }: ProgramResult, timeoutMs: number, ended: string): string | null {
+  if (startError !== null) return `it cannot be started: ${startError}`;
+  if (timedOut) return `it took longer than ${timeoutMs / 1000} s and was ended`;
+  if (aborted) return ended;
+  if (signal !== null) return `it was ended by ${signal}`;
+  return exitCode === 0 ? null : `it ended with exit code ${exitCode}`;
+}
+
 /** Whether any process of the group got it. */
 function signalChild({ pid }: ChildProcess, signal: NodeJS.Signals | 0): boolean {
   return pid !== undefined && signalGroup(pid, signal);

@@ -1,5 +1,5 @@
 /** `run`: programs that a person named in a definition run here, one after the other, each to its end or its limit; the answer to each is how it ended. */
-import { runProgram } from '../../fs/index.js';
+import { ownEnvironment, runProgram } from '../../fs/index.js';
 import { readLines, writeLine } from '../../transport/index.js';
 import { isCount, isObject, TwintreeError } from '../../tree/index.js';
 import type { AtHostCommand } from '../commands/at-host.js';
@@ -18,7 +18,7 @@ export const runHere: AtHostCommand = async (_question, ways) => {
     if (!isWords(argv) || !isTexts(env) || !isCount(timeoutMs) || !isCount(graceMs) || !isCount(keep) || keep > MOST_KEPT) throw new TwintreeError('WIRE', 'what came is no program to be run');
     next = lines.next();
     void endsWith(next, controller);
-    const result = await runProgram({ argv, env: { ...inherited(), ...env }, input: '', timeoutMs, graceMs, keep, signal: controller.signal });
+    const result = await runProgram({ argv, env: { ...ownEnvironment(), ...env }, input: '', timeoutMs, graceMs, keep, signal: controller.signal });
     await writeLine(stream, { type: 'result', ...result });
   }
   stream.end();
@@ -30,10 +30,6 @@ export const runHere: AtHostCommand = async (_question, ways) => {
 async function endsWith(next: Promise<IteratorResult<unknown>>, controller: AbortController): Promise<void> {
   const { done } = await next.catch(() => ({ done: true }));
   if (done === true) controller.abort();
-}
-
-function inherited(): Record<string, string> {
-  return Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
 function isTexts(value: unknown): value is Record<string, string> {

@@ -3,7 +3,7 @@
  * is missing, fences it against every session from elsewhere, and says what to do when the old source is back.
  */
 import { createInterface } from 'node:readline';
-import { runProgram } from '../../fs/index.js';
+import { ownEnvironment, runProgram } from '../../fs/index.js';
 import { findLeftovers, Promotable } from '../../session/index.js';
 import type { StandbyNote } from '../../state/index.js';
 import { displayName, TwintreeError, type ByteString } from '../../tree/index.js';
@@ -132,8 +132,7 @@ async function asked(path: ByteString): Promise<boolean> {
 
 /** Puts the old source out of action. @throws CommandError HOOK where it fails, unless `force`. */
 async function fenceHook(command: string, { force, timeoutMs }: How, target: Promotable, standby: StandbyNote | undefined): Promise<void> {
-  const env: Record<string, string> = {};
-  for (const [name, value] of Object.entries(process.env)) if (value !== undefined) env[name] = value;
+  const env = ownEnvironment();
   env['TWINTREE_TARGET'] = displayName(target.path);
   env['TWINTREE_SOURCE_HOST'] = standby === undefined ? '' : displayName(standby.source.host);
   env['TWINTREE_SOURCE'] = standby === undefined ? '' : displayName(standby.source.path);

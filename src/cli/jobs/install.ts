@@ -4,7 +4,7 @@
  */
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
-import { errnoText, Errno, makeFolders, loadOwnPosix, namesIn, readWholeFile, removeFolder, runProgram, writeWholeFile } from '../../fs/index.js';
+import { errnoText, Errno, makeFolders, loadOwnPosix, namesIn, readWholeFile, removeFolder, ownEnvironment, runProgram, writeWholeFile } from '../../fs/index.js';
 import { agentUnit, BEGIN, cronLines, END, jobUnits, MARK, withLines, type JobConfig, type Program, type Unit } from '../../job/index.js';
 import { fromText, TwintreeError, type ByteString } from '../../tree/index.js';
 import { typed, type SmallArgs } from '../commands/small-args.js';
@@ -147,8 +147,7 @@ function withUser(line: string): string {
 }
 
 async function runTool(file: string, args: readonly string[], input = ''): Promise<{ ok: boolean; output: string }> {
-  const env = Object.fromEntries(Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))) as Record<string, string>;
-  const result = await runProgram({ argv: [file, ...args], env: { ...env, LC_ALL: 'C' }, input, timeoutMs: PATIENCE, graceMs: 1000, keep: LONGEST });
+  const result = await runProgram({ argv: [file, ...args], env: { ...ownEnvironment(), LC_ALL: 'C' }, input, timeoutMs: PATIENCE, graceMs: 1000, keep: LONGEST });
   return { ok: result.exitCode === 0, output: result.startError ?? result.output };
 }
 

@@ -2,7 +2,7 @@
  * Hooks: commands that a person has set to run before, after, on the failure of a run, or where a target is too far behind. No shell is involved unless the
  * command names one. A hook gets the run in its environment and, whole, as JSON on standard input; nothing secret is in either. What it says is kept at its end.
  */
-import { runProgram, type ProgramResult } from '../../fs/index.js';
+import { programTrouble, runProgram } from '../../fs/index.js';
 import { cut, LIMITS, type HookRun, type HookTime, type JobRun } from '../history/index.js';
 import { runDocument } from '../notices/index.js';
 
@@ -55,7 +55,7 @@ async function runHook(spec: HookSpec, run: JobRun, options: HookOptions): Promi
   const result = await runProgram({
     argv: spec.command, env: hookEnvironment(spec.when, run, options), input, timeoutMs: spec.timeoutMs, graceMs, keep: KEEP_BYTES, ...(signal === undefined ? {} : { signal }),
   });
-  const trouble = troubleOf(result, spec.timeoutMs);
+  const trouble = programTrouble(result, spec.timeoutMs, 'it was ended with its run');
   return {
     when: spec.when, command: cut(spec.command.join(' '), LIMITS.message), start, durationMs: result.durationMs, ok: trouble === null, exitCode: result.exitCode,
     trouble: trouble === null ? null : cut(trouble, LIMITS.message), output: result.output.length > LIMITS.output ? result.output.slice(-LIMITS.output) : result.output,
@@ -74,12 +74,4 @@ export function hookEnvironment(when: HookTime, run: JobRun, { env, secrets, lag
   const all = Object.fromEntries(inherited);
   for (const name of Object.keys(own)) delete all[name]; // what an outer run said of itself
   return { ...all, ...Object.fromEntries(told.map(([name, value]) => [name, String(value).replaceAll('\0', '')])) };
-}
-
-function troubleOf({ startError, timedOut, aborted, exitCode, signal }: ProgramResult, timeoutMs: number): string | null {
-  if (startError !== null) return `it cannot be started: ${startError}`;
-  if (timedOut) return `it took longer than ${timeoutMs / 1000} s and was ended`;
-  if (aborted) return 'it was ended with its run';
-  if (signal !== null) return `it was ended by ${signal}`;
-  return exitCode === 0 ? null : `it ended with exit code ${exitCode}`;
 }

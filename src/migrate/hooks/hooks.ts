@@ -3,7 +3,7 @@
  * source's host, here, or on the target's, there over the remote shell with the same limits: a time-out ends them with all of their process group on
  * either side. No shell is involved unless the command names one.
  */
-import { runProgram, type ProgramResult } from '../../fs/index.js';
+import { ownEnvironment, programTrouble, runProgram, type ProgramResult } from '../../fs/index.js';
 import type { ByteString } from '../../tree/index.js';
 import type { HookPart, MigrationFact, Side } from '../journal/events.js';
 import { forgetHook, noteHook } from './left.js';
@@ -55,7 +55,7 @@ export async function runMigrationHook(hook: MigrationHook, part: HookPart, ways
   const begun = performance.now();
   const env = { ...ways.env, TWINTREE_PHASE: part, ...(rehearsal ? { TWINTREE_REHEARSAL: '1' } : {}) };
   const result = hook.side === 'target' && ways.there !== undefined ? await ways.there.run({ argv: hook.command, env, timeoutMs: hook.timeoutMs }, signal) : await runHere(hook, env, ways.folder, signal);
-  const trouble = typeof result === 'string' ? result : troubleOf(result, hook.timeoutMs);
+  const trouble = typeof result === 'string' ? result : programTrouble(result, hook.timeoutMs, 'it was ended with the migration');
   return {
     event: 'hook', part, command: hook.command.join(' ').slice(0, LONGEST_COMMAND), side: hook.side, ms: Math.round(performance.now() - begun), ok: trouble === null, trouble,
     output: typeof result === 'string' ? '' : result.output, rehearsal,
@@ -63,17 +63,8 @@ export async function runMigrationHook(hook: MigrationHook, part: HookPart, ways
 }
 
 async function runHere({ command, timeoutMs }: MigrationHook, env: Record<string, string>, folder: ByteString | undefined, signal: AbortSignal | undefined): Promise<ProgramResult> {
-  const inherited = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
   const noted = folder === undefined ? {} : { started: (group: number): void => { noteHook(folder, group); } };
-  const result = await runProgram({ argv: command, env: { ...inherited, ...env }, input: '', timeoutMs, graceMs: GRACE_MS, keep: KEEP_BYTES, ...noted, ...(signal === undefined ? {} : { signal }) });
+  const result = await runProgram({ argv: command, env: { ...ownEnvironment(), ...env }, input: '', timeoutMs, graceMs: GRACE_MS, keep: KEEP_BYTES, ...noted, ...(signal === undefined ? {} : { signal }) });
   if (folder !== undefined) forgetHook(folder);
   return result;
-}
-
-function troubleOf({ startError, timedOut, aborted, exitCode, signal }: ProgramResult, timeoutMs: number): string | null {
-  if (startError !== null) return `it cannot be started: ${startError}`;
-  if (timedOut) return `it took longer than ${timeoutMs / 1000} s and was ended`;
-  if (aborted) return 'it was ended with the migration';
-  if (signal !== null) return `it was ended by ${signal}`;
-  return exitCode === 0 ? null : `it ended with exit code ${exitCode}`;
 }
