@@ -2,6 +2,7 @@
  * --fake-super: entries of a tree that an ordinary user keeps hold what they should be in an attribute. Where a
  * side is such a tree, each record becomes what its attribute says before anyone compares it.
  */
+import { Errno } from '../../fs/index.js';
 import { decodeFakeStat, FAKE_STAT, fakeStatFits } from '../../plan/index.js';
 import type { TreeReader } from '../source/index.js';
 import type { ByteString, StatTable } from '../../tree/index.js';
@@ -13,4 +14,20 @@ export function overlayFakeStat(tree: TreeReader, at: number, name: ByteString, 
   const fake = decodeFakeStat(value);
   if (fake === undefined || !fakeStatFits(table.type(i), fake)) return;
   table.overlay(i, fake);
+}
+
+/** Longest text of a symlink, bytes. */
+const LONGEST_LINK = 4095;
+
+/** The text of a symlink, or a negated errno. `fake`: it may be kept as a regular file that holds its text. */
+export function linkTextOf(tree: Pick<TreeReader, 'readlink' | 'open' | 'read' | 'close'>, at: number, name: ByteString, fake: boolean): ByteString | number {
+  const text = tree.readlink(at, name);
+  if (!fake || text !== -Errno.EINVAL) return text;
+  const fd = tree.open(at, name, { read: true, nonBlock: true });
+  if (fd < 0) return fd;
+  const buffer = Buffer.allocUnsafe(LONGEST_LINK + 1);
+  const got = tree.read(fd, buffer, 0, buffer.length, 0);
+  tree.close(fd);
+  if (got < 0) return got;
+  return got === 0 || got > LONGEST_LINK ? -Errno.EINVAL : (buffer.latin1Slice(0, got) as ByteString);
 }

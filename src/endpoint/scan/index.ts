@@ -11,3 +11,4 @@ export { NameTwins } from './name-twins.js';
 export { leadsBack } from './loops.js';
 export { MOST_ABOVE, MOST_ABOVE_BYTES, NO_SCOPES, rulesAbove, WalkFilters, type Scopes } from './filters.js';
 export { EntryProbe } from './probe.js';
+export { linkTextOf } from './fake-stat.js';

@@ -2,7 +2,7 @@
  * EntryProbe: answers the planner's questions about the two entries at hand with the disk: same content,
  * same lists of attributes, link texts. One is reused for all entries; buffers are made when first needed.
  */
-import { Errno, type Posix } from '../../fs/index.js';
+import type { Posix } from '../../fs/index.js';
 import {
   ACCESS_ACL, aclFromMode, decodeFakeAcl, DEFAULT_ACL, FAKE_ACCESS_ACL, FAKE_DEFAULT_ACL, fitAclToMode, mapAcl, parseAcl, sameAcl, sameBeyondMode, sameXattrs, sortXattrs,
   type Acl, type IdMapper, type Probe, type SessionOptions, type Xattr, type XattrPolicy,
@@ -10,14 +10,13 @@ import {
 import { Reading, type ContentHashes } from '../content-hashes.js';
 import { FileHasher } from '../file-hash.js';
 import { followsLeaf, xattrPolicy } from '../xattrs.js';
-import type { SourceFs, TreeReader } from '../source/index.js';
+import { linkTextOf } from './fake-stat.js';
+import type { SourceFs } from '../source/index.js';
 import type { Side } from '../../state/index.js';
 import { EMPTY, S_IFDIR, StatTable, type ByteString, type RelPath } from '../../tree/index.js';
 
 /** Bytes compared at a time. */
 const SLICE = 1 << 18;
-/** Bytes of a symlink's text on Linux. */
-const LONGEST_LINK = 4095;
 
 export class EntryProbe implements Probe {
   private sourceAt = -1;
@@ -97,25 +96,12 @@ export class EntryProbe implements Probe {
 
   /** Text of the source's symlink, or -errno. */
   sourceLink(): ByteString | number {
-    return this.linkText(this.source, this.sourceAt, this.sourceName, this.options.attributes.fakeSuper.source);
+    return linkTextOf(this.source, this.sourceAt, this.sourceName, this.options.attributes.fakeSuper.source);
   }
 
   targetLink(): ByteString {
-    const text = this.linkText(this.posix, this.targetFolder, this.targetName, this.options.attributes.fakeSuper.target);
+    const text = linkTextOf(this.posix, this.targetFolder, this.targetName, this.options.attributes.fakeSuper.target);
     return typeof text === 'number' ? EMPTY : text;
-  }
-
-  /** With --fake-super a symlink may be kept as a regular file that holds its text. */
-  private linkText(tree: TreeReader, at: number, name: ByteString, fake: boolean): ByteString | number {
-    const text = tree.readlink(at, name);
-    if (!fake || text !== -Errno.EINVAL) return text;
-    const fd = tree.open(at, name, { read: true, nonBlock: true });
-    if (fd < 0) return fd;
-    const buffer = Buffer.allocUnsafe(LONGEST_LINK + 1);
-    const got = tree.read(fd, buffer, 0, buffer.length, 0);
-    tree.close(fd);
-    if (got < 0) return got;
-    return got === 0 || got > LONGEST_LINK ? -Errno.EINVAL : (buffer.latin1Slice(0, got) as ByteString);
   }
 
   sameContent(): boolean {

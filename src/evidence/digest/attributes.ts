@@ -1,14 +1,12 @@
 /** What a manifest says of an entry beside its content: owner's names, link text, access lists, extended attributes. One reader for each walk. */
 import { createHash } from 'node:crypto';
-import { followsLeaf } from '../../endpoint/index.js';
+import { followsLeaf, linkTextOf } from '../../endpoint/index.js';
 import { Errno, nameOfGid, nameOfUid, type Posix } from '../../fs/index.js';
 import { ACCESS_ACL, DEFAULT_ACL, decodeFakeAcl, encodeAcl, FAKE_ACCESS_ACL, FAKE_DEFAULT_ACL, isFakeSuperName, parseAcl, type Acl } from '../../plan/index.js';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFREG, type ByteString, type StatTable } from '../../tree/index.js';
 import { bareEntry, INLINE_VALUE, type AclName, type Entry, type XattrDigest } from '../manifest/entry.js';
 import type { DigestRequest } from './request.js';
 
-/** Bytes of a symlink's text on Linux. */
-const LONGEST_LINK = 4095;
 
 export class EntryReader {
   private readonly users = new Map<number, ByteString | undefined>();
@@ -26,7 +24,7 @@ export class EntryReader {
     this.stat(entry, table, i);
     const { attributes } = this.request.options;
     if (entry.type === S_IFLNK) {
-      const text = this.linkText(at, name);
+      const text = linkTextOf(this.posix, at, name, this.fake);
       if (typeof text === 'number') entry.fault = { code: text === -Errno.ENOENT ? 'vanished' : 'unreadable', errno: -text };
       else entry.link = text;
     }
@@ -48,19 +46,6 @@ export class EntryReader {
     entry.mtimeNsec = table.mtimeNsec(i);
     if (this.request.options.attributes.atimes && type !== S_IFDIR && type !== S_IFLNK) entry.atime = { sec: table.atimeSec(i), nsec: table.atimeNsec(i) };
     if (type === S_IFBLK || type === S_IFCHR) entry.device = { major: table.rdevMajor(i), minor: table.rdevMinor(i) };
-  }
-
-  private linkText(at: number, name: ByteString): ByteString | number {
-    const { posix } = this;
-    const text = posix.readlink(at, name);
-    if (!this.fake || text !== -Errno.EINVAL) return text;
-    const fd = posix.open(at, name, { read: true, nonBlock: true });
-    if (fd < 0) return fd;
-    const buffer = Buffer.allocUnsafe(LONGEST_LINK + 1);
-    const got = posix.read(fd, buffer, 0, buffer.length, 0);
-    posix.close(fd);
-    if (got < 0) return got;
-    return got === 0 || got > LONGEST_LINK ? -Errno.EINVAL : (buffer.latin1Slice(0, got) as ByteString);
   }
 
   private attributes(entry: Entry, at: number, name: ByteString): void {

@@ -7,7 +7,7 @@ import { InputFile } from '../../fs/index.js';
 import { EMPTY, isObject, isRelPath, parentOf, TwintreeError, baseOf, joinPath, S_IFDIR, type ByteString, type RelPath } from '../../tree/index.js';
 import { decodeNote, emptyCounts, NOTE_KINDS, type Note } from '../compare/notes.js';
 import { LineCutter, LineError } from '../digest/lines.js';
-import { decodeEntry, digestText, ManifestError, MAX_LINE } from '../manifest/entry.js';
+import { decodeEntry, digestText, ManifestError, MAX_LINE, parsedLine } from '../manifest/entry.js';
 import { ManifestChecker, type ManifestItem } from '../manifest/items.js';
 import { ARITY, folderText, followProof, rootOf, type ContentProof } from '../manifest/merkle.js';
 import { isSigned, keyFingerprint, PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from './key.js';
@@ -209,7 +209,7 @@ class EvidenceState {
 }
 
 function readSignature(line: string): { line: string; signature: Buffer; key: Buffer } {
-  const value = parsed(line);
+  const value = parsedLine(line);
   const [signature, key] = [value['signature'], value['key']].map((text) => (typeof text === 'string' && text.length < 256 ? Buffer.from(text, 'base64') : Buffer.alloc(0)));
   if (signature?.length !== SIGNATURE_BYTES || key?.length !== PUBLIC_KEY_BYTES) throw new ManifestError('the signature is none');
   if (JSON.stringify({ signature: signature.toString('base64'), key: key.toString('base64') }) !== line) throw new ManifestError('the signature is not written as it has to be');
@@ -226,7 +226,7 @@ function hex(all: readonly Buffer[]): string[] {
 }
 
 function readExtract(line: string): { folder: RelPath; proof: ProofLevel[] } {
-  const { folder, proof } = parsed(line);
+  const { folder, proof } = parsedLine(line);
   // oxlint-disable-next-line no-control-regex -- every unit is one byte
   if (typeof folder !== 'string' || folder === '' || !/^[\u0001-\u00ff]*$/.test(folder) || !isRelPath(folder as ByteString)) throw new ManifestError('the folder of an extract is none');
   if (!Array.isArray(proof) || proof.length !== folder.split('/').length) throw new ManifestError('the proof of an extract has not as many steps as its path');
@@ -253,15 +253,4 @@ function readStep(step: unknown): ProofLevel {
 function digests(value: unknown): Buffer[] {
   if (!Array.isArray(value) || value.length >= ARITY) throw new ManifestError('a level of the proof is none');
   return value.map((one) => Buffer.from(digestText(one), 'hex'));
-}
-
-function parsed(line: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    throw new ManifestError('a line is no JSON');
-  }
-  if (!isObject(value)) throw new ManifestError('a line is no object');
-  return value;
 }

@@ -132,8 +132,8 @@ export function encodeEntry(e: Entry): string {
   return `${line}}`;
 }
 
-/** Reads what `encodeEntry` wrote. @throws ManifestError for any other text. */
-export function decodeEntry(line: string): Entry {
+/** The object of a line. @throws ManifestError for any other text. */
+export function parsedLine(line: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -141,6 +141,12 @@ export function decodeEntry(line: string): Entry {
     throw new ManifestError('a line is no JSON');
   }
   if (!isObject(value)) throw new ManifestError('a line is no object');
+  return value;
+}
+
+/** Reads what `encodeEntry` wrote. @throws ManifestError for any other text. */
+export function decodeEntry(line: string): Entry {
+  const value = parsedLine(line);
   const entry = bareEntry(entryName(value['n']));
   const type = typeof value['t'] === 'string' ? TYPES.get(value['t']) : undefined;
   if (type === undefined) throw new ManifestError('an entry has no type');
