@@ -55,7 +55,9 @@ describe('the journal of a migration', () => {
     mine.follow(({ event }) => { told.push(event); });
     Journal.open(folder).add({ event: 'thawed', ok: true, reason: 'by the guard' });
     mine.add({ event: 'problem', code: 'X', message: 'y', path: null });
+    assert.deepEqual(mine.stand, standOf(mine.events));
     mine.refresh(folder);
+    assert.deepEqual(mine.stand, standOf(mine.events), 'also where events came in between');
     assert.deepEqual(mine.events.map(({ event }) => event), ['planned', 'thawed', 'problem']);
     assert.deepEqual(told, ['problem', 'thawed'], 'each is told once');
   });

@@ -1,7 +1,7 @@
 /** Asking a migration for something: by its conductor, which is started in the background where none is at work; what happens is read from the journal. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { startDetached } from '../../fs/index.js';
-import { conductorPid, type MigrationEvent, readJournal, type Request } from '../../migrate/index.js';
+import { stampOf, startDetached } from '../../fs/index.js';
+import { conductorPid, journalPath, type MigrationEvent, readJournal, type Request } from '../../migrate/index.js';
 import { ownCommand } from '../../transport/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
 import { askConductor } from './control.js';
@@ -41,8 +41,11 @@ export async function startConductor(folder: ByteString, name: string): Promise<
 export async function follow(folder: ByteString, from: number, what: Request['what'], told: (event: MigrationEvent) => void, signal: AbortSignal): Promise<boolean> {
   let seen = from;
   let began = false;
+  let size = -1;
+  let events: readonly MigrationEvent[] = [];
   for (let gone = false; ; ) {
-    const { events } = readJournal(folder);
+    const stamp = stampOf(journalPath(folder));
+    if (typeof stamp === 'number' || stamp.size !== size) ({ events, length: size } = readJournal(folder)); // a long journal is read again only where it has grown
     for (const event of events.slice(seen)) {
       told(event);
       if (event.event !== 'operation' || event.what !== what) continue;

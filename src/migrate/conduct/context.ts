@@ -4,7 +4,7 @@ import type { MigrationDefinition } from '../definition/index.js';
 import { runMigrationHooks, type HookFact, type MigrationHook } from '../hooks/hooks.js';
 import type { HookPart, MigrationFact, MigrationState, Part } from '../journal/events.js';
 import type { Journal } from '../journal/journal.js';
-import { canGo, standOf, type Stand } from '../journal/machine.js';
+import { canGo, type Stand } from '../journal/machine.js';
 import type { Following, MigrationPorts } from './ports.js';
 import type { CommandSpec } from '../../transport/index.js';
 
@@ -36,7 +36,7 @@ export class Context {
   }
 
   get stand(): Stand {
-    const stand = standOf(this.journal.events);
+    const { stand } = this.journal;
     if (stand === undefined) throw new TwintreeError('MIGRATION', 'the journal of the migration has no plan in it');
     return stand;
   }

@@ -4,6 +4,7 @@
  */
 import { appendDurably, Errno, readWholeFile, truncateFile } from '../../fs/index.js';
 import { isCount, isObject, isText, parsedObject, TwintreeError, type ByteString } from '../../tree/index.js';
+import { standAfter, type Stand } from './machine.js';
 import { HOOK_PARTS, OPERATIONS, PARTS, STATES, type MigrationEvent, type MigrationFact } from './events.js';
 
 /** Longest journal that is read, bytes: years of one event a minute. */
@@ -13,6 +14,8 @@ const NAME = 'journal.jsonl';
 
 export class Journal {
   private readonly listeners = new Set<(event: MigrationEvent) => void>();
+  private standing: Stand | undefined;
+  private reduced = 0; // events that `standing` is of
 
   private constructor(private readonly path: ByteString, readonly events: MigrationEvent[], private readonly clock: () => number) {}
 
@@ -22,6 +25,12 @@ export class Journal {
     const { events, whole, length } = readJournal(folder);
     if (whole < length) truncateFile(path, whole);
     return new Journal(path, [...events], clock);
+  }
+
+  /** Where the migration stands. It is asked for several times a second, and a journal of weeks is long: only what has come since is looked at. */
+  get stand(): Stand | undefined {
+    for (; this.reduced < this.events.length; this.reduced++) this.standing = standAfter(this.standing, this.events[this.reduced] as MigrationEvent);
+    return this.standing;
   }
 
   /** Adds an event; when it returns, it is on the disk. @throws TwintreeError IO. */
@@ -39,6 +48,8 @@ export class Journal {
     const known = new Set(this.events.map((event) => JSON.stringify(event)));
     const { events } = readJournal(folder);
     this.events.splice(0, this.events.length, ...events); // in the order of the file
+    this.standing = undefined;
+    this.reduced = 0;
     for (const event of events) if (!known.has(JSON.stringify(event))) for (const listener of this.listeners) listener(event);
   }
 

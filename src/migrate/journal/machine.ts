@@ -59,11 +59,12 @@ export interface Stand {
 /** By the journal, from its beginning. Undefined: there is no plan. */
 export function standOf(events: readonly MigrationEvent[]): Stand | undefined {
   let stand: Stand | undefined;
-  for (const event of events) stand = after(stand, event);
+  for (const event of events) stand = standAfter(stand, event);
   return stand;
 }
 
-function after(stand: Stand | undefined, event: MigrationEvent): Stand | undefined {
+/** Where it stands after one event more. */
+export function standAfter(stand: Stand | undefined, event: MigrationEvent): Stand | undefined {
   if (event.event === 'planned') return { state: 'planned', since: event.at, reason: null, thawFailed: false, seeded: false, operation: undefined };
   if (stand === undefined) return undefined;
   switch (event.event) {
