@@ -34,6 +34,11 @@ export function toBytes(name: ByteString): Buffer {
   return Buffer.from(name, 'latin1');
 }
 
+/** Byte string → the text that was typed: what `fromText` made of it, and what is not UTF-8 with signs in its place. */
+export function toText(name: ByteString): string {
+  return toBytes(name).toString('utf8');
+}
+
 /** Text typed by a person (UTF-8 in the file system) → byte string. */
 export function fromText(text: string): ByteString {
   for (let i = 0; i < text.length; i++) {

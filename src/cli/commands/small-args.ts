@@ -1,5 +1,5 @@
 /** Arguments of commands without an option table: long options, some with a value, and names. */
-import { displayName, type ByteString } from '../../tree/index.js';
+import { displayName, toText, type ByteString } from '../../tree/index.js';
 import { usageError } from '../errors.js';
 
 /** What was given: options by name ('' for those without a value), and the rest in order. */
@@ -40,6 +40,4 @@ function unknown(command: string, arg: ByteString): Error {
 }
 
 /** An argument as the text that was typed. */
-export function typed(bytes: ByteString): string {
-  return Buffer.from(bytes, 'latin1').toString('utf8');
-}
+export const typed = toText;

@@ -1,7 +1,7 @@
 /** How a command line, or a kept plan, reaches another host. */
 import type { RemoteRequest } from '../../session/index.js';
 import { agentCommand, atHostSpec, defaultKnownHosts, selfBootstrap, type CommandSpec, type ConnectSpec, type HostAddress, type RemoteShell, type SshSpec } from '../../transport/index.js';
-import { displayName, type ByteString } from '../../tree/index.js';
+import { displayName, toText } from '../../tree/index.js';
 import { usageError } from '../errors.js';
 import type { ConnectionOptions } from '../options/index.js';
 
@@ -18,7 +18,7 @@ export function atHostOf(host: SshSpec, connection: ConnectionOptions): CommandS
 }
 
 function shellOf({ rsh, remotePath, family }: ConnectionOptions): RemoteShell {
-  return { ...(rsh === undefined ? {} : { rsh: text(rsh) }), ...(remotePath === undefined ? {} : { remotePath: text(remotePath) }), ...(family === 0 ? {} : { family }) };
+  return { ...(rsh === undefined ? {} : { rsh: toText(rsh) }), ...(remotePath === undefined ? {} : { remotePath: toText(remotePath) }), ...(family === 0 ? {} : { family }) };
 }
 
 /** How the host is reached. @throws CommandError for options that do not fit it. */
@@ -36,14 +36,9 @@ function connectSpec(host: HostAddress, connection: ConnectionOptions): ConnectS
     if (value !== undefined) throw usageError(`--${name} is for hosts that are reached by a remote shell`);
   }
   return {
-    kind: 'tls', host: displayName(host.host), port: connection.port ?? host.port, knownHosts: connection.knownHosts === undefined ? defaultKnownHosts() : text(connection.knownHosts),
-    ...(connection.identity === undefined ? {} : { identity: text(connection.identity) }), ...(connection.tokenFile === undefined ? {} : { tokenFile: text(connection.tokenFile) }),
-    ...(connection.fingerprint === undefined ? {} : { pin: text(connection.fingerprint) }), ...(connection.family === 0 ? {} : { family: connection.family }),
-    ...(connection.address === undefined ? {} : { localAddress: text(connection.address) }),
+    kind: 'tls', host: displayName(host.host), port: connection.port ?? host.port, knownHosts: connection.knownHosts === undefined ? defaultKnownHosts() : toText(connection.knownHosts),
+    ...(connection.identity === undefined ? {} : { identity: toText(connection.identity) }), ...(connection.tokenFile === undefined ? {} : { tokenFile: toText(connection.tokenFile) }),
+    ...(connection.fingerprint === undefined ? {} : { pin: toText(connection.fingerprint) }), ...(connection.family === 0 ? {} : { family: connection.family }),
+    ...(connection.address === undefined ? {} : { localAddress: toText(connection.address) }),
   };
-}
-
-/** Bytes of the command line as the text that was typed. */
-function text(bytes: ByteString): string {
-  return Buffer.from(bytes, 'latin1').toString('utf8');
 }

@@ -1,7 +1,7 @@
 /** What a conductor works with, made of the program's own parts: mirrors, sessions, evidence, clones, the way back. */
 import { type Direction, type Following, type MigrationDefinition, type MigrationEvent, type MigrationFact, type MigrationPorts, dropClone, makeClone, readJournal, type SessionResult, There } from '../../migrate/index.js';
 import { openAtHost, readLines } from '../../transport/index.js';
-import { fromText, TwintreeError, type ByteString, type ErrorCode } from '../../tree/index.js';
+import { fromText, toText, TwintreeError, type ByteString, type ErrorCode } from '../../tree/index.js';
 import { copyTree } from '../at-host/clone.js';
 import { mirrorRequest } from '../commands/mirror.js';
 import { sessionRun } from '../commands/remote.js';
@@ -28,7 +28,7 @@ export function portsOf(definition: MigrationDefinition, folder: ByteString, los
   const trees = treesOf(definition);
   const { atTarget, hostName, source, target } = trees;
   const env = {
-    TWINTREE_MIGRATION: definition.name, TWINTREE_SOURCE: definition.source, TWINTREE_TARGET: Buffer.from(target, 'latin1').toString('utf8'), TWINTREE_HOST: hostName ?? '',
+    TWINTREE_MIGRATION: definition.name, TWINTREE_SOURCE: definition.source, TWINTREE_TARGET: toText(target), TWINTREE_HOST: hostName ?? '',
   };
   const backwards = (): string[] => backWords(definition, lost, backLimit(readJournal(folder).events));
   const treesBack = (): MigrationTrees => treesOf({ ...definition, words: backwards() });
@@ -40,7 +40,7 @@ export function portsOf(definition: MigrationDefinition, folder: ByteString, los
     back: (told) => back(trees, backwards(), told),
     session: (direction, how) => session(direction === 'back' ? treesBack() : trees, direction, how),
     prove, digestAhead, warm,
-    makeClone: async (signal) => text(atTarget === undefined ? await makeClone(target, copyTree, signal) : await askForClone(trees, 'make', target, signal)),
+    makeClone: async (signal) => toText(atTarget === undefined ? await makeClone(target, copyTree, signal) : await askForClone(trees, 'make', target, signal)),
     dropClone: async (path) => {
       if (atTarget === undefined) await dropClone(fromText(path));
       else await askForClone(trees, 'drop', fromText(path), new AbortController().signal);
@@ -92,7 +92,7 @@ async function session(trees: MigrationTrees, direction: Direction, { target: ot
     const ok = outcome.exitCode === 0 || (outcome.exitCode === 24 && other !== undefined); // a source in use may lose a file meanwhile
     return result({
       ok, entries: files + dirs + links + devices + specials, files: outcome.transferredFiles, bytes: outcome.transferredBytes, sent: outcome.literalBytes,
-      message: ok ? '' : first === undefined ? `it ended with exit code ${outcome.exitCode}` : `${text(first.path)}: ${first.message}${outcome.problemCount > 1 ? `, and ${outcome.problemCount - 1} more` : ''}`,
+      message: ok ? '' : first === undefined ? `it ended with exit code ${outcome.exitCode}` : `${toText(first.path)}: ${first.message}${outcome.problemCount > 1 ? `, and ${outcome.problemCount - 1} more` : ''}`,
     });
   } catch (error) {
     if (!(error instanceof TwintreeError)) throw error;
@@ -117,8 +117,4 @@ async function askForClone({ atTarget }: MigrationTrees, action: 'make' | 'drop'
     connection.stream.end();
     void connection.ended.finally(() => { connection.close(); });
   }
-}
-
-function text(path: ByteString): string {
-  return Buffer.from(path, 'latin1').toString('utf8');
 }

@@ -3,7 +3,7 @@ import { checkOptions, defaultKey, digestAhead, proveEqual, readKey, type Place,
 import type { MigrationDefinition, MigrationPorts, Proof, ProofRequest } from '../../migrate/index.js';
 import type { SessionOptions } from '../../plan/index.js';
 import { openAtHost, ownProgram } from '../../transport/index.js';
-import { displayName, fromText, type ByteString } from '../../tree/index.js';
+import { displayName, fromText, toText, type ByteString } from '../../tree/index.js';
 import { localPath } from '../commands/mirror-pair.js';
 import { SpareConnection } from './spare.js';
 import type { MigrationTrees } from './trees.js';
@@ -36,7 +36,7 @@ export function prover(definition: MigrationDefinition, trees: MigrationTrees, f
       return {
         ok: proof.equal, message: sentence(proof),
         fact: {
-          event: 'evidence', file: Buffer.from(file, 'latin1').toString('utf8'), root: proof.root, key: proof.keyFingerprint ?? '', mode, sample, entries: proof.target.entries, bytes: proof.target.bytes,
+          event: 'evidence', file: toText(file), root: proof.root, key: proof.keyFingerprint ?? '', mode, sample, entries: proof.target.entries, bytes: proof.target.bytes,
           differences: proof.differences + proof.unread + proof.unjudged, extras: proof.extras, missing: proof.missing, losses: proof.losses, ok: proof.equal,
         },
       };

@@ -6,7 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FollowStatus, Following, MigrationFact } from '../../migrate/index.js';
 import { connect, join, linger, openAtHost, ownCommand, type CommandSpec, type Connection } from '../../transport/index.js';
-import { TwintreeError, type ByteString } from '../../tree/index.js';
+import { toText, TwintreeError, type ByteString } from '../../tree/index.js';
 import { BACK_MARK, readFollowStatus } from './follow.js';
 
 /** Milliseconds before it is tried again, doubled up to the longest while it fails at once. */
@@ -83,7 +83,7 @@ export class WayBack implements Following {
       const there = await openAtHost(atTarget, { do: 'mirror-back', words }, { connectTimeoutMs, stderr: (text) => { this.heard(text, said); } });
       this.current = [there];
       if (this.controller.signal.aborted) there.close();
-      const here = await connect({ kind: 'command', argv: [...ownCommand(), 'serve', '--stdio', `--root=${Buffer.from(old, 'latin1').toString('utf8')}`, '--read-write'] }, { connectTimeoutMs: 0, stderr: (text) => { said.push(text); } });
+      const here = await connect({ kind: 'command', argv: [...ownCommand(), 'serve', '--stdio', `--root=${toText(old)}`, '--read-write'] }, { connectTimeoutMs: 0, stderr: (text) => { said.push(text); } });
       this.current = [there, here];
       if (this.controller.signal.aborted) here.close();
       join(there.stream, here.stream);

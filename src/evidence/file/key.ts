@@ -7,7 +7,7 @@ import { loadOwnPosix, makeFolders, errnoText, ownerOf, readWholeFile } from '..
 import { absolute } from '../../session/index.js';
 import { stateFolder } from '../../state/index.js';
 import { readSecret, writeNew } from '../../transport/index.js';
-import { fromText, TwintreeError, type ByteString } from '../../tree/index.js';
+import { fromText, toText, TwintreeError, type ByteString } from '../../tree/index.js';
 
 /** Bytes of a raw public key, and of a signature. */
 export const PUBLIC_KEY_BYTES = 32;
@@ -41,7 +41,7 @@ export function readKey(file: string): SigningKey {
 
 /** The user's own key, made at its first use: `evidence.key` in the state folder. */
 export function defaultKey(folder: ByteString = absolute(stateFolder(process.env, loadOwnPosix().euid))): { key: SigningKey; file: string; isNew: boolean } {
-  const file = Buffer.from(`${folder}/evidence.key`, 'latin1').toString('utf8');
+  const file = toText(`${folder}/evidence.key` as ByteString);
   if (typeof ownerOf(fromText(file)) !== 'number') return { key: readKey(file), file, isNew: false };
   const posix = loadOwnPosix();
   const fd = makeFolders(posix, folder, 0o700);

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { loadOwnPosix, loadPosix, probeTarget, removeFolder, runProgram } from '../../fs/index.js';
-import { StatTable, TwintreeError, type ByteString } from '../../tree/index.js';
+import { StatTable, toText, TwintreeError, type ByteString } from '../../tree/index.js';
 
 /** How the names of clones begin: only such are ever taken away. */
 const PREFIX = '.twintree-rehearsal-';
@@ -22,7 +22,7 @@ export async function makeClone(target: ByteString, copy: CopyTree, signal: Abor
   const at = folder.lastIndexOf('/');
   const clone = `${folder.slice(0, at)}/${PREFIX}${folder.slice(at + 1)}-${randomBytes(4).toString('hex')}` as ByteString;
   const { subvolume, reflinks } = traitsOf(folder);
-  if (subvolume && await btrfs(['subvolume', 'snapshot', text(folder), text(clone)])) return clone;
+  if (subvolume && await btrfs(['subvolume', 'snapshot', toText(folder), toText(clone)])) return clone;
   if (!reflinks) {
     throw new TwintreeError('UNSUPPORTED', 'the file system of the target cannot clone', { path: folder, advice: 'Write rehearse: with on: and a folder on the target\'s host that has room for a copy.' });
   }
@@ -39,7 +39,7 @@ export async function makeClone(target: ByteString, copy: CopyTree, signal: Abor
 export async function dropClone(clone: ByteString): Promise<void> {
   const name = clone.slice(clone.lastIndexOf('/') + 1);
   if (!name.startsWith(PREFIX)) throw new TwintreeError('USAGE', 'this is no clone of a rehearsal', { path: clone });
-  if (traitsOf(clone).subvolume && await btrfs(['subvolume', 'delete', text(clone)])) return;
+  if (traitsOf(clone).subvolume && await btrfs(['subvolume', 'delete', toText(clone)])) return;
   const error = removeFolder(clone);
   if (error < 0) throw new TwintreeError('IO', 'the clone of the rehearsal cannot be taken away', { path: clone });
 }
@@ -62,8 +62,4 @@ async function btrfs(words: readonly string[]): Promise<boolean> {
   const env = { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' };
   const { exitCode } = await runProgram({ argv: ['btrfs', ...words], env, input: '', timeoutMs: PATIENCE_MS, graceMs: 5000, keep: 4096 });
   return exitCode === 0;
-}
-
-function text(path: ByteString): string {
-  return Buffer.from(path, 'latin1').toString('utf8');
 }
