@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ConfigError } from '../../src/job/index.js';
 import { optionCatalog } from '../../src/cli/jobs/catalog.js';
 import { migrationSchemaText } from '../../src/cli/jobs/schema.js';
-import { readDefinition, type MigrationDefinition } from '../../src/migrate/index.js';
+import { loadDefinition, readDefinition, type MigrationDefinition } from '../../src/migrate/index.js';
 import { REPOSITORY } from '../support/index.js';
 
 const catalog = optionCatalog({ readFile: () => -2, env: () => undefined, now: new Date(0) });
@@ -79,6 +79,10 @@ evidence: { key: /k }
     assert.match(mistakes(`${LEAST}verify: { mode: full, sample: 2% }\n`).join('\n'), /^4:31 sample is for the mode index/);
     assert.match(mistakes(`${LEAST}converge: { lag: 5 }\n`).join('\n'), /^4:18 a time such as 15m is wanted here/);
     assert.deepEqual(mistakes(''), ['0:0 the definition is empty']);
+  });
+
+  it('is told where an example is, where there is none', () => {
+    assert.throws(() => loadDefinition('/no.yaml', { error: 'there is no such file', missing: true, advice: 'of jobs' }, catalog), (error) => error instanceof ConfigError && error.problems[0]?.advice === 'docs/migrate.md has an example.');
   });
 
   it('has a way back for what it does, or says that there is none', () => {

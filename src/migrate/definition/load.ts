@@ -29,7 +29,7 @@ export function readDefinition(text: string, file: string, catalog: OptionCatalo
 
 /** What was read of a file, as a definition. @throws ConfigError. */
 export function loadDefinition(file: string, found: FileRead, catalog: OptionCatalog): MigrationDefinition {
-  if ('error' in found) throw new ConfigError([{ place: { file, line: 0, column: 0 }, message: found.error, advice: found.advice }]);
+  if ('error' in found) throw new ConfigError([{ place: { file, line: 0, column: 0 }, message: found.error, advice: found.missing === true ? 'docs/migrate.md has an example.' : found.advice }]);
   return readDefinition(found.text, file, catalog);
 }
 
