@@ -1,7 +1,7 @@
 /** The conductor: from plan to done and back; a fault in every step; and after the end of its process at any moment there is one side that serves, never two. */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { MigrationPorts } from '../../src/migrate/index.js';
+import { standOf, type MigrationPorts } from '../../src/migrate/index.js';
 import { TwintreeError } from '../../src/tree/index.js';
 import { useTempFolder } from '../support/index.js';
 import { ask, assertServes, sh, World } from './world.js';
@@ -148,6 +148,13 @@ describe('a conductor that was killed', () => {
       world.setServing(frozen > thawed ? (up > down ? 'new' : 'nobody') : 'old');
       writeFileSync(tmp.at('journal.jsonl'), `${before.join('\n')}\n`);
       await world.recover();
+      const { events: after } = world.journal;
+      for (let length = cut; length <= after.length; length++) {
+        const { state, operation } = standOf(after.slice(0, length)) ?? {};
+        assert.ok(state !== 'switching' || operation !== undefined, `cut behind ${cut}: who waits for the switch was told its end before it`);
+      }
+      const ended = after.findLast((event) => event.event === 'operation' && event.what === 'cutover' && event.phase === 'ended');
+      assert.ok(ended?.event !== 'operation' || ended.ok || world.state !== 'switched', `cut behind ${cut}: the cutover was done and is told as failed`);
       told(world, events.findLast(({ event }) => event === 'state')?.state ?? 'planned', cut);
     }
   }

@@ -83,7 +83,7 @@ export class World {
     let resumed = stand?.state === 'switching' || (stand?.state === 'rolling-back' && stand.operation !== undefined);
     const ended = new Promise<void>((resolve, reject) => {
       journal.follow((event) => {
-        if (event.event !== 'operation' || event.phase !== 'ended' || event.message === 'the conductor had ended in the middle') return;
+        if (event.event !== 'operation' || event.phase !== 'ended') return;
         if (resumed) {
           resumed = false;
           if (first === undefined) resolve();

@@ -6,7 +6,7 @@ import { TwintreeError } from '../../tree/index.js';
 import { guardIsGone } from '../freeze/guard.js';
 import { thaw } from '../freeze/thaw.js';
 import { endLeftHook } from '../hooks/left.js';
-import type { OperationName } from '../journal/events.js';
+import type { MigrationState, OperationName } from '../journal/events.js';
 import { AT_REST, FROZEN, MAY, type Stand } from '../journal/machine.js';
 import { Context, sentenceOf, type ContextRequest } from './context.js';
 import { cutover, switchOver, type CutoverEnd } from './cutover.js';
@@ -32,6 +32,8 @@ interface Running {
 }
 
 const LOOK_MS = 200;
+/** The state in which an operation has done what it should. A rehearsal leads to none. */
+const LEADS_TO: Readonly<Partial<Record<OperationName, MigrationState>>> = { start: 'seeding', cutover: 'switched', rollback: 'rolled-back', finish: 'finished', abort: 'aborted' };
 
 export class Conductor {
   private readonly context: Context;
@@ -173,7 +175,7 @@ export class Conductor {
     context.problem('SWITCH', why);
     await this.goBack(why, { undone: false, loseNew: false }, new AbortController().signal); // what ended the switch does not end the way back
     signal.throwIfAborted();
-    throw new TwintreeError('MIGRATION', `the switch failed and was rolled back: ${why}`);
+    throw rolledBack(why);
   }
 
   private async rollBack({ undone = false, loseNew = false }: Request, signal: AbortSignal): Promise<string> {
@@ -216,8 +218,24 @@ export class Conductor {
       context.go('live', why);
     } else if (state === 'converging') context.go('live', why);
     else if (thawFailed && state === 'live') await thaw(definition.freeze.thaw, ports.ways, 'it had failed before', context.tell);
-    if (operation !== undefined) context.tell({ event: 'operation', what: operation, phase: 'ended', ok: false, message: why });
+    // What goes on has no end in between: whoever waits for it would take that for the end.
     if (state === 'switching') this.begin('cutover', 'it goes on', async (signal) => this.judged(await switchOver(context, signal), signal));
-    else if (state === 'rolling-back' && operation !== undefined) this.begin('rollback', 'it goes on', async (signal) => this.rollBack({ what: 'rollback' }, signal));
+    else if (state === 'rolling-back' && operation !== undefined) this.begin(operation, 'it goes on', (signal) => this.goBackOf(operation, signal));
+    else if (operation !== undefined) {
+      const ok = context.stand.state === LEADS_TO[operation];
+      context.tell({ event: 'operation', what: operation, phase: 'ended', ok, message: ok ? 'it was done when the conductor ended' : why });
+    }
   }
+
+  /** Goes on with a way back, which was asked for or is what became of a cutover. */
+  private async goBackOf(operation: OperationName, signal: AbortSignal): Promise<string> {
+    const why = this.context.stand.reason ?? '';
+    const done = await this.rollBack({ what: 'rollback' }, signal);
+    if (operation === 'rollback') return done;
+    throw rolledBack(why);
+  }
+}
+
+function rolledBack(why: string): TwintreeError {
+  return new TwintreeError('MIGRATION', `the switch failed and was rolled back: ${why}`);
 }
