@@ -127,8 +127,11 @@ export class AlignedSource {
   #open: Stretch[] = []; // what differed in the round at hand
   #compared = 0;
 
-  /** @param leaves the source's, of the length that the rounds have. @param kernel holds some KiB until it is released */
-  constructor(kernel: Kernel, readonly leaves: LeafSums, readonly basisSize: number, seed: Seed) {
+  /**
+   * @param leaves the source's, of the length that the rounds have. @param kernel holds some KiB until it is released
+   * @param probed single leaves are known to be equal. A data base's table has a changed page in each long block, and most pages as they were.
+   */
+  constructor(kernel: Kernel, readonly leaves: LeafSums, readonly basisSize: number, seed: Seed, readonly probed = false) {
     this.#nodes = new NodeSummer(kernel, leaves, seed);
   }
 
@@ -153,7 +156,7 @@ export class AlignedSource {
   asks(blockLength: number): Stretch[][] {
     const open = this.#open;
     this.#open = [];
-    if (open.length > MOST_STRETCHES || (this.#equal.length === 0 && this.#compared >= HOPELESS)) return [];
+    if (open.length > MOST_STRETCHES || (!this.probed && this.#equal.length === 0 && this.#compared >= HOPELESS)) return [];
     const asks: Stretch[][] = [];
     let blocks = MOST_ASKED;
     for (const { start, length } of open) {

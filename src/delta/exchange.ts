@@ -24,6 +24,8 @@ export interface ExchangeSource {
   /** Of the length that the opening round has. */
   readonly leaves: LeafSums;
   readonly read: ReadAt;
+  /** A probe has shown that something lies at its place: the leaves are compared, however little is equal of longer blocks. */
+  readonly probed?: boolean;
 }
 
 /**
@@ -36,7 +38,7 @@ export function* exchange(kernel: Kernel, source: ExchangeSource, opening: Round
   const { leafLength } = source.leaves;
   if (opening.stretches.length === 0) return new SourceRounds(source.size, source.holes);
   const mark = kernel.mark();
-  const found = new AlignedSource(kernel, source.leaves, basisSize, seed);
+  const found = new AlignedSource(kernel, source.leaves, basisSize, seed, source.probed);
   const compare = (answer: RoundAnswer): void => { found.take(decodeAligned(answer.round, answer.blockLength, basisSize, answer.stretches)); };
   compare(opening);
   let answered = true;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { blockLengthFor, decodeAligned, firstAligned, leafLengthFor, MAX_BLOCK, MAX_BLOCKS, MAX_FILE, nextAligned, SourceRounds, type DeltaSink, type Stretch } from '../../src/delta/index.js';
+import { blockLengthFor, bytesOf, decodeAligned, firstAligned, leafLengthFor, MAX_BLOCK, MAX_BLOCKS, MAX_FILE, nextAligned, SourceRounds, type DeltaSink, type Stretch } from '../../src/delta/index.js';
 import { createKernel } from '../../src/hash/index.js';
 import { content, edited, edits, noise, spliced } from '../hash/support.js';
 import { BasisSide, converse, encode, leavesOf, sign, Tokens } from './support.js';
@@ -63,6 +63,16 @@ describe('a delta in rounds', () => {
     assert.equal(tokens.literals, places * 4096, tokens.summary);
     assert.ok(bytes < places * 4096 * 1.06, `${bytes} bytes`);
     assert.ok(asked.filter(({ aligned }) => !aligned).every(({ stretches }) => stretches.length < places / 2), 'searching is tried on a sample only');
+  });
+
+  it('compares leaves where a probe has found an equal one, though no longer block is equal: a table of a data base', () => {
+    const source = Buffer.from(basis);
+    for (let at = 20_000; at < source.length; at += 60_000) source.fill('!', at, at + 100);
+    const { tokens, asked } = inRounds(basis, source, { probed: true });
+    assert.ok(rebuilt(basis, tokens).equals(source));
+    assert.deepEqual(asked.filter(({ aligned }) => aligned).map(({ blockLength }) => blockLength), [65536, 4096]);
+    assert.ok(asked.every(({ aligned, stretches }) => aligned || bytesOf(stretches) < source.length / 10), 'what is searched is the leaves that differ');
+    assert.ok(tokens.literals < source.length / 40, tokens.summary);
   });
 
   it('of small edits at many places tries smaller blocks on a sample, and then on all', () => {

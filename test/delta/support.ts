@@ -94,7 +94,7 @@ export class BasisSide {
 }
 
 /** What the source's side knows of a source in memory at the end, and what was asked for. `stop`: requests that are answered. */
-export function converse(basis: Buffer, source: Buffer, { seed = { low: 11, high: 12 }, holes = [], stop = Infinity }: { seed?: Seed; holes?: readonly Stretch[]; stop?: number } = {}): {
+export function converse(basis: Buffer, source: Buffer, { seed = { low: 11, high: 12 }, holes = [], stop = Infinity, probed = false }: { seed?: Seed; holes?: readonly Stretch[]; stop?: number; probed?: boolean } = {}): {
   rounds: SourceRounds; asked: Ask[]; bytes: number;
 } {
   const session = new BasisSide(basis, seed);
@@ -102,7 +102,7 @@ export function converse(basis: Buffer, source: Buffer, { seed = { low: 11, high
   const asked: Ask[] = [];
   let bytes = opening.round.length;
   const read = (offset: number, into: Buffer): number => source.copy(into, 0, offset);
-  const talk = exchange(createKernel(), { size: source.length, holes, leaves: leavesOf(source, seed, {}, holes), read }, opening, seed);
+  const talk = exchange(createKernel(), { size: source.length, holes, leaves: leavesOf(source, seed, {}, holes), read, probed }, opening, seed);
   let step = talk.next();
   while (step.done !== true) {
     asked.push(step.value);

@@ -115,12 +115,12 @@ export class RoundsJob {
    */
   *aligned(leafLength: number, opening: RoundSums | undefined, rooted: boolean): Job<ReadContent> {
     const hash = rooted ? undefined : new WholeHash(this.kernel);
-    const { source, leaves } = yield* this.compared(leafLength, opening, hash);
+    const { source, leaves } = yield* this.compared(leafLength, opening, opening === undefined, hash);
     return { ...(yield* this.send(source, hash === undefined ? rootOf(this.kernel, leaves) : hash.digest())), leaves };
   }
 
-  /** As `aligned`, and nothing is sent yet. The file is read once; `hash` takes all of it. */
-  *compared(leafLength: number, opening: RoundSums | undefined, hash?: WholeHash): Job<{ source: SourceRounds; leaves: LeafSums }> {
+  /** As `aligned`, and nothing is sent yet. The file is read once; `hash` takes all of it. @param probed something is known to lie at its place */
+  *compared(leafLength: number, opening: RoundSums | undefined, probed: boolean, hash?: WholeHash): Job<{ source: SourceRounds; leaves: LeafSums }> {
     const { kernel, file, seed, basisSize } = this;
     const blockLength = firstAligned(basisSize, leafLength);
     if (opening === undefined) yield* this.ask({ aligned: true, blockLength, stretches: [{ start: 0, length: basisSize }] });
@@ -128,7 +128,7 @@ export class RoundsJob {
     const sums = opening ?? (yield* this.answer()); // also where reading failed: the next one is another file's
     if (leaves instanceof ReadFailed) throw leaves;
     if (sums.basisSize !== basisSize || (opening === undefined && sums.blockLength !== blockLength)) throw new DeltaError('range', 'a round has other sizes than were asked for');
-    return { source: yield* this.talk(exchange(kernel, { size: file.size, holes: this.holes, leaves, read: (offset, into) => this.read(offset, into) }, sums, seed)), leaves };
+    return { source: yield* this.talk(exchange(kernel, { size: file.size, holes: this.holes, leaves, read: (offset, into) => this.read(offset, into), probed }, sums, seed)), leaves };
   }
 
   /** Searches everything and sends what is final meanwhile; the hash is made of what the search reads. */

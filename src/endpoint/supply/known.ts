@@ -136,7 +136,7 @@ function* byAsking(job: KnownJob): Job<Found> {
   const { known: { size, leafLength }, file } = job;
   const rounds = roundsOf(job);
   if (size === 0) return { source: new SourceRounds(file.size, rounds.holes), change: treeOf(job, yield* readSums(job)), rounds };
-  const { source, leaves } = yield* rounds.compared(leafLength, undefined);
+  const { source, leaves } = yield* rounds.compared(leafLength, undefined, false);
   return { source, change: treeOf(job, leaves.sums), rounds };
 }
 
