@@ -15,6 +15,7 @@ export * from './holes.js';
 export * from './ids.js';
 export { makeFolders } from './make-folders.js';
 export * from './probe.js';
+export { stampsFinely } from './stamps.js';
 export { CAPABILITIES, ownCapabilities, type Capability } from './rights.js';
 export { MAX_FILE_IN_TREE, readFileAt } from './read-file.js';
 export { InputFile, OutputFile } from './plain-file.js';

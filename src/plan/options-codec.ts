@@ -138,7 +138,7 @@ function either<A, B>(isFirst: (value: object) => boolean, first: Read<A>, secon
 const ofKind = (kind: string) => (value: object): boolean => 'kind' in value && value.kind === kind;
 
 const compare = members<CompareOptions>({
-  mode: oneOf('quick', 'checksum', 'size-only', 'ignore-times'), modifyWindow: whole(-1, MAX_I32), update: bool, existing: bool, ignoreExisting: bool,
+  mode: oneOf('quick', 'checksum', 'size-only', 'ignore-times', 'doubt'), modifyWindow: whole(-1, MAX_I32), update: bool, existing: bool, ignoreExisting: bool,
   ignoreNonExisting: bool, maxSize: maybe(whole(0, MAX_SIZE)), minSize: maybe(whole(0, MAX_SIZE)),
 });
 

@@ -10,7 +10,8 @@ export type DeleteWhen = 'before' | 'during' | 'delay' | 'after';
 
 /** How equality is decided. */
 export interface CompareOptions {
-  mode: 'quick' | 'checksum' | 'size-only' | 'ignore-times';
+  /** `doubt`: as `quick`, and what looks equal by size and time is compared by content, too (a mirror's own; no option). */
+  mode: 'quick' | 'checksum' | 'size-only' | 'ignore-times' | 'doubt';
   /** Seconds that two mtimes may differ and still be equal; -1: exact to the ns (rsync's own meaning of -1); 0: equal as far as the target can hold. */
   modifyWindow: number;
   update: boolean; // -u: a newer file on the target is left alone
@@ -19,6 +20,11 @@ export interface CompareOptions {
   ignoreNonExisting: boolean; // as --existing (rsync spells it both ways)
   maxSize: number | undefined; // bytes, inclusive
   minSize: number | undefined;
+}
+
+/** Whether contents may be read to decide what is equal. */
+export function comparesContent({ mode }: Pick<CompareOptions, 'mode'>): boolean {
+  return mode === 'checksum' || mode === 'doubt';
 }
 
 /** One rule of --usermap/--groupmap/--chown, in order; the first match wins. */

@@ -121,7 +121,7 @@ export class Planner extends KeptAttributes {
       op.mode = S_IFREG | this.perms(s, i, -1, false);
       return;
     }
-    if (this.options.compare.mode === 'checksum') op.item |= Item.Checksum;
+    if (difference === Reason.ContentDiffers || this.options.compare.mode === 'checksum') op.item |= Item.Checksum;
     if (s.size(i) !== t.size(j)) op.item |= Item.Size;
     op.set = 0;
     this.attributes(op, s, i, t, j, S_IFREG, probe);
@@ -181,8 +181,9 @@ export class Planner extends KeptAttributes {
       case 'size-only': return 0;
       case 'ignore-times': return Reason.IgnoreTimes;
       case 'checksum': return probe.sameContent() ? 0 : Reason.ContentDiffers;
-      case 'quick':
-        return this.sameTime(s.mtimeSec(i), s.mtimeNsec(i), t.mtimeSec(j), t.mtimeNsec(j)) ? 0 : Reason.TimeDiffers;
+      case 'quick': case 'doubt':
+        if (!this.sameTime(s.mtimeSec(i), s.mtimeNsec(i), t.mtimeSec(j), t.mtimeNsec(j))) return Reason.TimeDiffers;
+        return this.options.compare.mode === 'quick' || probe.sameContent() ? 0 : Reason.ContentDiffers;
     }
   }
 

@@ -6,7 +6,7 @@ import type { Posix } from '../fs/index.js';
 import {
   addFindings, localSource, rootRun, Walker, type SourceFs, type FolderRun, type FromWorker, type PoolWorker, type ScanFindings, type ScanSetup, type SharedState, type WorkerPool,
 } from '../endpoint/index.js';
-import type { IdMapper } from '../plan/index.js';
+import { comparesContent, type IdMapper } from '../plan/index.js';
 import type { PlanStore } from './plan-store.js';
 
 /** Milliseconds that the main thread walks alone before workers are started. */
@@ -77,7 +77,7 @@ class ScanRun {
     // Comparing contents, or waiting for another host, would keep the main thread from hearing signals: that is for workers. What
     // another host sends ahead comes in the order of one walk: one walker takes it.
     const remote = deps.source !== undefined && deps.source.remote !== undefined;
-    const mainWalks = !remote && deps.setup.options.compare.mode !== 'checksum';
+    const mainWalks = !remote && !comparesContent(deps.setup.options.compare);
     const root = rootRun(deps.setup);
     if (mainWalks) {
       this.begin(0, root);

@@ -51,6 +51,8 @@ export const KEPT_SUMS = 'kept-sums';
 export const STANDING = 'standing';
 /** Its sessions know the option `durable`. */
 export const DURABLE = 'durable';
+/** Its sessions know the way to compare that is called `doubt`. */
+export const DOUBT = 'doubt';
 /** It knows what a standby is: the messages `point`, and the error PROMOTED. */
 export const STANDBY = 'standby';
 

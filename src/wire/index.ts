@@ -13,6 +13,6 @@ export { FOLDER_DIGEST_BYTES, FolderDigest } from './folder-digest.js';
 export type { TimesTold } from './folder-item.js';
 export { RequestReader, RequestWriter } from './requests.js';
 export { COMPRESSION, compressPayload, expandPayload, NO_COMPRESSION, type Compression } from './compress.js';
-export { agree, DURABLE, encodeHello, hello, KEPT_SUMS, parseHello, PROTOCOL_LEAST, PROTOCOL_MOST, STANDBY, STANDING, type Agreement, type Hello, type HelloHost } from './hello.js';
+export { agree, DOUBT, DURABLE, encodeHello, hello, KEPT_SUMS, parseHello, PROTOCOL_LEAST, PROTOCOL_MOST, STANDBY, STANDING, type Agreement, type Hello, type HelloHost } from './hello.js';
 export { encodeBye, encodeControl, parseBye, parseControl, type Bye } from './control.js';
 export { encodeJson, isJsonObject, parseJsonObject, type JsonObject } from './json.js';

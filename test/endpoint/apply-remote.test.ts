@@ -321,6 +321,37 @@ describe('apply: content from a remote source', () => {
       assert.deepStrictEqual(readdirSync(target), ['f']);
     });
 
+    it(`given a large one that changes between what is hashed and what is sent, takes that where a later session comes, and else has it sent again${how}`, () => {
+      const old = noise(20 * MB, 41);
+      const edited = at(at(old, 1 * MB, noise(50 * KB, 42)), 15 * MB, noise(50 * KB, 43));
+      for (const follows of [true, false]) {
+        both(edited, old);
+        const change = (o: SessionOptions): void => {
+          way(o);
+          if (follows) o.replace.deferChanging = false;
+        };
+        let changed = false;
+        const traffic = run(change, {
+          onToken: () => {
+            if (changed) return;
+            changed = true;
+            const fd = openSync(`${source}/f`, 'r+');
+            writeSync(fd, noise(50 * KB, 44), 0, 50 * KB, 15 * MB); // of the same size, as a data base does it
+            closeSync(fd);
+          },
+        }, follows ? ['changed f'] : []);
+        assert.strictEqual(traffic.requests.length, follows ? 1 : 2);
+        if (!follows) equal();
+        const now = readFileSync(`${target}/f`);
+        assert.ok(now.subarray(0, 15 * MB).equals(edited.subarray(0, 15 * MB)) && now.subarray(15 * MB + 50 * KB).equals(edited.subarray(15 * MB + 50 * KB)));
+        assert.deepStrictEqual(readdirSync(target), ['f']);
+        if (!follows) continue;
+        assert.ok(statSync(`${target}/f`).mtimeMs < statSync(`${source}/f`).mtimeMs, 'the later session sees that it differs');
+        run(change);
+        equal();
+      }
+    });
+
     it(`given a source that cannot be read on, tells the errno and the old file stands${how}`, () => {
       both(noise(300 * KB, 15), OLD);
       run(way, { tokens: () => [{ kind: 'literal', bytes: noise(70 * KB, 1) }, { kind: 'end', errno: 5, size: 0, hash: Buffer.alloc(16) }] }, ['unreadable f']);

@@ -26,7 +26,7 @@ function mistakes(text: string): string[] {
 describe('the definition of a migration', () => {
   it('needs a name and two trees, and says the rest by itself', () => {
     assert.deepEqual(read(LEAST), {
-      name: 'm', source: '/srv/files/', target: 'new:/srv/files', words: ['--delete', '--defer=0'], reverse: true, key: undefined, final: 'dirty',
+      name: 'm', source: '/srv/files/', target: 'new:/srv/files', words: ['--delete', '--inplace', '--no-whole-file'], reverse: true, key: undefined, final: 'dirty',
       converge: { lagMs: 2000, backlogBytes: 16 << 20, steadyMs: 5000, patienceMs: 86_400_000 }, freeze: { hooks: [], thaw: [], release: [], limitMs: 600_000, quietMs: 200 }, verify: { mode: 'full', sample: 1 },
       switch: { hooks: [], undo: [], health: undefined }, rehearse: { on: { kind: 'clone' }, hooks: [], undo: [] }, finish: { hooks: [] },
     });
@@ -48,7 +48,7 @@ rehearse: { on: /tmp/copy }
 reverse: false
 evidence: { key: /k }
 `);
-    assert.deepEqual(definition.words, ['--delete', '--defer=0', '--hard-links', '--filter=- *.tmp']);
+    assert.deepEqual(definition.words, ['--delete', '--inplace', '--no-whole-file', '--hard-links', '--filter=- *.tmp']);
     assert.deepEqual(definition.converge, { lagMs: 5000, backlogBytes: 1.5 * 2 ** 30, steadyMs: 0, patienceMs: 7_200_000 });
     assert.deepEqual(definition.freeze, {
       hooks: [{ command: ['systemctl', 'stop', 'nginx'], side: 'source', timeoutMs: 60_000 }, { command: ['sh', '-c', 'echo $X | tee y'], side: 'target', timeoutMs: 5000 }],
@@ -61,7 +61,7 @@ evidence: { key: /k }
   it('is what the guide shows, and what the schema for editors says (else: npm run build && node scripts/make-job-schema.js)', () => {
     const example = /```yaml\n([\s\S]*?)```/.exec(readFileSync(join(REPOSITORY, 'docs/migrate.md'), 'utf8'))?.[1] ?? '';
     const { name, switch: change, words } = read(example);
-    assert.deepEqual([name, change.hooks.length, words.length], ['files', 2, 6]);
+    assert.deepEqual([name, change.hooks.length, words.length], ['files', 2, 7]);
     assert.equal(readFileSync(join(REPOSITORY, 'docs/migration-schema.json'), 'utf8'), migrationSchemaText());
   });
 

@@ -56,6 +56,25 @@ describe('a frozen source', () => {
     assert.ok(flushes > 4, 'each flush brought a change until the fourth');
   });
 
+  it('may be still while the last changes are carried, however long that takes', async () => {
+    let [carried, looks] = [false, 0];
+    let enough = (): void => undefined;
+    const waiting = untilQuiet({
+      caughtUp: async () => {
+        if (carried) return;
+        await new Promise<void>((resolve) => { enough = resolve; });
+        carried = true;
+      },
+      events: () => {
+        if (++looks === 50) enough();
+        return 7;
+      },
+    }, { quietMs: 5, patienceMs: 1, signal: never });
+    await waiting;
+    assert.ok(carried && looks < 55, `${looks} looks: the time without service would be longer by the time of quiet`);
+    await assert.rejects(untilQuiet({ caughtUp: () => Promise.reject(new Error('lost')), events: () => 7 }, { quietMs: 5, patienceMs: 10_000, signal: never }), /lost/);
+  });
+
   it('is given up when it goes on changing, and when nobody watches it', async () => {
     let n = 0;
     const noisy = untilQuiet({ caughtUp: () => Promise.resolve(), events: () => n++ }, { quietMs: 10, patienceMs: 100, signal: never });

@@ -89,8 +89,9 @@ describe('hard links in batches', () => {
   it('become full sessions where names may stand that nothing is known of', async () => {
     writeFileSync(s('one'), '1');
     linkSync(s('one'), s('two'));
+    mkdirSync(s('far'));
     await batch(true);
-    linkSync(s('one'), s('unheard'));
+    linkSync(s('one'), s('far/unheard'));
     heard('one');
     assert.equal(await batch(), true);
     assertSameTree(s(), t());
@@ -102,6 +103,26 @@ describe('hard links in batches', () => {
     assert.equal(await batch(), false, 'a full session has seen how many are outside');
     assertSameTree(s(), t());
     rmSync(temp.at('outside'));
+  });
+
+  it('find the names that nobody has told of beside those that are known: a log that is put in place by link and unlink', async () => {
+    mkdirSync(s('d'));
+    writeFileSync(s('d/one'), '1');
+    await batch(true);
+    linkSync(s('d/one'), s('d/unheard'));
+    heard('d/one');
+    assert.equal(await batch(), false);
+    assertSameTree(s(), t());
+    writeFileSync(s('d/temp'), 'log');
+    linkSync(s('d/temp'), s('d/log'));
+    heard('d/log');
+    assert.equal(await batch(), false);
+    unlinkSync(s('d/temp'));
+    appendFileSync(s('d/log'), 'x');
+    heard('d/temp');
+    heard('d/log');
+    assert.equal(await batch(), false);
+    assertSameTree(s(), t());
   });
 
   it(`make what full sessions make, whatever is kept (${RUNS} histories)`, async () => {

@@ -1,7 +1,7 @@
 /** A dry run by the session itself, for its totals, problems and notices, and for what the target's host tells of the target. */
 import { runRemote, runSync, type LostAttributes, type PlanTotals, type SessionListener, type TargetFacts } from '../../session/index.js';
 import type { ConnectSpec } from '../../transport/index.js';
-import type { SessionOptions } from '../../plan/index.js';
+import { comparesContent, type SessionOptions } from '../../plan/index.js';
 import { TwintreeError, type Problem } from '../../tree/index.js';
 import type { RunToJudge } from '../request.js';
 import type { DryRun } from '../target.js';
@@ -13,7 +13,7 @@ const MOST_PROBLEMS = 1000;
 export function lookOptions(options: SessionOptions): SessionOptions {
   const { state: _state, cloneDir: _clones, stopAt: _stop, ...rest } = options;
   return {
-    ...rest, stopAt: undefined, dryRun: true, lock: false, bwlimit: 0, guard: { ...options.guard, root: false }, compare: { ...options.compare, mode: options.compare.mode === 'checksum' ? 'quick' : options.compare.mode },
+    ...rest, stopAt: undefined, dryRun: true, lock: false, bwlimit: 0, guard: { ...options.guard, root: false }, compare: { ...options.compare, mode: comparesContent(options.compare) ? 'quick' : options.compare.mode },
     delete: { ...options.delete, detectMoves: false },
   };
 }

@@ -17,11 +17,11 @@ import { ROOM } from './engine.js';
 import { keep, mayKeep, stillTheSame } from './keep.js';
 import { copyKept, hashKept, keptLeaves, type Part } from './kept-leaves.js';
 import { keepPartial } from './partial.js';
-import { CORRUPT, hashHole, receive, TOLD, type ContentSink } from './receive.js';
+import { CORRUPT, hashHole, MIXED, receive, TOLD, type ContentSink } from './receive.js';
 import { ABORTED, report, sourceFailed, targetFailed } from './report.js';
 import { beginResult } from './result-sums.js';
 import { BEFORE, scratchOf, type Scratch } from './scratch.js';
-import { Reading, reopenSource, settle } from './source.js';
+import { isReadOnce, Reading, reopenSource, settle } from './source.js';
 import { discardStage, finishStage, openStage } from './stage.js';
 
 /** Brings a remote file, open as `scratch.handle`, into its place. */
@@ -33,8 +33,9 @@ export function buildRemote(ctx: ApplyContext, remote: RemoteContent, folder: Fo
     const sink = new Rebuild(ctx, s, folder, op, basis);
     let left = true;
     try {
-      let covered = receive(ctx, remote, sink, true);
-      if (covered >= 0) covered = sink.complete();
+      const came = receive(ctx, remote, sink, true);
+      const completed = came >= 0 || came === MIXED ? sink.complete() : came;
+      const covered = completed < 0 ? completed : came;
       const verdict = judge(ctx, s, folder, op, covered, attempt);
       switch (verdict) {
         case 'fine':
@@ -75,9 +76,14 @@ function comesBack(ctx: ApplyContext, error: unknown): boolean {
 
 /** What to make of the result of a transfer. */
 export function judge(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: Operation, covered: number, attempt: number): 'fine' | 'changed' | 'corrupt' | 'failed' {
-  if (covered === CORRUPT) {
+  if (covered === CORRUPT || covered === MIXED) {
     // A file that changes while it is read may look so: then its new state says it.
-    return settle(ctx, folder, op, s.handle, s.size, attempt) === Reading.Again ? 'changed' : 'corrupt';
+    switch (settle(ctx, folder, op, s.handle, s.size, attempt)) {
+      case Reading.Stable: return 'corrupt';
+      case Reading.Again: return 'changed';
+      case Reading.Unstable: return covered === MIXED && isReadOnce(ctx, s) ? 'fine' : 'corrupt'; // parts of two states: as good as one reading of a file that changes
+      case Reading.Failed: return 'failed';
+    }
   }
   if (covered === ABORTED || covered === TOLD) return 'failed';
   if (covered < 0) {

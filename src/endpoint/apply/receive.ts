@@ -2,7 +2,7 @@
  * Content that arrives as tokens: takes them from the connection, checks them, keeps the hash and hands them to whoever builds the file
  * (rebuild.ts, patch-remote.ts). A result counts only when size and hash at the end agree.
  *
- * Results: bytes covered; ABORTED; CORRUPT where what came cannot be right or does not add up; or -errno with `scratch.failedSide`.
+ * Results: bytes covered; ABORTED; CORRUPT where what came cannot be right or does not add up; MIXED where only its hash is another one; or -errno with `scratch.failedSide`.
  * @throws TwintreeError where the connection is lost.
  */
 import { DeltaError, leafLengthFor, LeafSums, MAX_FILE, type Stretch } from '../../delta/index.js';
@@ -16,6 +16,8 @@ import { scratchOf, type Scratch } from './scratch.js';
 
 /** The tokens, or the basis, are not what they should be: asking for the whole file mends it. */
 export const CORRUPT = -200010;
+/** All of it came, and it is not what the supplier has hashed: the file changed between two of its readings, or it was damaged on the way. */
+export const MIXED = -200013;
 /** Zeros hashed between two looks at whether the run was ended. */
 const ZEROS = 64 << 20;
 /** Building failed and the Problem was reported. */
@@ -68,7 +70,7 @@ export function receive(ctx: ApplyContext, remote: RemoteContent, sink: ContentS
           s.failedSide = 'source';
           return -Math.abs(token.errno);
         }
-        return token.size === sink.position && ended(s, token, verify) ? sink.position : CORRUPT;
+        return token.size !== sink.position ? CORRUPT : ended(s, token, verify) ? sink.position : MIXED;
     }
     if (result < 0) {
       s.reached = sink.position;

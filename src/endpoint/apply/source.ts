@@ -154,7 +154,7 @@ export function settle(ctx: ApplyContext, folder: FolderContext, op: Operation, 
   if (same && got === s.size) return Reading.Stable;
   const { deferChanging, inplace } = ctx.options.replace;
   const defers = deferChanging === true && !inplace && !s.fromAlt;
-  if (attempt >= READS || (deferChanging !== undefined && !inplace && !s.fromAlt && s.size > READ_ONCE)) {
+  if (attempt >= READS || isReadOnce(ctx, s)) {
     if (same) {
       report(ctx, joinPath(folder.path, op.name), 'source', 'unreadable', 'ends before its size says: only a part could be read');
       return Reading.Failed;
@@ -169,6 +169,11 @@ export function settle(ctx: ApplyContext, folder: FolderContext, op: Operation, 
   s.table.copyFrom(BEFORE, s.table, AFTER);
   takeFingerprint(s);
   return Reading.Again;
+}
+
+/** Whether a file that changes while it is read is not read again now: a later session does, and it is large. */
+export function isReadOnce(ctx: ApplyContext, s: Scratch): boolean {
+  return ctx.options.replace.deferChanging !== undefined && !s.fromAlt && s.size > READ_ONCE;
 }
 
 /** Whether size, mtime and ctime are equal. */

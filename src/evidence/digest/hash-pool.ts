@@ -11,11 +11,12 @@ import { GIVEN_UP, SHARED_BYTES, type FromHashThread, type HashThreadData, type 
 /** Files, and bytes, that the calling thread reads itself before threads are started. */
 const ALONE_FILES = 256;
 const ALONE_BYTES = 1 << 20;
-/** Batches that a thread has at a time: the next one waits there while it answers. */
+/** Batches that a thread has at a time: the next one waits there while it answers; but not behind so many bytes, which another thread may come to before. */
 const EACH = 2;
+const MUCH = 32 << 20;
 const MOST_THREADS = 16;
 
-interface Job { readonly batch: HashBatch; readonly resolve: (result: HashResult) => void; readonly reject: (error: Error) => void }
+interface Job { readonly batch: HashBatch; readonly bytes: number; readonly resolve: (result: HashResult) => void; readonly reject: (error: Error) => void }
 interface Hand { readonly thread: Thread; readonly jobs: Map<number, Job> }
 
 export class HashPool {
@@ -51,7 +52,7 @@ export class HashPool {
       return Promise.resolve(this.own.run(batch));
     }
     return new Promise((resolve, reject) => {
-      this.waiting.push({ batch, resolve, reject });
+      this.waiting.push({ batch, bytes, resolve, reject });
       this.hand();
     });
   }
@@ -77,9 +78,9 @@ export class HashPool {
   /** Gives what waits to whoever has the least. */
   private hand(): void {
     while (this.waiting.length > 0) {
-      let free = this.hands.reduce<Hand | undefined>((best, hand) => (best === undefined || hand.jobs.size < best.jobs.size ? hand : best), undefined);
+      let free = this.hands.reduce<Hand | undefined>((best, hand) => (best === undefined || loadOf(hand) < loadOf(best) ? hand : best), undefined);
       if ((free === undefined || free.jobs.size > 0) && this.hands.length < this.most) free = this.start();
-      if (free === undefined || free.jobs.size >= EACH) return;
+      if (free === undefined || free.jobs.size >= EACH || loadOf(free) >= MUCH) return;
       const job = this.waiting.shift() as Job;
       const id = this.nextId++;
       free.jobs.set(id, job);
@@ -113,4 +114,11 @@ export class HashPool {
     }
     for (const job of this.waiting.splice(0)) job.reject(error);
   }
+}
+
+/** Bytes that a thread has still to read; a batch of nothing is work, too. */
+function loadOf({ jobs }: Hand): number {
+  let bytes = 0;
+  for (const job of jobs.values()) bytes += Math.max(1, job.bytes);
+  return bytes;
 }

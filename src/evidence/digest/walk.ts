@@ -17,8 +17,8 @@ import { emptyStats, type DigestRequest, type DigestStats } from './request.js';
 /** SHA-256 of nothing. */
 export const EMPTY_HASH = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
-/** Entries that may wait for those before them. */
-const AHEAD = 8_000;
+/** Entries that may wait for those before them; some 500 bytes each. */
+const AHEAD = 32_000;
 /** Files of one batch, bytes from which on no more are added to it, and batches at work. */
 const BATCH_FILES = 128;
 const BATCH_BYTES = 4 << 20;
@@ -73,6 +73,7 @@ export class TreeWalk {
   private batch: OpenBatch | undefined;
   private inFlight = 0;
   private walked = false;
+  private filled = false; // it went ahead as far as it may once
   private wake: (() => void) | undefined;
   private failure: Error | undefined;
   private readonly leaders = new Map<string, { path: RelPath; out: Outgoing; left: number }>();
@@ -98,7 +99,15 @@ export class TreeWalk {
       signal.throwIfAborted();
       if (this.failure !== undefined) throw this.failure;
       const mayWalk = (): boolean => !this.walked && this.out.length - this.first < AHEAD && this.inFlight < MOST_BATCHES;
-      if (mayWalk()) this.step(performance.now() + SLICE);
+      if (mayWalk()) {
+        this.step(performance.now() + SLICE);
+        if (!this.filled && mayWalk()) { // first it is found out what is to be read, so that reading is under way while entries are handed on
+          await new Promise<void>((resolve) => { setImmediate(resolve); });
+          continue;
+        }
+        if (!this.filled && this.batch !== undefined) this.send();
+        this.filled = true;
+      }
       const items = this.given();
       if (items.length > 0) return items;
       if (this.walked && this.inFlight === 0 && this.batch === undefined && this.first === this.out.length) return undefined;

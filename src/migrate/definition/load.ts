@@ -11,6 +11,8 @@ import type { MigrationDefinition } from './model.js';
 
 /** Options that change what is written so that the way back would not be the same tree. */
 const ONE_WAY = ['chown', 'usermap', 'groupmap', 'chmod', 'fake-super', 'munge-links', 'copy-links', 'copy-unsafe-links', 'copy-dirlinks'] as const;
+/** Options that do not go with --inplace, or say otherwise how large files are treated. */
+const NOT_IN_PLACE = ['whole-file', 'partial-dir', 'delay-updates', 'append', 'append-verify', 'defer'] as const;
 /** What holds a file system as a whole. */
 const WHOLE = /\bfsfreeze\b|\bxfs_freeze\b|\bremount\b/;
 /** Options of a mirror that a migration says itself, and what it says. */
@@ -44,7 +46,9 @@ function modelOf(read: DefinitionRead, reading: Reading, file: string): Migratio
     if (Object.hasOwn(OWN, name)) reading.complain(place, `${name} is not for a migration`, OWN[name]);
   }
   const filters = read.filters?.value.map(({ value }) => value) ?? [];
-  const atOnce = settings.some(({ name }) => name === 'inplace') ? [] : ['--defer=0']; // nobody uses the copy before the last pass, and what is near needs little then
+  const named = (...names: string[]): boolean => settings.some(({ name }) => names.includes(name));
+  // Nobody uses the copy before the last pass: what changes all the time is sent as it is, and of a large file what differs is written and brought to the disk, no more.
+  const atOnce = named('inplace') ? [] : named(...NOT_IN_PLACE) ? ['--defer=0'] : ['--inplace', '--no-whole-file'];
   const words = ['--delete', ...atOnce, ...settings.flatMap((each) => each.words), ...filters.flatMap((each) => each.words)];
   for (const each of [...settings, ...filters]) {
     const refusal = each.words.length === 0 ? undefined : reading.catalog.checkOption('live', each.words);

@@ -60,6 +60,8 @@ export class Agenda {
   private begunAt = 0;
   /** How long the last full session took, ms. */
   private fullTook = 0;
+  /** Somebody waits: until nothing is left, what comes is due at once. */
+  private hurried = false;
   private readonly blockWait = new Backoff();
   private readonly mostFailed: number;
 
@@ -95,6 +97,7 @@ export class Agenda {
   }
 
   private choose(now: number): Job | undefined {
+    if (this.idle) this.hurried = false;
     if (now < this.blockedUntil) return undefined;
     if (this.reconcileAt <= now) {
       this.reconcileAt = Infinity;
@@ -107,7 +110,7 @@ export class Agenda {
       this.failedAt = Infinity;
       return { kind: 'retry', hints, first: firstOf(hints) };
     }
-    const batch = now < this.restUntil ? undefined : this.settler.take(now);
+    const batch = this.hurried ? this.settler.takeAll() : now < this.restUntil ? undefined : this.settler.take(now);
     if (batch === undefined) return undefined;
     if (batch.hints.some(isWhole)) { // a storm that outgrew all room
       this.wantFull('storm', now, batch.first);
@@ -118,7 +121,8 @@ export class Agenda {
 
   /** When `next` will have something, ms; undefined: nothing is to be done. */
   nextAt(): number | undefined {
-    const batchAt = Math.max(this.settler.nextAt() ?? Infinity, this.restUntil);
+    const settledAt = this.settler.nextAt() ?? Infinity;
+    const batchAt = this.hurried && settledAt < Infinity ? -Infinity : Math.max(settledAt, this.restUntil);
     const at = Math.min(this.full?.at ?? Infinity, this.failedAt, this.reconcileAt, batchAt);
     return at === Infinity ? undefined : Math.max(at, this.blockedUntil);
   }
@@ -199,9 +203,9 @@ export class Agenda {
     this.blockWait.reset();
   }
 
-  /** Nothing waits for its time any more: whatever is to be looked at is due at once. A hold stays. */
+  /** Nothing waits for its time any more: whatever is to be looked at, or comes until all is done, is due at once. A hold stays. */
   hurry(now: number): void {
-    this.restUntil = -Infinity;
+    this.hurried = true;
     if (this.blockedUntil !== Infinity) this.blockedUntil = -Infinity;
     if (this.failed.size > 0) this.failedAt = Math.min(this.failedAt, now);
     if (this.full !== undefined) this.full.at = Math.min(this.full.at, now);

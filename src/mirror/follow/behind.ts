@@ -7,7 +7,7 @@ import { FolderCache, loadPosix } from '../../fs/index.js';
 import { baseOf, EMPTY, parentOf, StatTable, type ByteString } from '../../tree/index.js';
 import type { Hint } from '../hint.js';
 
-/** Paths that are looked at; some milliseconds. */
+/** Paths that are looked at where nothing else is said; some milliseconds. */
 const MOST = 500;
 
 export interface BytesBehind {
@@ -16,8 +16,8 @@ export interface BytesBehind {
   exact: boolean;
 }
 
-/** @param root path of the source. @param count how many hints there are. */
-export function bytesBehind(root: ByteString, hints: Iterable<Hint>, count: number): BytesBehind {
+/** @param root path of the source. @param count how many hints there are. @param most paths that are looked at */
+export function bytesBehind(root: ByteString, hints: Iterable<Hint>, count: number, most = MOST): BytesBehind {
   if (count === 0) return { bytes: 0, exact: true };
   const posix = loadPosix();
   const fd = posix.openRoot(root);
@@ -27,7 +27,7 @@ export function bytesBehind(root: ByteString, hints: Iterable<Hint>, count: numb
   let [bytes, looked, exact] = [0, 0, true];
   try {
     for (const { path, scope, gone } of hints) {
-      if (looked === MOST) break;
+      if (looked === most) break;
       looked++;
       if (scope !== 'entry') exact = false;
       if (gone || path === EMPTY) continue;

@@ -36,6 +36,8 @@ import { judgeError, judgeOutcome } from './verdict.js';
 /** Notices and warnings that are remembered so as not to tell them twice. */
 /** A session that carries more is broken off where somebody waits, bytes. */
 const MUCH = 32 << 20;
+/** Its paths that are looked at to know that: among thousands of small files one may be large. */
+const MOST_WEIGHED = 10_000;
 const MOST_TOLD = 10_000;
 /** Default of `abortPatienceMs`. */
 const ABORT_PATIENCE = 5000;
@@ -239,7 +241,7 @@ export class Follower implements SourceFollower {
    */
   hurry(): void {
     const { job } = this;
-    const carries = job === undefined ? 0 : job.kind === 'full' ? (this.ahead ?? Infinity) : bytesBehind(this.source.root, job.hints, job.hints.length).bytes;
+    const carries = job === undefined ? 0 : job.kind === 'full' ? (this.ahead ?? Infinity) : bytesBehind(this.source.root, job.hints, job.hints.length, MOST_WEIGHED).bytes;
     if (carries > MUCH) this.breakOff.abort(new TwintreeError('ABORTED', 'it is begun anew'));
     this.agenda.hurry(steadyNow());
     this.wake();

@@ -29,7 +29,7 @@ export function otherNames(posix: Posix, root: number, hints: readonly Hint[], p
 }
 
 /** A file of several names that was met. */
-interface Met { readonly paths: RelPath[]; readonly links: number; readonly bornSec: number; readonly bornNsec: number }
+interface Met { readonly paths: RelPath[]; links: number; readonly bornSec: number; readonly bornNsec: number }
 
 class LinkSearch {
   private readonly cache: FolderCache;
@@ -115,11 +115,35 @@ class LinkSearch {
       if (known?.more === true) return undefined;
       const paths = new Set<RelPath>([...(met?.paths ?? []), ...(known === undefined ? [] : places.table.pathsOf(inode, places.root))]);
       // A file is whole where the names that are not found here are as many as were outside of the tree before.
-      if (met !== undefined && met.links - this.standing(inode, paths) !== (known === undefined ? 0 : known.links - known.places.length)) return undefined;
+      const outside = known === undefined ? 0 : known.links - known.places.length;
+      if (met !== undefined && met.links - this.standing(inode, paths) !== outside) {
+        this.lookBeside(inode, met, paths);
+        if (met.links - this.standing(inode, paths) !== outside) return undefined;
+      }
       for (const path of paths) names.add(path);
       if (names.size > MOST) return undefined;
     }
     return [...names];
+  }
+
+  /**
+   * Names of a file that nobody has told of stand mostly beside those that are known: who puts a file in place by link and unlink (a data base's log, a mailbox) makes
+   * them there. And some are gone again by now.
+   */
+  private lookBeside(inode: InodeKey, met: Met, paths: Set<RelPath>): void {
+    const { posix, stat } = this;
+    const list: NameList = { names: [], types: [] };
+    met.links = 0; // unless one of its names stands still
+    for (const folder of new Set(met.paths.map(parentOf))) {
+      const at = this.cache.open(folder);
+      if (at < 0 || posix.list(at, list) < 0) continue;
+      for (const name of list.names) {
+        if (--this.left < 0) return;
+        if (posix.stat(at, name, stat, 0) < 0 || !stat.isFile(0) || this.key() !== inode) continue;
+        paths.add(joinPath(folder, name));
+        met.links = stat.nlink(0);
+      }
+    }
   }
 
   /** How many of the paths are names of the inode now. */

@@ -1,5 +1,5 @@
 /** Looks at the source before a session begins: what kind of session its paths need. What cannot be looked at is left to the session to find. */
-import { FolderCache, loadPosix } from '../../fs/index.js';
+import { FolderCache, loadPosix, stampsFinely } from '../../fs/index.js';
 import type { SessionOptions } from '../../plan/index.js';
 import { placeStore } from '../../session/index.js';
 import type { PairState } from '../../state/index.js';
@@ -32,22 +32,24 @@ export function optionsFor(job: Job, root: ByteString, options: SessionOptions, 
   const few = job.kind !== 'full' && job.hints.length <= FEW_PATHS && job.hints.every((hint) => hint.scope === 'entry');
   const modest = few || job.reason === BY_TIMETABLE; // no doubt hurries it: others may have the other processors
   const chosen: SessionOptions = modest ? { ...options, threads: options.threads ?? 1 } : { ...options };
-  if (options.compare.mode === 'quick' && mayLookEqual(job, root, readTimes)) chosen.compare = { ...options.compare, mode: 'checksum' };
+  if (options.compare.mode === 'quick' && mayLookEqual(job, root, readTimes)) chosen.compare = { ...options.compare, mode: 'doubt' };
   return chosen;
 }
 
-/** Whether a file of the batch may have been written in the tick in which an earlier session read it (read-times.ts). */
+/** Whether a file of the batch may have been written in the tick in which an earlier session read it (read-times.ts). Where the kernel stamps finely, none can. */
 function mayLookEqual({ hints }: Job, root: ByteString, readTimes: ReadTimes): boolean {
   const posix = loadPosix();
   const fd = posix.openRoot(root);
   if (fd < 0) return false;
   const cache = new FolderCache(posix, fd);
-  const stat = new StatTable(1);
+  const stat = new StatTable(2);
+  const fine = stampsFinely(posix, fd) && posix.fstat(fd, stat, 1) === 0;
+  const isFine = (): boolean => fine && stat.mtimeNsec(0) !== 0 && stat.sameDevice(0, stat, 1);
   try {
     return hints.some(({ path, scope }) => {
       if (scope !== 'entry' || path === EMPTY) return false;
       const at = cache.open(parentOf(path));
-      return at >= 0 && posix.stat(at, baseOf(path), stat, 0) === 0 && !stat.isDir(0) && readTimes.has(path, stat.mtimeSec(0) * 1000 + stat.mtimeNsec(0) / 1e6);
+      return at >= 0 && posix.stat(at, baseOf(path), stat, 0) === 0 && !stat.isDir(0) && !isFine() && readTimes.has(path, stat.mtimeSec(0) * 1000 + stat.mtimeNsec(0) / 1e6);
     });
   } finally {
     cache.closeAll();

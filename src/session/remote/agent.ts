@@ -7,7 +7,7 @@ import { Link, Open, selectContents, selectionNode, SpareThreads, Supplier } fro
 import { loadOwnPosix, type Posix } from '../../fs/index.js';
 import type { ConnectSpec } from '../../transport/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
-import { DURABLE, FrameType, STANDBY, STANDING, type ControlMessage } from '../../wire/index.js';
+import { DOUBT, DURABLE, FrameType, STANDBY, STANDING, type ControlMessage } from '../../wire/index.js';
 import type { Outcome, SessionListener } from '../events.js';
 import { openMounts, type SealedMount } from '../recorded/roots.js';
 import { optionsOf, runApply, type ApplyRequest } from '../recorded/run-kept.js';
@@ -49,7 +49,7 @@ export interface AgentOptions {
  */
 export async function serveAgent(limitsFor: (root: ByteString | undefined) => AgentLimits, how: AgentOptions = {}): Promise<TwintreeError | undefined> {
   const { spec = { kind: 'stdio' }, handshakeTimeoutMs, idleMs = MOST_IDLE, signal } = how;
-  const link = await Link.open(spec, { role: 'agent', features: [STANDING, DURABLE, STANDBY], ...LINK_PROBES, connectTimeoutMs: 0, ...(handshakeTimeoutMs === undefined ? {} : { handshakeTimeoutMs }) });
+  const link = await Link.open(spec, { role: 'agent', features: [STANDING, DURABLE, STANDBY, DOUBT], ...LINK_PROBES, connectTimeoutMs: 0, ...(handshakeTimeoutMs === undefined ? {} : { handshakeTimeoutMs }) });
   const inbox = new Mailbox(() => { link.heard(); });
   const agent = new Agent(link, inbox, limitsFor);
   link.onControl = (message) => {

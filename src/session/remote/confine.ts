@@ -6,7 +6,7 @@
 import { availableParallelism } from 'node:os';
 import { confineProcess, errnoText, loadOwnPosix, loadPosix, type Posix } from '../../fs/index.js';
 import type { FilterRule } from '../../filter/index.js';
-import type { IdMapRule, SessionOptions } from '../../plan/index.js';
+import { comparesContent, type IdMapRule, type SessionOptions } from '../../plan/index.js';
 import { TwintreeError, type ByteString } from '../../tree/index.js';
 
 /** What a serving side allows. */
@@ -111,7 +111,7 @@ const ASKED: Readonly<Record<string, (o: SessionOptions) => boolean>> = {
   'fake-super': (o) => o.attributes.fakeSuper.source || o.attributes.fakeSuper.target,
   acls: (o) => o.attributes.acls,
   xattrs: (o) => o.attributes.xattrs,
-  checksum: (o) => o.compare.mode === 'checksum',
+  checksum: (o) => comparesContent(o.compare),
   'no-lock': (o) => !o.lock,
 };
 

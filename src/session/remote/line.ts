@@ -1,7 +1,7 @@
 /** Line: an open connection as the client has it, with the messages that came over it. It carries one session after the other where both ends can. */
 import { Link, SpareThreads } from '../../endpoint/index.js';
-import type { SessionOptions } from '../../plan/index.js';
-import { DURABLE, STANDBY, STANDING } from '../../wire/index.js';
+import type { CompareOptions, SessionOptions } from '../../plan/index.js';
+import { DOUBT, DURABLE, STANDBY, STANDING } from '../../wire/index.js';
 import type { RemoteRequest } from './client.js';
 import { Mailbox } from './mailbox.js';
 import { writePoint, type PointTold } from './messages.js';
@@ -26,7 +26,7 @@ export class Line {
   static async open({ connect, link }: Pick<RemoteRequest, 'connect' | 'link'>, bwlimit: number, notice: (code: string, message: string) => void, probes = false): Promise<Line> {
     const { connectTimeoutMs, timeoutMs } = link;
     const opened = await Link.open(connect, {
-      role: 'client', features: [STANDING, DURABLE, STANDBY], ...(probes ? { probeMs: PROBE_EVERY } : LINK_PROBES), connectTimeoutMs, timeoutMs, bwlimit, ...(connectTimeoutMs > 0 ? { handshakeTimeoutMs: connectTimeoutMs } : {}),
+      role: 'client', features: [STANDING, DURABLE, STANDBY, DOUBT], ...(probes ? { probeMs: PROBE_EVERY } : LINK_PROBES), connectTimeoutMs, timeoutMs, bwlimit, ...(connectTimeoutMs > 0 ? { handshakeTimeoutMs: connectTimeoutMs } : {}),
     });
     for (const text of opened.notices) notice('connection', text);
     return new Line(opened);
@@ -37,11 +37,13 @@ export class Line {
     return this.link.loss === undefined && this.inbox.empty;
   }
 
-  /** The options as the other end's session takes them: one that does not know `durable` writes each file through. */
+  /** The options as the other end's session takes them: one that does not know `durable` writes each file through, one that knows no `doubt` reads all that it compares. */
   optionsFor(options: SessionOptions): SessionOptions {
-    if (options.replace.durable === undefined || this.link.hello.features.includes(DURABLE)) return options;
+    const { features } = this.link.hello;
+    const compare: CompareOptions = options.compare.mode === 'doubt' && !features.includes(DOUBT) ? { ...options.compare, mode: 'checksum' } : options.compare;
+    if (options.replace.durable === undefined || features.includes(DURABLE)) return { ...options, compare };
     const { durable, ...replace } = options.replace;
-    return { ...options, replace: { ...replace, fsync: replace.fsync || durable } };
+    return { ...options, compare, replace: { ...replace, fsync: replace.fsync || durable } };
   }
 
   /** Whether the other end knows what a standby is. */
