@@ -39,8 +39,8 @@ writeFileSync(join(outdir, 'package.json'), '{ "type": "commonjs" }\n');
 makeCache();
 
 /**
- * Runs small syncs, so that what a sync needs is compiled, and keeps the code: here, to another host and from it. Each run adds to
- * the cache of the one before it. Without a cache the start is only slower.
+ * Runs small syncs, so that what a sync needs is compiled, and keeps the code: here, to another host and from it; then archives and evidence, each of whose threads
+ * has a cache of its own. Each run adds to the cache of the one before it. Without a cache the start is only slower.
  */
 function makeCache() {
   const folder = mkdtempSync(join(tmpdir(), 'twintree-bundle-'));
@@ -49,16 +49,23 @@ function makeCache() {
     mkdirSync(join(from, 'b'), { recursive: true });
     writeFileSync(join(from, 'b', 'file'), 'content');
     writeFileSync(shell, '#!/bin/sh\nshift\nexec sh -c "$*"\n', { mode: 0o755 });
+    const run = (...words) => {
+      const done = spawnSync(process.execPath, [command, ...words], {
+        encoding: 'utf8', env: { ...process.env, TWINTREE_STATE_DIR: join(folder, 'state'), TWINTREE_BUNDLE_LOADER: join(outdir, 'load.js'), NODE_OPTIONS: `--require=${JSON.stringify(join(scripts, 'bundle-cache.cjs'))}` },
+      });
+      if (done.status !== 0) process.stderr.write(`no code cache was made: ${done.stderr}\n`);
+    };
     const remote = ['-e', shell, `--rsync-path=${process.execPath} ${command}`, '--no-bootstrap'];
     for (const words of [[`${from}/`, to], [...remote, `${from}/`, `host:${to}`], [...remote, `host:${from}/`, to]]) {
       mkdirSync(join(to, 'd'), { recursive: true });
       writeFileSync(join(to, 'd', 'old'), 'old');
-      const done = spawnSync(process.execPath, [command, 'sync', '-aHAX', '--delete', '-iq', ...words], {
-        encoding: 'utf8', env: { ...process.env, TWINTREE_BUNDLE_LOADER: join(outdir, 'load.js'), NODE_OPTIONS: `--require=${JSON.stringify(join(scripts, 'bundle-cache.cjs'))}` },
-      });
-      if (done.status !== 0) process.stderr.write(`no code cache was made: ${done.stderr}\n`);
+      run('sync', '-aHAX', '--delete', '-iq', ...words);
       rmSync(to, { recursive: true });
     }
+    for (let k = 0; k < 300; k++) writeFileSync(join(from, 'b', `f${k}`), `content ${k}`); // enough that threads take part
+    run('seed', 'export', `${from}/`, join(folder, 'a.tar'), '--quiet');
+    run('seed', 'import', join(folder, 'a.tar'), to, '--quiet');
+    run('evidence', 'make', '--index', '--quiet', `${from}/`, `${to}/`, '-o', join(folder, 'evidence'));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
