@@ -5,7 +5,7 @@
  */
 import { EMPTY, parentOf, type RelPath } from '../../tree/index.js';
 import type { Hint } from '../hint.js';
-import { Settler, type SettleOptions } from '../settle/index.js';
+import { Settler, type DirtyBatch, type SettleOptions } from '../settle/index.js';
 import { Backoff } from './backoff.js';
 import { isBelow, isWhole, touches } from './scope.js';
 
@@ -60,8 +60,8 @@ export class Agenda {
   private begunAt = 0;
   /** How long the last full session took, ms. */
   private fullTook = 0;
-  /** Somebody waits: until nothing is left, what comes is due at once. */
-  private hurried = false;
+  /** Since when somebody waits, ms: until nothing is left, or something fails, what comes is due at once. */
+  private hurriedAt: number | undefined;
   private readonly blockWait = new Backoff();
   private readonly mostFailed: number;
 
@@ -97,20 +97,19 @@ export class Agenda {
   }
 
   private choose(now: number): Job | undefined {
-    if (this.idle) this.hurried = false;
+    if (this.idle) this.hurriedAt = undefined;
     if (now < this.blockedUntil) return undefined;
     if (this.reconcileAt <= now) {
       this.reconcileAt = Infinity;
       if (this.full === undefined) this.full = { since: undefined, at: now, reason: BY_TIMETABLE };
     }
     if (this.full !== undefined && this.full.at <= now) return this.takeFull(this.full);
-    if (this.failedAt <= now) {
-      const hints = [...this.failed.values()];
-      this.failed.clear();
-      this.failedAt = Infinity;
+    const hurried = this.hurriedAt !== undefined;
+    if (this.failedAt <= now && !hurried) {
+      const hints = this.takeFailed();
       return { kind: 'retry', hints, first: firstOf(hints) };
     }
-    const batch = this.hurried ? this.settler.takeAll() : now < this.restUntil ? undefined : this.settler.take(now);
+    const batch = hurried ? this.everything(now) : now < this.restUntil ? undefined : this.settler.take(now);
     if (batch === undefined) return undefined;
     if (batch.hints.some(isWhole)) { // a storm that outgrew all room
       this.wantFull('storm', now, batch.first);
@@ -119,10 +118,25 @@ export class Agenda {
     return { kind: 'batch', hints: batch.hints, first: batch.first };
   }
 
+  /** All that waits, with what failed before and is due again, as one batch: what both have would be looked at twice else. */
+  private everything(now: number): DirtyBatch | undefined {
+    const waiting = this.settler.takeAll();
+    const known = new Set(waiting?.hints.map(({ path }) => path));
+    const hints = [...(this.failedAt <= now ? this.takeFailed() : []).filter(({ path, scope }) => scope !== 'entry' || !known.has(path)), ...(waiting?.hints ?? [])];
+    return hints.length === 0 ? undefined : { hints, first: firstOf(hints) ?? 0 };
+  }
+
+  private takeFailed(): Hint[] {
+    const hints = [...this.failed.values()];
+    this.failed.clear();
+    this.failedAt = Infinity;
+    return hints;
+  }
+
   /** When `next` will have something, ms; undefined: nothing is to be done. */
   nextAt(): number | undefined {
     const settledAt = this.settler.nextAt() ?? Infinity;
-    const batchAt = this.hurried && settledAt < Infinity ? -Infinity : Math.max(settledAt, this.restUntil);
+    const batchAt = this.hurriedAt !== undefined && settledAt < Infinity ? -Infinity : Math.max(settledAt, this.restUntil);
     const at = Math.min(this.full?.at ?? Infinity, this.failedAt, this.reconcileAt, batchAt);
     return at === Infinity ? undefined : Math.max(at, this.blockedUntil);
   }
@@ -137,6 +151,7 @@ export class Agenda {
     this.blockWait.reset();
     this.restUntil = now + Math.min(now - this.begunAt, this.options.quietMs) * Math.min(1, FEW_PATHS / Math.max(1, job.hints.length));
     const paths = [...failed];
+    if (this.hurriedAt !== undefined && this.begunAt >= this.hurriedAt && (paths.length > 0 || heldDeletions)) this.hurriedAt = undefined; // it would be done over and over
     if (job.kind === 'full') {
       this.fullTook = now - this.begunAt;
       this.reconcileAt = now + this.options.reconcileMs;
@@ -172,6 +187,7 @@ export class Agenda {
   /** A session failed as a whole: its paths stay, and nothing is begun for a while. Returns when the next attempt is due, ms. */
   failedWhole(job: Job, now: number): number {
     this.putBack(job, now);
+    this.hurriedAt = undefined;
     return (this.blockedUntil = now + this.blockWait.next());
   }
 
@@ -205,7 +221,7 @@ export class Agenda {
 
   /** Nothing waits for its time any more: whatever is to be looked at, or comes until all is done, is due at once. A hold stays. */
   hurry(now: number): void {
-    this.hurried = true;
+    this.hurriedAt = now;
     if (this.blockedUntil !== Infinity) this.blockedUntil = -Infinity;
     if (this.failed.size > 0) this.failedAt = Math.min(this.failedAt, now);
     if (this.full !== undefined) this.full.at = Math.min(this.full.at, now);

@@ -8,8 +8,10 @@ import { inodeKey, isReused, type InodeKey, type PlaceTable } from '../../state/
 import { baseOf, EMPTY, joinPath, parentOf, StatTable, type RelPath } from '../../tree/index.js';
 import type { Hint } from '../hint.js';
 
-/** Entries that are looked at, and names that come in. */
-const MOST = 5000;
+/** Entries that are looked at: some 10 µs each, and a full session looks at all. A storm in one folder is told as that folder. */
+const MOST = 50_000;
+/** Names that come in. */
+const MOST_NAMES = 5000;
 
 /** What is known of the source's inodes. */
 export interface KnownPlaces { readonly table: PlaceTable; readonly root: InodeKey; readonly home: { major: number; minor: number } }
@@ -121,7 +123,7 @@ class LinkSearch {
         if (met.links - this.standing(inode, paths) !== outside) return undefined;
       }
       for (const path of paths) names.add(path);
-      if (names.size > MOST) return undefined;
+      if (names.size > MOST_NAMES) return undefined;
     }
     return [...names];
   }

@@ -9,7 +9,7 @@ import type { Hint, HintScope } from '../hint.js';
 import type { Job } from './agenda.js';
 
 /** Entries that are looked at in folders that came as a whole; beyond them the answer is yes. */
-const MOST = 5000;
+const MOST = 50_000;
 
 /** @param root the source. */
 export function leavesLinksInDoubt(root: ByteString, { kind, hints }: Job, options: SessionOptions): boolean {
