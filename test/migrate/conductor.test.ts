@@ -1,6 +1,6 @@
 /** The conductor: from plan to done and back; a fault in every step; and after the end of its process at any moment there is one side that serves, never two. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { standOf, type MigrationPorts } from '../../src/migrate/index.js';
 import { TwintreeError } from '../../src/tree/index.js';
 import { useTempFolder } from '../support/index.js';
@@ -33,6 +33,19 @@ describe('a migration', () => {
     assertServes(world, 'new', 'after the second cutover');
   });
 
+  it('prepares the source while it is in use, and freezes it when what that wrote is there', async () => {
+    const world = new World(tmp.path);
+    Object.assign(world.definition.freeze, { prepare: [sh(`test -e '${tmp.at('old.serves')}' && date > '${tmp.at('prepared')}'`)] });
+    let looks = 0;
+    const { near } = world;
+    world.near = () => ({ ...near(), lagMs: world.calls.includes('heard') && ++looks < 4 ? 60_000 : 0 });
+    assert.deepEqual(await world.conduct(ask('start'), ask('cutover')), [true, true]);
+    assert.ok(looks >= 4, `frozen after ${looks} looks: what was written before is not all there`);
+    assert.ok(existsSync(tmp.at('prepared')));
+    const order = world.journal.events.flatMap((event) => (event.event === 'hook' ? [event.part] : event.event === 'state' && event.state === 'freezing' ? ['frozen'] : []));
+    assert.deepEqual(order.slice(0, 3), ['prepare', 'frozen', 'freeze']);
+  });
+
   it('thaws again by a roll-back where that had failed', async () => {
     const world = new World(tmp.path);
     const { freeze } = world.definition;
@@ -50,6 +63,7 @@ describe('a migration', () => {
   });
 
   const faults: [string, (world: World) => void, string][] = [
+    ['a prepare hook fails', (world) => { Object.assign(world.definition.freeze, { prepare: [sh('exit 3')] }); }, 'live'],
     ['a freeze hook fails', (world) => { Object.assign(world.definition.freeze, { hooks: [...world.definition.freeze.hooks, sh('exit 3')] }); }, 'live'],
     ['a freeze hook hangs', (world) => { Object.assign(world.definition.freeze, { hooks: [...world.definition.freeze.hooks, { ...sh('sleep 100'), timeoutMs: 100 }] }); }, 'live'],
     ['the limit passes', (world) => { Object.assign(world.definition.freeze, { hooks: [...world.definition.freeze.hooks, sh('sleep 3')], limitMs: 300 }); }, 'live'],
@@ -75,7 +89,8 @@ describe('a migration', () => {
       assert.equal(world.state, state);
       assertServes(world, 'old', fault);
       const downtime = world.journal.events.find((event) => event.event === 'downtime');
-      assert.ok(downtime?.event === 'downtime' && !downtime.ok, 'the interruption is told');
+      if (fault.startsWith('a prepare')) assert.equal(downtime, undefined, 'it was not frozen');
+      else assert.ok(downtime?.event === 'downtime' && !downtime.ok, 'the interruption is told');
     });
   }
 

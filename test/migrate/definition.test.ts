@@ -27,7 +27,7 @@ describe('the definition of a migration', () => {
   it('needs a name and two trees, and says the rest by itself', () => {
     assert.deepEqual(read(LEAST), {
       name: 'm', source: '/srv/files/', target: 'new:/srv/files', words: ['--delete', '--inplace', '--no-whole-file'], reverse: true, key: undefined, final: 'dirty',
-      converge: { lagMs: 2000, backlogBytes: 16 << 20, steadyMs: 5000, patienceMs: 86_400_000 }, freeze: { hooks: [], thaw: [], release: [], limitMs: 600_000, quietMs: 200 }, verify: { mode: 'full', sample: 1 },
+      converge: { lagMs: 2000, backlogBytes: 16 << 20, steadyMs: 5000, patienceMs: 86_400_000 }, freeze: { prepare: [], hooks: [], thaw: [], release: [], limitMs: 600_000, quietMs: 200 }, verify: { mode: 'full', sample: 1 },
       switch: { hooks: [], undo: [], health: undefined }, rehearse: { on: { kind: 'clone' }, hooks: [], undo: [] }, finish: { hooks: [] },
     });
   });
@@ -37,6 +37,7 @@ describe('the definition of a migration', () => {
 filters: ["- *.tmp"]
 converge: { lag: 5s, backlog: 1.5G, steady: 0s, patience: 2h }
 freeze:
+  prepare: { run: [sync], timeout: 10s }
   hooks: [ { run: [systemctl, stop, nginx] }, { run: "echo $X | tee y", at: target, timeout: 5s } ]
   thaw: { run: [systemctl, start, nginx] }
   limit: 90s
@@ -51,6 +52,7 @@ evidence: { key: /k }
     assert.deepEqual(definition.words, ['--delete', '--inplace', '--no-whole-file', '--hard-links', '--filter=- *.tmp']);
     assert.deepEqual(definition.converge, { lagMs: 5000, backlogBytes: 1.5 * 2 ** 30, steadyMs: 0, patienceMs: 7_200_000 });
     assert.deepEqual(definition.freeze, {
+      prepare: [{ command: ['sync'], side: 'source', timeoutMs: 10_000 }],
       hooks: [{ command: ['systemctl', 'stop', 'nginx'], side: 'source', timeoutMs: 60_000 }, { command: ['sh', '-c', 'echo $X | tee y'], side: 'target', timeoutMs: 5000 }],
       thaw: [{ command: ['systemctl', 'start', 'nginx'], side: 'source', timeoutMs: 60_000 }], release: [], limitMs: 90_000, quietMs: 1000,
     });

@@ -18,7 +18,7 @@ export function hookOf(side: PlannedHook['side'], ...command: string[]): Planned
 export function subjectOf(more: Partial<PlanSubject> = {}): PlanSubject {
   return {
     name: 'files', source: '/srv/files/', target: 'root@new:/srv/files', words: ['--acls'], converge: { lagMs: 2000, backlogBytes: 1 << 20, steadyMs: 5000, patienceMs: 3_600_000 },
-    freeze: { hooks: [hookOf('source', 'systemctl', 'stop', 'nginx')], thaw: [hookOf('source', 'systemctl', 'start', 'nginx')], limitMs: 600_000, quietMs: 1000 }, final: 'dirty', verify: { mode: 'full', sample: 0.01 },
+    freeze: { prepare: [], hooks: [hookOf('source', 'systemctl', 'stop', 'nginx')], thaw: [hookOf('source', 'systemctl', 'start', 'nginx')], limitMs: 600_000, quietMs: 1000 }, final: 'dirty', verify: { mode: 'full', sample: 0.01 },
     switch: { hooks: [hookOf('target', 'systemctl', 'start', 'nginx')], undo: [hookOf('target', 'systemctl', 'stop', 'nginx')], health: { hook: hookOf('source', 'curl', '-fsS', 'http://new/health'), attempts: 10, everyMs: 1000 } },
     rehearse: { on: { kind: 'clone' }, hooks: [], undo: [] }, finish: { hooks: [] }, reverse: true, ...more,
   };

@@ -99,7 +99,7 @@ describeIf('the plan of a migration', process.getuid?.() === 0 ? undefined : 'ne
       await once(writer.stdout, 'data');
       let plan: MigrationPlan;
       try {
-        plan = await planDocument({ subject: subjectOf({ freeze: { hooks: [], thaw: [], limitMs: 1, quietMs: 1 } }), run: runOf('-aH', '--exclude=*.out', src(), lossy.at('dst')), measureMs: 20 });
+        plan = await planDocument({ subject: subjectOf({ freeze: { prepare: [], hooks: [], thaw: [], limitMs: 1, quietMs: 1 } }), run: runOf('-aH', '--exclude=*.out', src(), lossy.at('dst')), measureMs: 20 });
       } finally {
         writer.stdin.end();
         await once(writer, 'exit');

@@ -20,6 +20,8 @@ export class World {
   /** What ports were asked for, in order. */
   readonly calls: string[] = [];
   ports: MigrationPorts;
+  /** How near the target is. */
+  near: () => FollowStatus = () => NEAR;
   private readonly oldServes: string;
   private readonly newServes: string;
 
@@ -30,7 +32,7 @@ export class World {
     this.definition = {
       name: 'world', source: '/s/', target: '/t', words: [], reverse: true, key: undefined, final: 'dirty', converge: { lagMs: 1000, backlogBytes: 1, steadyMs: 0, patienceMs: 10_000 },
       // Whoever starts a side while the other one serves has failed: that is what must never be.
-      freeze: { hooks: [sh(`rm -f ${this.oldServes}`)], thaw: [sh(`test ! -e ${this.newServes} && touch ${this.oldServes}`)], release: [], limitMs: 20_000, quietMs: 1 }, verify: { mode: 'full', sample: 1 },
+      freeze: { prepare: [], hooks: [sh(`rm -f ${this.oldServes}`)], thaw: [sh(`test ! -e ${this.newServes} && touch ${this.oldServes}`)], release: [], limitMs: 20_000, quietMs: 1 }, verify: { mode: 'full', sample: 1 },
       switch: { hooks: [sh(`test ! -e ${this.oldServes} && touch ${this.newServes}`)], undo: [sh(`rm -f ${this.newServes}`)], health: { hook: sh(`test -e ${this.newServes}`), attempts: 2, everyMs: 10 } },
       rehearse: { on: { kind: 'clone' }, hooks: [], undo: [] }, finish: { hooks: [] }, ...change,
     };
@@ -125,7 +127,7 @@ export class World {
     let stop: () => void = () => undefined;
     const over = new Promise<void>((resolve) => { stop = resolve; });
     return {
-      status: () => NEAR, hurry: () => undefined, caughtUp: () => Promise.resolve(), events: () => 1, over,
+      status: () => this.near(), hurry: () => undefined, heard: () => this.called('heard', undefined), caughtUp: () => Promise.resolve(), events: () => 1, over,
       stop: async () => {
         this.calls.push(`${what} ends`);
         stop();

@@ -66,6 +66,10 @@ export class MirrorFollowing implements Following {
     this.mirror.hurry();
   }
 
+  heard(): Promise<void> {
+    return this.mirror.heard();
+  }
+
   caughtUp(): Promise<void> {
     return this.mirror.caughtUp();
   }

@@ -102,5 +102,5 @@ function lines(what: string, hooks: readonly { command: readonly string[]; side:
 
 /** Which hooks would be run. */
 function touches({ freeze, switch: change }: FoundMigration['definition'], state: MigrationState): string[] {
-  return state === 'live' ? [...lines('freeze', freeze.hooks), ...lines('switch', change.hooks)] : [...lines('undo', change.undo), ...lines('thaw', freeze.thaw)];
+  return state === 'live' ? [...lines('prepare', freeze.prepare), ...lines('freeze', freeze.hooks), ...lines('switch', change.hooks)] : [...lines('undo', change.undo), ...lines('thaw', freeze.thaw)];
 }

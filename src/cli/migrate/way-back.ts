@@ -44,6 +44,11 @@ export class WayBack implements Following {
 
   hurry(): void { /* nobody waits for it */ }
 
+  /** It is told of by the other host, a little later. */
+  heard(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** A way back is ended by a whole pass, so nobody waits for it. */
   caughtUp(): Promise<void> {
     return Promise.reject(new TwintreeError('UNSUPPORTED', 'the way back is not asked whether it has caught up'));
@@ -80,7 +85,7 @@ export class WayBack implements Following {
     const { atTarget, words, old, connectTimeoutMs } = this.request;
     const said: string[] = [];
     try {
-      const there = await openAtHost(atTarget, { do: 'mirror-back', words }, { connectTimeoutMs, stderr: (text) => { this.heard(text, said); } });
+      const there = await openAtHost(atTarget, { do: 'mirror-back', words }, { connectTimeoutMs, stderr: (text) => { this.hear(text, said); } });
       this.current = [there];
       if (this.controller.signal.aborted) there.close();
       const here = await connect({ kind: 'command', argv: [...ownCommand(), 'serve', '--stdio', `--root=${toText(old)}`, '--read-write'] }, { connectTimeoutMs: 0, stderr: (text) => { said.push(text); } });
@@ -101,7 +106,7 @@ export class WayBack implements Following {
     }
   }
 
-  private heard(text: string, said: string[]): void {
+  private hear(text: string, said: string[]): void {
     for (const line of text.split('\n')) {
       const status = line.startsWith(BACK_MARK) ? readFollowStatus(line.slice(BACK_MARK.length)) : undefined;
       if (status !== undefined) {

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { sizeText, TwintreeError } from '../../tree/index.js';
 import type { MigrationDefinition } from '../definition/index.js';
-import type { Context } from './context.js';
+import { within, type Context } from './context.js';
 import type { Following, FollowStatus } from './ports.js';
 
 const LOOK_MS = 100;
@@ -25,6 +25,19 @@ export async function converge(following: Pick<Following, 'status'>, limits: Mig
       since = undefined;
       if (now() - begun > limits.patienceMs) throw new TwintreeError('TIMEOUT', `the target did not come near enough in ${limits.patienceMs / 1000} s: ${hindrance}`, { advice: 'Raise the limits of converge, or choose a quieter hour: twintree migrate forecast.' });
     }
+    await pause(LOOK_MS, undefined, { signal }).catch(() => undefined); // the next look throws the signal's reason
+  }
+}
+
+/** Resolves when all that was heard of by now is there, whatever has come since. @throws as `converge`. */
+export async function carried(following: Pick<Following, 'status' | 'heard'>, limits: MigrationDefinition['converge'], signal: AbortSignal, now: () => number = () => performance.now()): Promise<void> {
+  await within(following.heard(), signal);
+  const begun = now();
+  for (;;) {
+    signal.throwIfAborted();
+    const { lagMs = Infinity } = following.status() ?? {};
+    if (lagMs <= now() - begun) return;
+    if (now() - begun > limits.patienceMs) throw new TwintreeError('TIMEOUT', `what the prepare hooks wrote was not on the target in ${limits.patienceMs / 1000} s`);
     await pause(LOOK_MS, undefined, { signal }).catch(() => undefined); // the next look throws the signal's reason
   }
 }

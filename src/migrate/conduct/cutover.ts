@@ -8,7 +8,7 @@ import { Guard } from '../freeze/guard.js';
 import { thaw } from '../freeze/thaw.js';
 import { untilQuiet } from '../freeze/quiet.js';
 import { runMigrationHook } from '../hooks/hooks.js';
-import { converge, untilSeeded } from './converge.js';
+import { carried, converge, untilSeeded } from './converge.js';
 import { caughtUp, sentenceOf, within, type Context } from './context.js';
 import type { Following, Proof, SessionResult } from './ports.js';
 
@@ -35,7 +35,11 @@ export async function cutover(context: Context, roles: CutoverRoles, signal: Abo
     await converge(roles.forward(), definition.converge, signal);
     await within(ahead, signal);
     await within(Promise.all([ports.ways.there?.warm(), ports.warm()]), signal); // a host that cannot be reached is found before the source is frozen
-    await converge(roles.forward(), { ...definition.converge, steadyMs: 0 }, signal); // reading ahead took its time
+    if (definition.freeze.prepare.length > 0) {
+      await context.hooks(definition.freeze.prepare, 'prepare', signal);
+      await carried(roles.forward(), definition.converge, signal);
+    }
+    await converge(roles.forward(), { ...definition.converge, steadyMs: 0 }, signal); // all this took its time
   } catch (error) {
     if (context.stand.state === 'converging') context.go('live', sentenceOf(error));
     return { end: 'thawed', error };

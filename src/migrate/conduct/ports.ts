@@ -28,6 +28,8 @@ export interface Following {
   status(): FollowStatus | undefined;
   /** The source is still: what is to be carried is begun at once. */
   hurry(): void;
+  /** Resolves when all that happened before the call has been heard of: it counts in the status then. */
+  heard(): Promise<void>;
   /** Resolves when all that happened before the call is there, durably. Rejects where it ends before. */
   caughtUp(): Promise<void>;
   /** Changes that were seen in the followed tree; undefined: it is not watched at the moment. */

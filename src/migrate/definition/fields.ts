@@ -75,6 +75,7 @@ const fields = {
   freeze: { shape: record('freeze', {
     hooks: hooks('what makes the source still: stops services, remounts read-only, freezes a file system'),
     thaw: hooks('what undoes that, also where it was done by half; run by itself when anything fails, when the time is over, and when this program is killed'),
+    prepare: hooks('run before the source is frozen, while it is in use: what makes the freeze short, such as a checkpoint of a data base. The target catches up with what they write'),
     release: hooks('run when the switch is decided, before it: ends for good what was only held, and makes a frozen file system writable, for the old tree follows the new one from then on'),
     limit: { shape: duration(SECOND, DAY), help: 'it is thawed by itself after so long; 10m unless told otherwise' },
     quiet: { shape: duration(0, HOUR), help: 'so long nothing may change before the source counts as still; 200ms unless told otherwise' },

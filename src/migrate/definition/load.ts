@@ -70,7 +70,7 @@ function modelOf(read: DefinitionRead, reading: Reading, file: string): Migratio
       lagMs: converge?.value.lag?.value ?? DEFAULTS.lagMs, backlogBytes: converge?.value.backlog?.value ?? DEFAULTS.backlogBytes, steadyMs: converge?.value.steady?.value ?? DEFAULTS.steadyMs,
       patienceMs: converge?.value.patience?.value ?? DEFAULTS.patienceMs,
     },
-    freeze: { hooks: hooksOf(freeze?.value.hooks), thaw: hooksOf(freeze?.value.thaw), release: hooksOf(freeze?.value.release), limitMs: freeze?.value.limit?.value ?? DEFAULTS.limitMs, quietMs: freeze?.value.quiet?.value ?? DEFAULTS.quietMs },
+    freeze: { prepare: hooksOf(freeze?.value.prepare), hooks: hooksOf(freeze?.value.hooks), thaw: hooksOf(freeze?.value.thaw), release: hooksOf(freeze?.value.release), limitMs: freeze?.value.limit?.value ?? DEFAULTS.limitMs, quietMs: freeze?.value.quiet?.value ?? DEFAULTS.quietMs },
     verify: { mode: verify?.value.mode ?? 'full', sample: verify?.value.mode === 'index' ? (verify.value.sample ?? DEFAULTS.sample) : 1 },
     switch: { hooks: hooksOf(change?.value.hooks), undo: hooksOf(change?.value.undo), health: healthOf(change?.value.health) },
     rehearse: { on: onOf(rehearse?.value.on, reading), hooks: hooksOf(rehearse?.value.hooks), undo: hooksOf(rehearse?.value.undo) },

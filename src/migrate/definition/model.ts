@@ -20,6 +20,8 @@ export interface MigrationDefinition {
     readonly patienceMs: number;
   };
   readonly freeze: {
+    /** Run while the source is in use, so that little is left to be done in the freeze; what they write is carried before it. */
+    readonly prepare: readonly MigrationHook[];
     readonly hooks: readonly MigrationHook[];
     /** Undoes them, also where only some of them were done. */
     readonly thaw: readonly MigrationHook[];

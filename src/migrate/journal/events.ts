@@ -12,7 +12,7 @@ export const PARTS = ['freeze', 'quiet', 'final', 'verify', 'switch', 'health'] 
 export type Part = (typeof PARTS)[number];
 
 /** What hooks are for. */
-export const HOOK_PARTS = ['freeze', 'release', 'switch', 'health', 'thaw', 'undo', 'rehearse', 'finish'] as const;
+export const HOOK_PARTS = ['prepare', 'freeze', 'release', 'switch', 'health', 'thaw', 'undo', 'rehearse', 'finish'] as const;
 export type HookPart = (typeof HOOK_PARTS)[number];
 
 /** What a person asks for. */

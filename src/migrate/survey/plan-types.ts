@@ -13,7 +13,7 @@ export interface PlanSubject {
   readonly target: string;
   readonly words: readonly string[];
   readonly converge: { readonly lagMs: number; readonly backlogBytes: number; readonly steadyMs: number; readonly patienceMs: number };
-  readonly freeze: { readonly hooks: readonly PlannedHook[]; readonly thaw: readonly PlannedHook[]; readonly limitMs: number; readonly quietMs: number };
+  readonly freeze: { readonly prepare: readonly PlannedHook[]; readonly hooks: readonly PlannedHook[]; readonly thaw: readonly PlannedHook[]; readonly limitMs: number; readonly quietMs: number };
   readonly final: 'dirty' | 'full';
   readonly verify: { readonly mode: 'full' | 'index'; readonly sample: number };
   readonly switch: { readonly hooks: readonly PlannedHook[]; readonly undo: readonly PlannedHook[]; readonly health: { readonly hook: PlannedHook; readonly attempts: number; readonly everyMs: number } | undefined };

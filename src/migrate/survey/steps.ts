@@ -23,7 +23,7 @@ export function stepsOf(subject: PlanSubject, estimates: Estimates): Step[] {
       hooks: [...rehearse.hooks, ...rehearse.undo], takes: 'as long as its hooks', wayBack: 'nothing to take back',
     },
     {
-      state: 'converging', command: `twintree migrate cutover ${name}`, what: `Waits until the target is at most ${durationText(converge.lagMs)} and ${bytesText(converge.backlogBytes)} behind for ${durationText(converge.steadyMs)}.`, touches: 'target only', hooks: [], takes: `at most ${durationText(converge.patienceMs)}, then it is given up`,
+      state: 'converging', command: `twintree migrate cutover ${name}`, what: `Waits until the target is at most ${durationText(converge.lagMs)} and ${bytesText(converge.backlogBytes)} behind for ${durationText(converge.steadyMs)}.${freeze.prepare.length === 0 ? '' : ' Then the prepare hooks are run, while the source is in use.'}`, touches: freeze.prepare.length === 0 ? 'target only' : 'target, and what the hooks touch', hooks: freeze.prepare, takes: `at most ${durationText(converge.patienceMs)}, then it is given up`,
       wayBack: 'it is given up: the migration is live as before',
     },
     {

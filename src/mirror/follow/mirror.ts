@@ -106,9 +106,14 @@ export class Mirror {
     for (const follower of this.followers) follower.hurry();
   }
 
+  /** Resolves when all that happened before the call has been heard of. */
+  heard(): Promise<void> {
+    return this.source.flush();
+  }
+
   /** Resolves when all that happened before the call is on all targets, or those of `followers`. Rejects where one of them ends before. */
   async caughtUp(followers: readonly Follower[] = this.followers): Promise<void> {
-    await this.source.flush();
+    await this.heard();
     await Promise.all(followers.map((follower) => follower.caughtUp()));
   }
 }
