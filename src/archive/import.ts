@@ -214,7 +214,7 @@ class ArchiveImport {
   private async member(): Promise<boolean> {
     const { window, extras } = this;
     for (;;) {
-      const short = await this.need(BLOCK);
+      const short = window.has(BLOCK) ? undefined : await this.need(BLOCK);
       if (short !== undefined) return this.broken(short, undefined);
       const header = readHeader(window.bytes, window.at);
       if (header === 'zeros') return this.zeros();
@@ -229,9 +229,9 @@ class ArchiveImport {
         await this.search('an extended header is longer than any is');
         return false;
       }
-      const wanting = await this.need(length);
+      const wanting = window.has(length) ? undefined : await this.need(length);
       if (wanting !== undefined) return this.broken(wanting, undefined);
-      const content = Buffer.from(window.bytes.subarray(window.at + BLOCK, window.at + BLOCK + header.size));
+      const content = window.bytes.subarray(window.at + BLOCK, window.at + BLOCK + header.size); // what is taken of it is copied
       const position = window.position;
       if (header.type === 'L' || header.type === 'K') {
         const text = content.latin1Slice(0, content.indexOf(0) < 0 ? content.length : content.indexOf(0)) as ByteString;
@@ -252,7 +252,7 @@ class ArchiveImport {
   /** The member whose own header stands at `at`. */
   private async body(header: TarHeader): Promise<boolean> {
     const { window, extras } = this;
-    await this.settleStreamed(undefined, 0); // no check block came behind it
+    if (this.streamed !== undefined) await this.settleStreamed(undefined, 0); // no check block came behind it
     let old: SparseMap | undefined;
     if (header.type === 'S') {
       const found = await this.oldMap();
@@ -274,7 +274,7 @@ class ArchiveImport {
       this.take({ member, position, head, start: this.start, content: window.at, checked: undefined, doubtful: this.behindDamage });
       return (await window.skip(padded(stored))) ? false : this.broken((await window.ensure(1)) ?? 'end', member);
     }
-    const short = await this.need(padded(stored));
+    const short = window.has(padded(stored)) ? undefined : await this.need(padded(stored));
     if (short !== undefined) return this.broken(short, member);
     this.take({ member, position, head, start: this.start, content: window.at, checked: undefined, doubtful: this.behindDamage });
     window.at += padded(stored);
@@ -424,7 +424,8 @@ class ArchiveImport {
     for (const each of pending) {
       if (checked && !this.holds(each)) continue;
       this.members++;
-      await this.restore(each);
+      const restored = this.restore(each);
+      if (restored !== undefined) await restored;
     }
     await this.writer?.send();
   }
@@ -447,35 +448,35 @@ class ArchiveImport {
 
   // ---------------------------------------------------------------- restoring
 
-  private async restore({ member, position, head, content, checked }: Pending): Promise<void> {
+  /** Undefined: it is done, or queued. */
+  private restore({ member, position, head, content, checked }: Pending): Promise<void> | undefined {
     const { writer } = this;
     if ('refused' in member) {
       this.problem(EMPTY, member.code, `${displayName(member.name)}: ${member.refused}; it is not restored`);
-      return;
+      return undefined;
     }
     const type = member.mode & S_IFMT;
     if (member.kind === 'entry') {
       countType(this.outcome.totals.entries, member.mode);
       this.outcome.totals.totalSize += member.size;
     }
-    if (this.excluded(member.path, type === S_IFDIR)) return;
+    if (this.excluded(member.path, type === S_IFDIR)) return undefined;
     if (type === S_IFREG && member.kind === 'entry') {
       const damaged = (): void => { this.damagedMember(member.path, position + head, position + head + member.stored); };
       const map = this.mapIn(member, content);
       if (map === 'wrong') {
         this.problem(member.path, 'corrupt', 'the map of its holes is damaged; it is not restored');
-        return;
+        return undefined;
       }
       this.doneFiles++;
-      if (writer !== undefined) await writer.file(named(writer, member), content, checked?.hash, map, damaged);
-      else if (checked !== undefined && this.sum.of(this.window.bytes.subarray(content, content + member.stored)) !== checked.hash) damaged();
-      return;
+      if (writer !== undefined) return writer.file(named(writer, member), content, checked?.hash, map, damaged);
+      if (checked !== undefined && this.sum.of(this.window.bytes.subarray(content, content + member.stored)) !== checked.hash) damaged();
+      return undefined;
     }
-    if (writer === undefined) return;
+    if (writer === undefined) return undefined;
     named(writer, member);
-    if (member.kind === 'link') await writer.link(member);
-    else if (type === S_IFDIR) await writer.folder(member);
-    else await writer.special(member);
+    if (member.kind === 'link') return writer.link(member);
+    return type === S_IFDIR ? writer.folder(member) : writer.special(member);
   }
 
   /** The map of a sparse file whose content stands in the room. */

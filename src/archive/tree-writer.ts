@@ -87,13 +87,25 @@ export class TreeWriter {
     if (op !== undefined && op.item !== 0) this.operation(op, member.path);
   }
 
-  /** A small file whose content stands in the window's room. */
-  async file(member: Member, content: number, hash: string | undefined, map: SparseMap | undefined, damaged: () => void): Promise<void> {
+  /** A small file whose content stands in the window's room. Undefined: it is queued. */
+  file(member: Member, content: number, hash: string | undefined, map: SparseMap | undefined, damaged: () => void): Promise<void> | undefined {
     const { path } = member;
-    if (this.busy.has(path)) await this.settle(path);
+    const folder = this.queueFolder;
+    if (folder === undefined || folder.path !== parentOf(path) || this.busy.has(path) || this.folders.has(path)) return this.fileElsewhere(member, content, hash, map, damaged);
+    this.enqueue(folder, member, content, hash, map, damaged);
+    return undefined;
+  }
+
+  private async fileElsewhere(member: Member, content: number, hash: string | undefined, map: SparseMap | undefined, damaged: () => void): Promise<void> {
+    const { path } = member;
+    await this.settle(path);
     if (this.folders.has(path)) await this.gone(path);
     const folder = await this.folderOf(path);
-    if (folder === undefined) return;
+    if (folder !== undefined) this.enqueue(folder, member, content, hash, map, damaged);
+  }
+
+  private enqueue(folder: FolderContext, member: Member, content: number, hash: string | undefined, map: SparseMap | undefined, damaged: () => void): void {
+    const { path } = member;
     if (folder !== this.queueFolder) {
       this.queueFolder = folder;
       const { setgid, gid, defaultAcl, fresh } = folder;

@@ -48,6 +48,11 @@ export class Window {
     return this.base + at;
   }
 
+  /** Whether `length` bytes stand there already. */
+  has(length: number): boolean {
+    return this.end - this.at >= length;
+  }
+
   /** Makes `length` bytes stand together from `at` on, where they fit into the room (`fits`); else why there are fewer. */
   async ensure(length: number): Promise<Short | undefined> {
     while (this.end - this.at < length) {
