@@ -6,6 +6,7 @@ import { rulesAbove } from '../endpoint/index.js';
 import { loadWorkingPosix } from '../fs/index.js';
 import type { SessionOptions } from '../plan/index.js';
 import { absolute } from '../session/index.js';
+import { liesInside } from '../state/index.js';
 import type { Connection } from '../transport/index.js';
 import { TwintreeError, type ByteString } from '../tree/index.js';
 import { emptyCounts, type Note, type NoteCounts } from './compare/notes.js';
@@ -106,10 +107,11 @@ export function whyNot(options: SessionOptions): string | undefined {
 
 /**
  * Digests both trees at once and compares them; writes and signs the evidence. Resolves whatever came of the comparison.
- * @throws TwintreeError UNSUPPORTED for options that no proof can be made under, SOURCE_MISSING, TARGET_UNUSABLE, CONNECTION_LOST, WIRE, IO; the signal's reason. Then no file is written.
+ * @throws TwintreeError UNSUPPORTED for options that no proof can be made under, REFUSED for a file inside of one of the trees, SOURCE_MISSING, TARGET_UNUSABLE, CONNECTION_LOST, WIRE, IO; the signal's reason. Then no file is written.
  */
 export async function proveEqual(request: ProofRequest, listener: ProofListener = {}, signal: AbortSignal = new AbortController().signal): Promise<Proof> {
   checkOptions(request.options);
+  if (request.output !== undefined) refuseInside(request.output, [request.source, request.target]);
   const began = performance.now();
   const trees = await Trees.open(request, signal);
   let writer: EvidenceWriter | undefined;
@@ -141,6 +143,22 @@ export async function proveEqual(request: ProofRequest, listener: ProofListener 
     writer?.discard();
     await trees.close();
   }
+}
+
+/** A file of evidence inside of what it is about would make that another tree. */
+function refuseInside(output: ByteString, places: readonly Place[]): void {
+  const posix = loadWorkingPosix();
+  for (const place of places) {
+    const root = place.kind === 'here' ? posix.openRoot(place.path) : -1;
+    if (root < 0) continue; // it is told where the tree is opened
+    const inside = liesInside(posix, parentFolder(absolute(output)), [root]);
+    posix.close(root);
+    if (inside) throw new TwintreeError('REFUSED', 'the evidence would lie inside of a tree that it is about', { path: output, advice: 'Name a file outside of both trees.' });
+  }
+}
+
+function parentFolder(path: ByteString): ByteString {
+  return (path.slice(0, path.lastIndexOf('/')) || '/') as ByteString;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Evidence files: what they prove, and that no change of any byte goes unseen. */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { checkEvidence, compareEvidence, extractEvidence, keyFingerprint, makeKey, readEvidence, readKey, readPublicKey, type SigningKey, type TreeDifference } from '../../src/evidence/index.js';
 import { signedBytes } from '../../src/evidence/file/statement.js';
@@ -43,6 +43,14 @@ describe('evidence', () => {
     assert.deepEqual([statement.source.path, statement.target.path, statement.result, statement.mode, statement.subject, folder], [temp.at('s'), temp.at('t'), 'equal', 'full', 'a move', '']);
     assert.deepEqual([statement.exclusions, statement.target.stats.files, statement.target.root, fingerprint], [['*.tmp'], 43, root, key.fingerprint]);
     assert.equal(runCommand('python3', [`${REPOSITORY}/fixtures/evidence/root.py`, temp.at('ev')]).stdout.trim(), root, 'who reads the format by its description finds the same root');
+  });
+
+  it('does not lie in a tree that it is about, by whatever name', async () => {
+    symlinkSync(temp.at('t/d'), temp.at('by-link'));
+    for (const output of ['s/ev', 't/d/inner/ev', 'by-link/ev']) {
+      await assert.rejects(prove(temp.at('s'), temp.at('t'), { output: at(output), key }), isCode('REFUSED'), output);
+      assert.equal(existsSync(temp.at(output)), false);
+    }
   });
 
   it('is checked against a tree, whole or one folder, without the source', async () => {
