@@ -6,7 +6,7 @@ import { runMigrationHook, runMigrationHooks, There, type HookFact, type HookWay
 import { atHostSpec, openAtHost } from '../../src/transport/index.js';
 import { fromText, TwintreeError } from '../../src/tree/index.js';
 import { REMOTE_PATH, remoteShell } from '../e2e/remote-support.js';
-import { useTempFolder } from '../support/index.js';
+import { startCommand, useTempFolder } from '../support/index.js';
 
 const HOST = { kind: 'ssh', host: fromText('there'), user: undefined, port: undefined } as const;
 
@@ -62,6 +62,29 @@ describe('hooks of a migration', () => {
       while (existsSync(`/proc/${pid}`)) await new Promise((resolve) => { setTimeout(resolve, 20); });
       assert.ok((await runMigrationHook(hook('true', 'target'), 'undo', ways)).ok, 'the next one is run over a new connection');
       assert.equal(connections(), 2);
+    });
+
+    it('are ended there, with all that they started, where the one who asked is killed', async () => {
+      const spec = atHostSpec(HOST, { rsh: remoteShell(tmp, 'true'), remotePath: REMOTE_PATH }, process.env);
+      const asks = `const { runMigrationHook, There } = await import(${JSON.stringify(new URL('../../src/migrate/index.js', import.meta.url).href)});
+        const hook = { command: ['sh', '-c', ${JSON.stringify(`sleep 60 & echo $! $$ > ${tmp.at('pids')}; wait`)}], side: 'target', timeoutMs: 60_000 };
+        await runMigrationHook(hook, 'switch', { there: new There(${JSON.stringify(spec)}), env: {} });`;
+      const asking = startCommand(process.execPath, ['--input-type=module', '-e', asks]);
+      let pids: number[] = [];
+      while (pids.length < 2) {
+        assert.equal(asking.child.exitCode, null, asking.printed);
+        pids = existsSync(tmp.at('pids')) ? readFileSync(tmp.at('pids'), 'utf8').trim().split(' ').filter((word) => word !== '').map(Number) : [];
+        await new Promise((resolve) => { setTimeout(resolve, 10); });
+      }
+      await asking.kill('SIGKILL');
+      const lives = (pid: number): boolean => {
+        try {
+          return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+        } catch {
+          return false; // it is gone
+        }
+      };
+      while (pids.some(lives)) await new Promise((resolve) => { setTimeout(resolve, 10); });
     });
 
     it('tell what is wrong where the host cannot be reached, or runs something else', async () => {
