@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { compareForecasts, forecast, forecastText, PassModel, spreadOf, type Forecast } from '../../src/migrate/forecast/index.js';
+import { BatchSample } from '../../src/cli/migrate/follow.js';
 import { PARTS, type MigrationEvent, type Part } from '../../src/migrate/journal/events.js';
 
 const HOUR = 3_600_000;
@@ -144,5 +145,22 @@ describe('the forecast of a cutover', () => {
     const [bad] = compareForecasts([said, came(100_000, 95_000)]);
     assert.deepEqual([bad?.inside, bad?.worst, bad?.sentence], [false, 'verify', 'It took 1 min 40 s, forecast 40 s ± 10 s: 1 min longer, most of it in verify.']);
     assert.deepEqual(compareForecasts([came(1, 1)]), []);
+  });
+});
+
+describe('the batches that a journal has', () => {
+  const took = (ms: number, files = 1): Parameters<BatchSample['worthTelling']>[0] => ({ event: 'session', kind: 'batch', ms, entries: files, files, bytes: 1000, sent: 1000 });
+
+  it('are the first ones, which a first forecast stands on, and then the longest of each minute', () => {
+    const sample = new BatchSample();
+    const told: number[] = [];
+    for (let n = 0; n < 36_000; n++) { // an hour of ten a second
+      const one = sample.worthTelling(took(n % 777), T0 + n * 100);
+      if (one !== undefined) told.push(one.ms);
+    }
+    assert.deepEqual(told.slice(0, 20), Array.from({ length: 20 }, (_, n) => n));
+    assert.ok(told.length >= 75 && told.length <= 82, `${told.length} of an hour`);
+    assert.ok(told.slice(20).every((ms) => ms > 500), 'the longest');
+    assert.equal(sample.worthTelling(took(5, 0), T0 + 2 * HOUR), undefined, 'one without a file tells nothing');
   });
 });

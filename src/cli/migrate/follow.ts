@@ -32,6 +32,35 @@ export function readFollowStatus(line: string): FollowStatus | undefined {
   return { phase, lagMs, backlogFiles, backlogBytes, complete, sessions, files, bytes, trouble, failing: paths };
 }
 
+type SessionFact = Extract<MigrationFact, { event: 'session' }>;
+
+/** So many batches are told one by one; then the longest of each so many ms. */
+const FIRST_BATCHES = 20;
+const BATCH_EVERY_MS = 60_000;
+
+/** Which batches are told, for the forecast: there may be several a second, and the journal is for years. */
+export class BatchSample {
+  private told = 0;
+  private since = 0;
+  private longest: SessionFact | undefined;
+
+  /** What is to be told now, after a batch; undefined: nothing. @param at ms */
+  worthTelling(fact: SessionFact, at: number): SessionFact | undefined {
+    if (fact.files === 0) return undefined;
+    if (this.told < FIRST_BATCHES) {
+      this.told++;
+      this.since = at;
+      return fact;
+    }
+    if (this.longest === undefined || fact.ms > this.longest.ms) this.longest = fact;
+    if (Math.abs(at - this.since) < BATCH_EVERY_MS) return undefined;
+    const { longest } = this;
+    this.longest = undefined;
+    this.since = at;
+    return longest;
+  }
+}
+
 /** A mirror in this process. */
 export class MirrorFollowing implements Following {
   readonly over: Promise<void>;
@@ -40,15 +69,19 @@ export class MirrorFollowing implements Following {
   private last: FollowStatus | undefined;
 
   constructor(request: MirrorRequest, told: (fact: MigrationFact) => void, kind: 'full' | 'back') {
+    const batches = new BatchSample();
     this.mirror = new Mirror(request, {
       condition: ({ message, answer }) => { if (answer === 'wait') told({ event: 'problem', code: 'CAPTURE', message, path: null }); },
       follower: () => ({
         status: (status) => { this.last = followStatusOf(status); },
         session: (about, outcome) => {
-          if (about.kind !== 'full') return;
           const { totals } = outcome;
           const { files, dirs, links, devices, specials } = totals.entries;
-          told({ event: 'session', kind, ms: Math.round(outcome.elapsedMs), entries: files + dirs + links + devices + specials, files: outcome.transferredFiles, bytes: outcome.transferredBytes, sent: outcome.literalBytes });
+          const fact: SessionFact = {
+            event: 'session', kind: about.kind === 'full' ? kind : 'batch', ms: Math.round(outcome.elapsedMs), entries: files + dirs + links + devices + specials, files: outcome.transferredFiles, bytes: outcome.transferredBytes, sent: outcome.literalBytes,
+          };
+          const worth = about.kind === 'full' ? fact : kind === 'full' ? batches.worthTelling(fact, Date.now()) : undefined;
+          if (worth !== undefined) told(worth);
         },
         failed: (code, message) => { told({ event: 'problem', code, message, path: null }); },
         held: ({ message }) => { told({ event: 'problem', code: 'HELD', message, path: null }); },

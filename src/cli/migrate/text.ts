@@ -29,7 +29,7 @@ export function eventText(event: MigrationEvent): string | undefined {
     case 'hook': return `  ${event.rehearsal ? 'rehearsal ' : ''}${event.part} hook on the ${event.side}'s host ${event.ok ? 'done' : `FAILED: ${event.trouble ?? ''}`} in ${secondsText(event.ms)}: ${event.command}${event.ok || event.output.trim() === '' ? '' : `\n    ${event.output.trim().split('\n').slice(-3).join('\n    ')}`}`;
     case 'thawed': return event.ok ? `  the source was thawed (${event.reason})` : `  THE SOURCE MAY STILL BE FROZEN (${event.reason})`;
     case 'part': return `  ${event.rehearsal ? 'rehearsal ' : ''}${event.part} took ${secondsText(event.ms)}${event.files > 0 ? `, ${event.files} entries, ${sizeText(event.bytes)}` : ''}`;
-    case 'session': return `  ${event.kind} pass: ${event.entries} entries, ${event.files} files and ${sizeText(event.bytes)} brought up to date in ${secondsText(event.ms)}`;
+    case 'session': return event.kind === 'batch' ? undefined : `  ${event.kind} pass: ${event.entries} entries, ${event.files} files and ${sizeText(event.bytes)} brought up to date in ${secondsText(event.ms)}`;
     case 'lag': return `  ${secondsText(event.lagMs)} behind, ${event.backlogFiles} paths wait${event.changedFiles > 0 ? `; ${event.changedFiles} files, ${sizeText(event.changedBytes)} since the last minute` : ''}`;
     case 'forecast': return event.ms === 0 ? undefined : `  forecast: ${secondsText(event.ms)} ± ${secondsText(event.plusMinusMs)} of downtime`;
     case 'downtime': return `  ${event.rehearsal ? 'rehearsal' : event.ok ? 'downtime' : 'interruption'}: ${secondsText(event.ms)} (${event.parts.map(({ part, ms }) => `${part} ${secondsText(ms)}`).join(', ')})`;
