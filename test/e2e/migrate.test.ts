@@ -99,6 +99,10 @@ rehearse: { on: "${tmp.at('copy')}", hooks: [ { run: "test $TWINTREE_REHEARSAL$T
       good(await say('finish', '--yes', 'm'));
       const last = await until(status, ({ conductor: at }) => at === false);
       assert.equal(last['state'], 'finished');
+      assert.doesNotMatch(good(await say('status', 'm')), /finished, finished|goes on/);
+      for (const each of readJournal(fromText(tmp.at('state/migrations/m'))).events) { // of the first cutover, the way back and the second one
+        if (each.event === 'evidence') assert.equal((await checkEvidence({ evidence: each.file, fingerprint: each.key })).evidence.root, each.root, each.file);
+      }
       assert.equal((await say('rollback', '--yes', 'm')).code, 1, 'there is no way back any more');
       assert.deepEqual(readdirSync(tmp.path).filter((name) => name.startsWith('.twintree')), []);
     });

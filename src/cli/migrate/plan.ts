@@ -2,7 +2,7 @@
 import { dirname, join } from 'node:path';
 import { checkOptions } from '../../evidence/index.js';
 import { AT_REST, conductorPid, earlierSurvey, Journal, journalPath, keepDefinition, planDocument, planJson, planMarkdown, planSummary, readJournal, standOf, type EarlierSurvey, type MigrationPlan } from '../../migrate/index.js';
-import { errnoText, moveFile, readWholeFile, writeWholeFile } from '../../fs/index.js';
+import { errnoText, loadOwnPosix, makeFolders, moveFile, readWholeFile, writeWholeFile } from '../../fs/index.js';
 import { displayName, fromText, TwintreeError, type ByteString } from '../../tree/index.js';
 import { doctorRequest } from '../commands/doctor.js';
 import { abortBySignal } from '../commands/shared.js';
@@ -26,6 +26,7 @@ export async function planMigration(word: string, options: PlanOptions): Promise
   const trees = treesOf(definition);
   checkOptions(trees.run.options);
   const documents = join(options.output ?? dirname(file), `${name}-plan`);
+  if (options.output !== undefined) makeFolder(fromText(options.output)); // a survey may take long: a place that cannot be is told before it
   const controller = new AbortController();
   const release = abortBySignal(controller);
   let plan: MigrationPlan;
@@ -69,6 +70,13 @@ const LONGEST = 256 << 20;
 function earlierPlan(file: string): EarlierSurvey | undefined {
   const content = readWholeFile(fromText(file), LONGEST);
   return typeof content === 'number' ? undefined : earlierSurvey(content.toString('utf8'));
+}
+
+function makeFolder(path: ByteString): void {
+  const posix = loadOwnPosix();
+  const made = makeFolders(posix, path, 0o755);
+  if (made < 0) throw new TwintreeError('IO', `the folder of the plan cannot be made: ${errnoText(-made)}`, { path, advice: '--output=DIR names another folder.' });
+  posix.close(made);
 }
 
 function write(file: string, text: string): void {

@@ -1,5 +1,6 @@
 /** Evidence of a migration: both trees digested, each on its own host, compared after the last pass, and signed; and digested ahead while they are in use. */
 import { checkOptions, defaultKey, digestAhead, proveEqual, readKey, type Place, type Proof as Evidence } from '../../evidence/index.js';
+import { stampOf } from '../../fs/index.js';
 import type { MigrationDefinition, MigrationPorts, Proof, ProofRequest } from '../../migrate/index.js';
 import type { SessionOptions } from '../../plan/index.js';
 import { openAtHost, ownProgram } from '../../transport/index.js';
@@ -27,7 +28,7 @@ export function prover(definition: MigrationDefinition, trees: MigrationTrees, f
       await Promise.all([ahead(source, 'source'), ahead(target(trees.target), 'target')]);
     },
     prove: async ({ direction, mode, sample, target: other, name, signal }: ProofRequest): Promise<Proof> => {
-      const file = `${folder}/${name}.evidence` as ByteString;
+      const file = freeName(folder, name);
       const there = target(other === undefined ? trees.target : fromText(other));
       const proof = await proveEqual({
         ...(direction === 'back' ? { source: there, target: source } : { source, target: there }), options: direction === 'back' ? backOptions() : options, mode, samplePercent: 100 * sample, index: true, output: file,
@@ -42,6 +43,14 @@ export function prover(definition: MigrationDefinition, trees: MigrationTrees, f
       };
     },
   };
+}
+
+/** Evidence is kept: a second cutover has a file of its own. */
+function freeName(folder: ByteString, name: string): ByteString {
+  for (let n = 1; ; n++) {
+    const file = `${folder}/${name}${n === 1 ? '' : `-${n}`}.evidence` as ByteString;
+    if (typeof stampOf(file) === 'number') return file;
+  }
 }
 
 function sentence({ result, notes, differences, missing, extras, unread, unjudged, losses }: Evidence): string {

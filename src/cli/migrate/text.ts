@@ -1,11 +1,11 @@
 /** A migration in words: its events as lines, its state, what comes next. */
-import type { MigrationEvent, MigrationState, OperationName, Stand } from '../../migrate/index.js';
+import { AT_REST, type MigrationEvent, type MigrationState, type OperationName, type Stand } from '../../migrate/index.js';
 import { sizeText } from '../../tree/index.js';
 import type { LiveView } from './control.js';
 
 /** What a state means, in half a sentence. */
 export const MEANING: Readonly<Record<MigrationState, string>> = {
-  planned: 'planned; nothing has been done yet',
+  planned: 'nothing has been done yet',
   seeding: 'the first copy is made while the source is in use',
   live: 'the target follows every change of the source',
   converging: 'a cutover waits until the target is near enough',
@@ -15,8 +15,8 @@ export const MEANING: Readonly<Record<MigrationState, string>> = {
   switching: 'the new side is brought into use',
   switched: 'the new side serves, and the old one follows it',
   'rolling-back': 'the way back: the old side serves again as soon as all is home',
-  finished: 'finished: the new side serves, and there is no way back any more',
-  'rolled-back': 'rolled back: the old side serves',
+  finished: 'the new side serves, and there is no way back any more',
+  'rolled-back': 'the old side serves',
   aborted: 'ended; the source serves as before',
 };
 
@@ -50,7 +50,7 @@ export function secondsText(ms: number): string {
 export function standText(name: string, stand: Stand, live: LiveView | undefined, last: readonly MigrationEvent[]): string {
   const lines = [`${name}: ${stand.state}, ${MEANING[stand.state]} (since ${new Date(stand.since).toISOString()}${stand.reason === null ? '' : `; ${stand.reason}`})`];
   if (stand.thawFailed) lines.push('  THE SOURCE MAY STILL BE FROZEN: what thaws it failed');
-  if (live === undefined) lines.push(`  no conductor is at work${stand.operation === undefined ? '' : `; ${stand.operation} had begun`}: twintree migrate start ${name} goes on`);
+  if (live === undefined) lines.push(...atRest(name, stand));
   else if (live.operation !== null) lines.push(`  ${live.operation} is under way`);
   const follows = live?.following;
   if (follows !== undefined && follows !== null) {
@@ -63,6 +63,12 @@ export function standText(name: string, stand: Stand, live: LiveView | undefined
     if (text !== undefined) lines.push(text.startsWith('  ') ? text : `  ${text}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** What helps where no conductor is at work. */
+function atRest(name: string, { state, operation }: Stand): string[] {
+  if (operation !== undefined || !AT_REST.includes(state)) return [`  no conductor is at work${operation === undefined ? '' : `; ${operation} had begun`}: twintree migrate start ${name} goes on`];
+  return state === 'finished' ? [] : [`  twintree migrate start ${name} begins${state === 'planned' ? '' : ' again'}`];
 }
 
 /** What an operation will do, for the question before it. */

@@ -65,7 +65,7 @@ export class Migration {
   }
 
   async plan(): Promise<void> {
-    await this.must('plan', this.file, `--output=${this.hosts.at('old', 'tmp')}`);
+    await this.must('plan', this.file, `--output=${this.hosts.at('old', 'tmp/plans of moves')}`);
   }
 
   /** Starts the conductor. */
