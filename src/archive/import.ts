@@ -680,6 +680,7 @@ class ArchiveImport {
       Object.assign(outcome, { created, transferredFiles: files, transferredBytes: fileBytes, literalBytes: fileBytes, linked, attributesSet });
     }
     outcome.exitCode = outcome.problemCount > 0 ? 23 : 0;
+    if (this.members === 0 && outcome.problemCount === 0 && !this.ours) this.listener.notice?.('archive-empty', 'the archive begins with its end: it holds nothing, or zeros stand where it should be');
     return {
       ...outcome,
       archive: { members: this.members, bytes: this.window.position, checked: this.ours, same: writer?.written.same ?? 0, damagedMembers: this.lost, damage: this.damage },

@@ -103,4 +103,11 @@ describeIf('damage in a seed archive', root ? undefined : 'needs root', () => {
       if (at > 0 && at < size - 1024) assert.notDeepEqual(messages, [], `cut at ${at}`);
     }
   });
+
+  it('that begins with zeros holds nothing, which is told', async () => {
+    writeFileSync(temp.at('zeros'), Buffer.alloc(10_240));
+    const notices: string[] = [];
+    const outcome = await seedImport({ archive: temp.at('zeros'), target: temp.at('dst'), listener: { notice: (code) => { notices.push(code); } } });
+    assert.deepEqual([outcome.exitCode, outcome.archive.members, notices], [0, 0, ['archive-empty']]);
+  });
 });
