@@ -3,6 +3,8 @@
  * its own, so that a limit ends its children with it. Of what it says the end is kept, so that no output, however long, costs memory.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import type { Writable } from 'node:stream';
 import { signalGroup } from './processes.js';
 
 export interface ProgramRequest {
@@ -19,8 +21,8 @@ export interface ProgramRequest {
   readonly graceMs: number;
   /** Bytes of its output (standard output and error as they come) that are kept: the last ones. */
   readonly keep: number;
-  /** Told the number of its process group as soon as it runs. */
-  readonly started?: (group: number) => void;
+  /** Told the number of its process group before it begins: it waits until this has returned, and never begins where this process ends before. */
+  readonly before?: (group: number) => void;
   /** Ends it as the limit of time does. */
   readonly signal?: AbortSignal;
 }
@@ -46,6 +48,34 @@ const LAST_OUTPUT_MS = 300;
 /** Milliseconds between two looks whether a group that was told to end is gone. */
 const LOOK_MS = 20;
 
+/** Waits for a line on handle 3, then becomes the program; where there is none, whoever would have written it is gone. Its process and group are the program's. */
+const GATE = ['/bin/sh', '-c', 'read -r go <&3 || exit 125; exec 3<&-; exec "$@"', 'gate'] as const;
+
+function letGo(child: ChildProcess, before: ProgramRequest['before']): void {
+  const gate = child.stdio[3] as Writable | null | undefined;
+  gate?.on('error', () => undefined); // it was ended meanwhile
+  try {
+    if (child.pid !== undefined) before?.(child.pid);
+    gate?.end('go\n');
+  } catch (error) {
+    gate?.destroy();
+    throw error;
+  }
+}
+
+/** Whether a program can be started by this name, as far as one can see. What is not there tells so itself. */
+function isThere(file: string, env: Readonly<Record<string, string>>): boolean {
+  const places = file.includes('/') ? [file] : (env['PATH'] ?? '').split(':').map((folder) => `${folder === '' ? '.' : folder}/${file}`);
+  return places.some((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** Runs it. Never rejects. */
 export async function runProgram(request: ProgramRequest): Promise<ProgramResult> {
   const begun = performance.now();
@@ -58,11 +88,13 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramResult
   if (request.signal?.aborted === true) return result({ aborted: true });
   let child: ChildProcess;
   try {
-    child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...request.env }, detached: true, ...(request.cwd === undefined ? {} : { cwd: request.cwd }) });
+    const waits = request.before !== undefined && isThere(file, request.env);
+    const [program, words] = waits ? [GATE[0], [...GATE.slice(1), ...request.argv]] : [file, args];
+    child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe', ...(waits ? ['pipe' as const] : [])], env: { ...request.env }, detached: true, ...(request.cwd === undefined ? {} : { cwd: request.cwd }) });
+    if (waits) letGo(child, request.before);
   } catch (error) {
     return result({ startError: error instanceof Error ? error.message : String(error) }); // a NUL in an argument
   }
-  if (child.pid !== undefined) request.started?.(child.pid);
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (bytes: Buffer) => { tail.push(bytes); });
     stream?.on('error', () => { stream.destroy(); }); // nothing more will be read; the exit code still tells

@@ -108,6 +108,20 @@ describe('hooks of a migration', () => {
     });
   });
 
+  it('of this host never begin where the conductor is killed before they are noted', async () => {
+    const asks = `const { runProgram } = await import(${JSON.stringify(new URL('../../src/fs/index.js', import.meta.url).href)});
+      const { writeFileSync } = await import('node:fs');
+      await runProgram({ argv: ['touch', ${JSON.stringify(tmp.at('begun'))}], env: { ...process.env }, input: '', timeoutMs: 60_000, graceMs: 1000, keep: 100, before: (group) => {
+        writeFileSync(${JSON.stringify(tmp.at('group'))}, String(group));
+        process.kill(process.pid, 'SIGKILL');
+      } });`;
+    const { signal } = await startCommand(process.execPath, ['--input-type=module', '-e', asks]).finished;
+    assert.equal(signal, 'SIGKILL');
+    const group = readFileSync(tmp.at('group'), 'utf8');
+    while (existsSync(`/proc/${group}`)) await new Promise((resolve) => { setTimeout(resolve, 10); });
+    assert.ok(!existsSync(tmp.at('begun')));
+  });
+
   it('of this host are noted while they run', async () => {
     const folder = fromText(tmp.path);
     const fact = await runMigrationHook(hook(`while [ ! -e '${tmp.at('hook.pid')}' ]; do sleep 0.01; done; echo $$; cat '${tmp.at('hook.pid')}'`, 'source'), 'freeze', { there: undefined, env: {}, folder });

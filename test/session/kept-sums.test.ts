@@ -215,7 +215,7 @@ describe('deltas from kept sums', () => {
         }
         closeSync(fd);
         await settle();
-        const args = ['-a', '--state', `--clone-dir=${fs.at('clones')}`];
+        const args = ['-a', '--state', '--threads=1', `--clone-dir=${fs.at('clones')}`]; // each thread reads the program
         const change = (step: number, at: number): void => {
           const open = openSync(join(source, 'f'), 'r+');
           writeSync(open, noise(250, step), 0, 250, at);

@@ -1,7 +1,7 @@
 /**
  * Hooks of a migration: commands that a person has set to stop and start services, to move an address, to look whether all is well. They run on the
  * source's host, here, or on the target's, there over the remote shell with the same limits: a time-out ends them with all of their process group on
- * either side. No shell is involved unless the command names one.
+ * either side. No shell has a say in it unless the command names one; on this host one waits until the hook is noted, then becomes it.
  */
 import { ownEnvironment, programTrouble, runProgram, type ProgramResult } from '../../fs/index.js';
 import type { ByteString } from '../../tree/index.js';
@@ -63,7 +63,7 @@ export async function runMigrationHook(hook: MigrationHook, part: HookPart, ways
 }
 
 async function runHere({ command, timeoutMs }: MigrationHook, env: Record<string, string>, folder: ByteString | undefined, signal: AbortSignal | undefined): Promise<ProgramResult> {
-  const noted = folder === undefined ? {} : { started: (group: number): void => { noteHook(folder, group); } };
+  const noted = folder === undefined ? {} : { before: (group: number): void => { noteHook(folder, group); } };
   const result = await runProgram({ argv: command, env: { ...ownEnvironment(), ...env }, input: '', timeoutMs, graceMs: GRACE_MS, keep: KEEP_BYTES, ...noted, ...(signal === undefined ? {} : { signal }) });
   if (folder !== undefined) forgetHook(folder);
   return result;

@@ -9,7 +9,7 @@ import { GRACE_MS } from './there.js';
 const NAME = 'hook.pid';
 const LONGEST = 100;
 
-/** A hook runs, as the leader of a group of its own. */
+/** A hook is about to run, as the leader of a group of its own. */
 export function noteHook(folder: ByteString, pid: number): void {
   const start = processStart(pid);
   if (start !== undefined) replaceFile(`${folder}/${NAME}` as ByteString, `${pid} ${start}\n`);
