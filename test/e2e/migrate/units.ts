@@ -40,6 +40,7 @@ cd /
 base=${quoted(join(this.folder, name))}
 pid=$(cat "$base.pid" 2>/dev/null || true)
 runs() { [[ -n $pid && -n $(ps -o stat= -s "$pid" | grep -v '^Z') ]]; }
+leads() { [[ -n $(ps -o stat= -p "$pid" | grep -v '^Z') ]]; }
 serves() { ${unit.ready}; }
 case $1 in
 start)
@@ -59,6 +60,7 @@ stop)
   kill -${unit.stop ?? 'TERM'} "$pid"
   for ((i = 0; i < 3000; i++)); do
     if ! runs; then rm -f "$base.pid"; echo "stop $(date +%s%3N)" >> "$base.times"; exit 0; fi
+    leads || pkill -KILL -s "$pid" || true # KillMode=mixed: what is left of it, such as who waits for a client whose address has moved
     sleep 0.01
   done
   echo "it does not end" >&2
