@@ -352,6 +352,29 @@ describe('apply: content from a remote source', () => {
       }
     });
 
+    it(`given a large one that arrives damaged while its permissions change, has it sent again${how}`, () => {
+      const old = noise(20 * MB, 51);
+      both(at(old, 1 * MB, noise(50 * KB, 52)), old);
+      const change = (o: SessionOptions): void => {
+        way(o);
+        o.replace.deferChanging = false;
+      };
+      let damaged = false;
+      const traffic = run(change, {
+        onToken: () => {
+          if (damaged) return;
+          damaged = true;
+          const { atimeMs, mtimeMs } = statSync(`${source}/f`);
+          const fd = openSync(`${source}/f`, 'r+');
+          writeSync(fd, noise(50 * KB, 53), 0, 50 * KB, 1 * MB); // what is sent is not what was hashed,
+          closeSync(fd);
+          utimesSync(`${source}/f`, atimeMs / 1000, mtimeMs / 1000); // and no time will tell a later session
+        },
+      });
+      assert.strictEqual(traffic.requests.length, 2);
+      equal();
+    });
+
     it(`given a source that cannot be read on, tells the errno and the old file stands${how}`, () => {
       both(noise(300 * KB, 15), OLD);
       run(way, { tokens: () => [{ kind: 'literal', bytes: noise(70 * KB, 1) }, { kind: 'end', errno: 5, size: 0, hash: Buffer.alloc(16) }] }, ['unreadable f']);

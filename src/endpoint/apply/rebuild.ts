@@ -21,7 +21,7 @@ import { CORRUPT, hashHole, MIXED, receive, TOLD, type ContentSink } from './rec
 import { ABORTED, report, sourceFailed, targetFailed } from './report.js';
 import { beginResult } from './result-sums.js';
 import { BEFORE, scratchOf, type Scratch } from './scratch.js';
-import { isReadOnce, Reading, reopenSource, settle } from './source.js';
+import { isReadOnce, Reading, reopenSource, settle, wasWritten } from './source.js';
 import { discardStage, finishStage, openStage } from './stage.js';
 
 /** Brings a remote file, open as `scratch.handle`, into its place. */
@@ -81,7 +81,7 @@ export function judge(ctx: ApplyContext, s: Scratch, folder: FolderContext, op: 
     switch (settle(ctx, folder, op, s.handle, s.size, attempt)) {
       case Reading.Stable: return 'corrupt';
       case Reading.Again: return 'changed';
-      case Reading.Unstable: return covered === MIXED && isReadOnce(ctx, s) ? 'fine' : 'corrupt'; // parts of two states: as good as one reading of a file that changes
+      case Reading.Unstable: return covered === MIXED && isReadOnce(ctx, s) && wasWritten(s) ? 'fine' : 'corrupt'; // parts of two states: as good as one reading of a file that changes
       case Reading.Failed: return 'failed';
     }
   }

@@ -176,6 +176,11 @@ export function isReadOnce(ctx: ApplyContext, s: Scratch): boolean {
   return ctx.options.replace.deferChanging !== undefined && !s.fromAlt && s.size > READ_ONCE;
 }
 
+/** After `settle`: whether the file has another size or mtime than before, so that a later session sees that what was taken is not it. */
+export function wasWritten({ table }: Scratch): boolean {
+  return table.size(BEFORE) !== table.size(AFTER) || table.mtimeSec(BEFORE) !== table.mtimeSec(AFTER) || table.mtimeNsec(BEFORE) !== table.mtimeNsec(AFTER);
+}
+
 /** Whether size, mtime and ctime are equal. */
 function sameFingerprint(a: StatTable, i: number, b: StatTable, j: number): boolean {
   return (

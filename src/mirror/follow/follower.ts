@@ -33,11 +33,11 @@ import { MOST_NAMED, writeStatus, type Phase } from './status.js';
 import { Tally } from './tally.js';
 import { judgeError, judgeOutcome } from './verdict.js';
 
-/** Notices and warnings that are remembered so as not to tell them twice. */
 /** A session that carries more is broken off where somebody waits, bytes. */
 const MUCH = 32 << 20;
 /** Its paths that are looked at to know that: among thousands of small files one may be large. */
 const MOST_WEIGHED = 10_000;
+/** Notices and warnings that are remembered so as not to tell them twice. */
 const MOST_TOLD = 10_000;
 /** Default of `abortPatienceMs`. */
 const ABORT_PATIENCE = 5000;
