@@ -1,7 +1,7 @@
 """keeper.py PORT STORE FOLDER: a small service that keeps what it is sent. PUT /NAME stores the body, GET /NAME answers with it, GET /health with "ok".
 
 STORE: `sqlite`, a database in WAL mode, every write a transaction; or `files`, a file for each, written beside its place, synced and renamed. What was
-acknowledged is durable. TERM ends it after the requests at hand.
+acknowledged is durable. TERM ends it after the requests that have come whole.
 """
 import os
 import signal
@@ -57,6 +57,8 @@ keeper = Sqlite() if store == 'sqlite' else Files()
 
 
 class Handler(BaseHTTPRequestHandler):
+    timeout = 0.5  # a request whose client has lost its way here must not keep TERM waiting
+
     def answer(self, status, body=b''):
         self.send_response(status)
         self.send_header('content-length', str(len(body)))
