@@ -21,7 +21,7 @@ import { LargeFile, SliceHashes } from './large-file.js';
 import { Extras, type Member, type Refusal } from './member.js';
 import { openArchive, type OpenArchive } from './open-input.js';
 import { MapReader, mapOf, type SparseMap } from './sparse.js';
-import { isHeader, number, oldSparse, readHeader, type TarHeader } from './tar-header.js';
+import { isExtended, isHeader, number, oldSparse, readHeader, type TarHeader } from './tar-header.js';
 import { BLOCK, padded } from './tar-pack.js';
 import { TreeWriter } from './tree-writer.js';
 import { Window, type Short } from './window.js';
@@ -200,7 +200,11 @@ class ArchiveImport {
   }
 
   /** Bytes from `start` on that stand together, as far as `at` + length; why not. */
-  private async need(length: number): Promise<Short | undefined> {
+  private need(length: number): Promise<Short | undefined> | undefined {
+    return this.window.has(length) ? undefined : this.bring(length);
+  }
+
+  private async bring(length: number): Promise<Short | undefined> {
     const { window } = this;
     if (!window.fits(length)) {
       await this.commit(); // what waits stands in this room
@@ -214,7 +218,7 @@ class ArchiveImport {
   private async member(): Promise<boolean> {
     const { window, extras } = this;
     for (;;) {
-      const short = window.has(BLOCK) ? undefined : await this.need(BLOCK);
+      const short = await this.need(BLOCK);
       if (short !== undefined) return this.broken(short, undefined);
       const header = readHeader(window.bytes, window.at);
       if (header === 'zeros') return this.zeros();
@@ -222,14 +226,14 @@ class ArchiveImport {
         await this.search('a header is damaged');
         return false;
       }
-      const extended = EXTENDED.has(header.type);
+      const extended = isExtended(header.type);
       if (!extended) return this.body(header);
       const length = BLOCK + padded(header.size);
       if (header.size > MOST_EXTENDED || window.at + length - this.start > MOST_EXTENDED) {
         await this.search('an extended header is longer than any is');
         return false;
       }
-      const wanting = window.has(length) ? undefined : await this.need(length);
+      const wanting = await this.need(length);
       if (wanting !== undefined) return this.broken(wanting, undefined);
       const content = window.bytes.subarray(window.at + BLOCK, window.at + BLOCK + header.size); // what is taken of it is copied
       const position = window.position;
@@ -274,7 +278,7 @@ class ArchiveImport {
       this.take({ member, position, head, start: this.start, content: window.at, checked: undefined, doubtful: this.behindDamage });
       return (await window.skip(padded(stored))) ? false : this.broken((await window.ensure(1)) ?? 'end', member);
     }
-    const short = window.has(padded(stored)) ? undefined : await this.need(padded(stored));
+    const short = await this.need(padded(stored));
     if (short !== undefined) return this.broken(short, member);
     this.take({ member, position, head, start: this.start, content: window.at, checked: undefined, doubtful: this.behindDamage });
     window.at += padded(stored);
@@ -718,7 +722,6 @@ class DataPlace {
 /** Rule files in folders are not read. */
 const noFile = (): undefined => undefined;
 
-const EXTENDED = new Set(['g', 'x', 'X', 'L', 'K']);
 
 function named(writer: TreeWriter, member: Member): Member {
   writer.noteNames(member);

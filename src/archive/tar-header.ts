@@ -24,8 +24,12 @@ export interface TarHeader {
 /** A block of zeros, a header, or neither. */
 export type HeaderBlock = TarHeader | 'zeros' | 'damaged';
 
-/** Types whose names mean nothing: what they say is in their content. */
-const SAYS = new Set(['x', 'g', 'L', 'K'].map((type) => type.charCodeAt(0)));
+/** Types of headers that say something about others: it is in their content, their own names mean nothing. */
+const EXTENDED = new Set(['g', 'x', 'X', 'L', 'K']);
+
+export function isExtended(type: string): boolean {
+  return EXTENDED.has(type);
+}
 
 /** Reads the block at `at`, which must be there whole. Of headers that only say something about others, name and link are left empty. */
 export function readHeader(bytes: Buffer, at: number): HeaderBlock {
@@ -47,20 +51,22 @@ export function readHeader(bytes: Buffer, at: number): HeaderBlock {
   const gnu = magic === 'ustar  \0';
   const known = gnu || magic.startsWith('ustar');
   const typeByte = bytes[at + 156] as number;
-  if (SAYS.has(typeByte)) {
-    return { type: String.fromCharCode(typeByte), name: EMPTY, link: EMPTY, mode: mode & 0o7777, uid: idOf(wideUid), gid: idOf(wideGid), size, mtimeSec, uname: EMPTY, gname: EMPTY, major: 0, minor: 0, gnu };
+  const type = typeByte === 0 ? '0' : String.fromCharCode(typeByte);
+  if (isExtended(type)) {
+    return { type, name: EMPTY, link: EMPTY, mode: mode & 0o7777, uid: idOf(wideUid), gid: idOf(wideGid), size, mtimeSec, uname: EMPTY, gname: EMPTY, major: 0, minor: 0, gnu };
   }
   const plainName = text(bytes, at, 100);
   const prefix = known && !gnu ? text(bytes, at + 345, 155) : EMPTY;
   return {
-    type: typeByte === 0 ? '0' : String.fromCharCode(typeByte),
+    type,
     name: (prefix === '' ? plainName : `${prefix}/${plainName}`) as ByteString, link: text(bytes, at + 157, 100), mode: mode & 0o7777, uid: idOf(wideUid), gid: idOf(wideGid), size, mtimeSec,
     uname: known ? text(bytes, at + 265, 32) : EMPTY, gname: known ? text(bytes, at + 297, 32) : EMPTY,
     major: known ? (octal(bytes, at + 329, 8) ?? 0) : 0, minor: known ? (octal(bytes, at + 337, 8) ?? 0) : 0, gnu,
   };
 }
 
-let words: Uint32Array = new Uint32Array(0); // the memory that was looked at last
+/** Memory of blocks, by the word. */
+const WORDS = new WeakMap<ArrayBufferLike, Uint32Array>();
 
 /** Sum of a block's bytes: four at a time where it is aligned, for half of an import's headers are read for that alone. */
 function sumOf(bytes: Buffer, at: number): number {
@@ -70,7 +76,8 @@ function sumOf(bytes: Buffer, at: number): number {
     for (let i = at; i < at + BLOCK; i++) sum += bytes[i] as number;
     return sum;
   }
-  if (words.buffer !== bytes.buffer) words = new Uint32Array(bytes.buffer, 0, bytes.buffer.byteLength >>> 2);
+  let words = WORDS.get(bytes.buffer);
+  if (words === undefined) WORDS.set(bytes.buffer, words = new Uint32Array(bytes.buffer, 0, bytes.buffer.byteLength >>> 2));
   let even = 0; // two sums of 128 bytes each, which fit in 16 bits
   let odd = 0;
   for (let i = from >>> 2, end = i + BLOCK / 4; i < end; i++) {

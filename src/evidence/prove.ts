@@ -148,17 +148,10 @@ export async function proveEqual(request: ProofRequest, listener: ProofListener 
 /** A file of evidence inside of what it is about would make that another tree. */
 function refuseInside(output: ByteString, places: readonly Place[]): void {
   const posix = loadWorkingPosix();
-  for (const place of places) {
-    const root = place.kind === 'here' ? posix.openRoot(place.path) : -1;
-    if (root < 0) continue; // it is told where the tree is opened
-    const inside = liesInside(posix, parentFolder(absolute(output)), [root]);
-    posix.close(root);
-    if (inside) throw new TwintreeError('REFUSED', 'the evidence would lie inside of a tree that it is about', { path: output, advice: 'Name a file outside of both trees.' });
-  }
-}
-
-function parentFolder(path: ByteString): ByteString {
-  return (path.slice(0, path.lastIndexOf('/')) || '/') as ByteString;
+  const roots = places.map((place) => (place.kind === 'here' ? posix.openRoot(place.path) : -1)).filter((fd) => fd >= 0); // one that cannot be opened is told later
+  const inside = liesInside(posix, absolute(output), roots);
+  for (const fd of roots) posix.close(fd);
+  if (inside) throw new TwintreeError('REFUSED', 'the evidence would lie inside of a tree that it is about', { path: output, advice: 'Name a file outside of both trees.' });
 }
 
 /**

@@ -7,7 +7,6 @@ import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFREG, type ByteString, type Stat
 import { bareEntry, INLINE_VALUE, type AclName, type Entry, type XattrDigest } from '../manifest/entry.js';
 import type { DigestRequest } from './request.js';
 
-
 export class EntryReader {
   private readonly users = new Map<number, ByteString | undefined>();
   private readonly groups = new Map<number, ByteString | undefined>();

@@ -12,32 +12,35 @@ const LOOK_MS = 100;
  * @throws TwintreeError TIMEOUT after the patience, with what is in the way; what `signal` was aborted with.
  */
 export async function converge(following: Pick<Following, 'status'>, limits: MigrationDefinition['converge'], signal: AbortSignal, now: () => number = () => performance.now()): Promise<void> {
-  const begun = now();
-  let since: number | undefined;
-  for (;;) {
-    signal.throwIfAborted();
-    const status = following.status();
-    const hindrance = hindranceOf(status, limits);
-    if (hindrance === undefined) {
-      since ??= now();
-      if (now() - since >= limits.steadyMs) return;
-    } else {
-      since = undefined;
-      if (now() - begun > limits.patienceMs) throw new TwintreeError('TIMEOUT', `the target did not come near enough in ${limits.patienceMs / 1000} s: ${hindrance}`, { advice: 'Raise the limits of converge, or choose a quieter hour: twintree migrate forecast.' });
-    }
-    await pause(LOOK_MS, undefined, { signal }).catch(() => undefined); // the next look throws the signal's reason
-  }
+  await near(following, limits, (status) => hindranceOf(status, limits), 'Raise the limits of converge, or choose a quieter hour: twintree migrate forecast.', signal, now);
 }
 
 /** Resolves when all that was heard of by now is there, whatever has come since. @throws as `converge`. */
 export async function carried(following: Pick<Following, 'status' | 'heard'>, limits: MigrationDefinition['converge'], signal: AbortSignal, now: () => number = () => performance.now()): Promise<void> {
   await within(following.heard(), signal);
   const begun = now();
+  const hindrance = (status: FollowStatus | undefined): string | undefined => {
+    if (status === undefined) return 'the mirror has not told yet how it stands';
+    return status.lagMs <= now() - begun ? undefined : (status.trouble ?? 'what the prepare hooks wrote is not there');
+  };
+  await near(following, { ...limits, steadyMs: 0 }, hindrance, 'twintree migrate status tells what waits.', signal, now);
+}
+
+async function near(
+  following: Pick<Following, 'status'>, { steadyMs, patienceMs }: MigrationDefinition['converge'], hindrance: (status: FollowStatus | undefined) => string | undefined, advice: string, signal: AbortSignal, now: () => number,
+): Promise<void> {
+  const begun = now();
+  let since: number | undefined;
   for (;;) {
     signal.throwIfAborted();
-    const { lagMs = Infinity } = following.status() ?? {};
-    if (lagMs <= now() - begun) return;
-    if (now() - begun > limits.patienceMs) throw new TwintreeError('TIMEOUT', `what the prepare hooks wrote was not on the target in ${limits.patienceMs / 1000} s`);
+    const why = hindrance(following.status());
+    if (why === undefined) {
+      since ??= now();
+      if (now() - since >= steadyMs) return;
+    } else {
+      since = undefined;
+      if (now() - begun > patienceMs) throw new TwintreeError('TIMEOUT', `the target did not come near enough in ${patienceMs / 1000} s: ${why}`, { advice });
+    }
     await pause(LOOK_MS, undefined, { signal }).catch(() => undefined); // the next look throws the signal's reason
   }
 }
