@@ -95,7 +95,7 @@ export interface ReplaceOptions {
   fuzzy?: 1 | 2;
   /**
    * Said where a later session sees to a file that changes while it is read. True: it is left as the target has it; false: it is taken as it was read, a large
-   * one without reading it again. Not with `inplace`.
+   * one without reading it again. With `inplace` it is taken either way.
    */
   deferChanging?: boolean;
   removeSourceFiles: boolean;
