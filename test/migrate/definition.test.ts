@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../src/job/index.js';
+import { readConfigFile } from '../../src/cli/jobs/source.js';
 import { optionCatalog } from '../../src/cli/jobs/catalog.js';
 import { migrationSchemaText } from '../../src/cli/jobs/schema.js';
 import { loadDefinition, readDefinition, type MigrationDefinition } from '../../src/migrate/index.js';
@@ -84,7 +85,7 @@ evidence: { key: /k }
   });
 
   it('is told where an example is, where there is none', () => {
-    assert.throws(() => loadDefinition('/no.yaml', { error: 'there is no such file', missing: true, advice: 'of jobs' }, catalog), (error) => error instanceof ConfigError && error.problems[0]?.advice === 'docs/migrate.md has an example.');
+    for (const found of [readConfigFile('/no.yaml'), { error: 'there is no such file', missing: true, advice: 'of jobs' }]) assert.throws(() => loadDefinition('/no.yaml', found, catalog), (error) => error instanceof ConfigError && error.problems[0]?.advice === 'docs/migrate.md has an example.');
   });
 
   it('has a way back for what it does, or says that there is none', () => {

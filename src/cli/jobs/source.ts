@@ -43,7 +43,7 @@ export function readConfigFile(path: string): FileRead {
   const owner = ownerOf(fromText(path));
   if (typeof owner === 'number') {
     const missing = owner === -Errno.ENOENT;
-    return { error: missing ? 'there is no such file' : `it cannot be read: ${errnoText(-owner)}`, ...(missing ? { advice: 'docs/jobs.md has an example; --config names another file.' } : {}) };
+    return { error: missing ? 'there is no such file' : `it cannot be read: ${errnoText(-owner)}`, ...(missing ? { missing, advice: 'docs/jobs.md has an example; --config names another file.' } : {}) };
   }
   if (!owner.isFile) return { error: 'it is no file' };
   const euid = process.geteuid?.() ?? 0;
