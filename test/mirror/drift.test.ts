@@ -87,6 +87,29 @@ describe('a look for drift', () => {
     }
   });
 
+  it('knows it also of a full session, that saw it itself or came right after the one that did', () => {
+    mkdirSync(temp.at('s'));
+    writeFileSync(temp.at('s/f'), 'x');
+    const root = fromText(temp.at('s'));
+    const changed = statSync(temp.at('s/f')).ctimeMs;
+    const young = new Map([[p('f'), changed]]);
+    const judged = (...sessions: [{ kind: 'full' | 'batch' }, number, Map<RelPath, number>?][]): string => {
+      const times = new SyncedTimes();
+      for (const [job, began, seen] of sessions) times.ended(job, job.kind === 'full' ? [] : [hint('f')], began, seen);
+      const look = new DriftLook(root, times, []);
+      try {
+        return look.judge(op(OpKind.File), p('f'));
+      } finally {
+        look.close();
+      }
+    };
+    assert.equal(judged([FULL, changed + 5, young]), 'drift');
+    assert.equal(judged([FULL, changed - 1000], [BATCH, changed + 2, young], [FULL, changed + 10, new Map()]), 'drift');
+    assert.equal(judged([FULL, changed + 5, young], [FULL, changed + 10]), 'drift');
+    assert.equal(judged([FULL, changed + 5, new Map()]), 'unseen', 'it may have changed after that');
+    assert.equal(judged([FULL, changed + 5, new Map([[p('f'), changed - 4]])]), 'unseen');
+  });
+
   it('is judged when all was heard, and says where there was more than it judges', () => {
     mkdirSync(temp.at('s'));
     writeFileSync(temp.at('s/f'), 'x');

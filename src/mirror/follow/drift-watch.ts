@@ -29,7 +29,7 @@ export class DriftWatch {
     this.began = now;
     if (this.mode === 'off') return;
     if (job.reason === BY_TIMETABLE) this.search = new DriftSearch(new DriftLook(this.root, this.synced, job.swallowed ?? []));
-    if (job.kind !== 'full') this.young = youngChanges(this.root, job.hints, now);
+    this.young = youngChanges(this.root, [...job.hints, ...(job.swallowed ?? [])], now);
   }
 
   heard(hints: Iterable<Hint>): void {

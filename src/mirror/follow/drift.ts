@@ -34,7 +34,7 @@ export class SyncedTimes {
 
   /** A session that began then ended well for these. @param young their ctimes when it began, as `youngChanges` tells */
   ended(job: Pick<Job, 'kind'>, done: Iterable<Hint>, began: number, young?: ReadonlyMap<RelPath, number>): void {
-    if (job.kind === 'full') return this.all(began);
+    if (job.kind === 'full') return this.all(began, young);
     for (const { path, scope } of done) {
       const known = this.paths.get(path);
       this.paths.set(path, { at: began, scope: known !== undefined && known.scope === 'subtree' ? known.scope : scope, young: young?.get(path) });
@@ -60,13 +60,15 @@ export class SyncedTimes {
     return latest;
   }
 
-  private all(at: number): void {
+  /** What changed within a tick before that is still known as it was seen: by then, or by a session shortly before. */
+  private all(at: number, young?: ReadonlyMap<RelPath, number>): void {
     this.whole = at;
-    this.paths.clear();
+    for (const [path, known] of this.paths) if (known.young === undefined || known.young <= at - TICK) this.paths.delete(path);
+    for (const [path, changed] of young ?? []) this.paths.set(path, { at, scope: 'entry', young: changed });
   }
 }
 
-/** The ctimes of entries that changed so shortly before a session began then: as long as they stay so, the session saw them so. To be asked before it reads. */
+/** The ctimes of entries that changed so shortly before a session began: as long as they stay so, the session saw them so. To be asked before it reads. */
 export function youngChanges(root: ByteString, hints: Iterable<Hint>, began: number): Map<RelPath, number> {
   const young = new Map<RelPath, number>();
   const source = new SourceTimes(root);
