@@ -65,6 +65,38 @@ describe('a mirror with several targets', () => {
     assertSameTree(s(), t(0));
   });
 
+  it('begins nothing for a target that rests, and all that came meanwhile at once when it is to hurry', async () => {
+    let release = (): void => undefined;
+    let gate = Promise.resolve();
+    let begun = 0;
+    const mirror = (running = new RunningMirror([`${s()}/`, t(0), t(1)], (request) => ({
+      ...request, targets: request.targets.map((target, k) => (k === 0 ? { ...target, run: async (...what) => { begun++; await gate; return target.run(...what); } } : target)),
+    })));
+    for (const target of [0, 1]) await mirror.copied(target);
+    const [resting] = mirror.mirror.followers;
+    await resting?.rest(); // nothing is under way
+    resting?.rouse();
+    gate = new Promise<void>((resolve) => { release = resolve; });
+    appendFileSync(s('file'), ' and begun');
+    await mirror.untilStatus(() => begun === 2, 0);
+    let rests = false;
+    const rest = resting?.rest().then(() => { rests = true; });
+    for (let k = 0; k < 5; k++) {
+      appendFileSync(s('one/file'), `${k}`);
+      await mirror.caughtUp(1);
+      if (k === 2) {
+        assert.ok(!rests, 'what is under way is waited for');
+        release();
+        await rest;
+      }
+    }
+    assert.deepEqual([readFileSync(t(0, 'file'), 'utf8'), readFileSync(t(0, 'one/file'), 'utf8'), begun], ['old and begun', 'old', 2]);
+    mirror.mirror.hurry();
+    await mirror.caughtUp(0);
+    assertSameTree(s(), t(0));
+    assert.equal(begun, 3, 'in one session');
+  });
+
   it('holds one target alone', async () => {
     for (let k = 0; k < 20; k++) writeFileSync(s(`one/${k}`), '');
     const mirror = (running = new RunningMirror(['--delete', '--delete-limit=50%', `${s()}/`, t(0), t(1)]));

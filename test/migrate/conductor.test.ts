@@ -14,7 +14,7 @@ describe('a migration', () => {
     assert.deepEqual(await world.conduct(ask('start'), ask('rehearse'), ask('cutover'), ask('finish')), [true, true, true, true]);
     assert.equal(world.state, 'finished');
     assertServes(world, 'new', 'after the cutover');
-    assert.deepEqual(world.calls, ['forward begins', 'clone', 'session forward /clone', 'prove forward /clone', 'drop /clone', 'prove forward', 'forward ends', 'back begins', 'back ends'].filter((call) => call !== ''));
+    assert.deepEqual(world.calls, ['forward begins', 'clone', 'session forward /clone', 'prove forward /clone', 'drop /clone', 'rest', 'prove forward', 'forward ends', 'rouse', 'back begins', 'back ends']);
     const states = world.journal.events.flatMap((event) => (event.event === 'state' ? [event.state] : []));
     assert.deepEqual(states, ['seeding', 'live', 'converging', 'freezing', 'final', 'verifying', 'switching', 'switched', 'finished']);
     const downtime = world.journal.events.find((event) => event.event === 'downtime' && !event.rehearsal);
@@ -44,6 +44,21 @@ describe('a migration', () => {
     assert.ok(existsSync(tmp.at('prepared')));
     const order = world.journal.events.flatMap((event) => (event.event === 'hook' ? [event.part] : event.event === 'state' && event.state === 'freezing' ? ['frozen'] : []));
     assert.deepEqual(order.slice(0, 3), ['prepare', 'frozen', 'freeze']);
+  });
+
+  it('lets the mirror rest before the freeze, and go on where that fails', async () => {
+    const world = new World(tmp.path);
+    let restedAt = 0;
+    const { forward } = world.ports;
+    setPort(world, 'forward', (told) => {
+      const following = forward(told);
+      return { ...following, rest: async () => { await following.rest(); restedAt = world.journal.events.length; } };
+    });
+    Object.assign(world.definition.freeze, { hooks: [sh('exit 3')] });
+    assert.deepEqual(await world.conduct(ask('start'), ask('cutover')), [true, false]);
+    const frozen = world.journal.events.findIndex((event) => event.event === 'state' && event.state === 'freezing');
+    assert.ok(restedAt > 0 && restedAt <= frozen, `rests after ${restedAt} events, frozen with ${frozen}`);
+    assert.ok(world.calls.indexOf('rouse') > world.calls.indexOf('rest'), world.calls.join(', '));
   });
 
   it('thaws again by a roll-back where that had failed', async () => {

@@ -127,7 +127,7 @@ export class World {
     let stop: () => void = () => undefined;
     const over = new Promise<void>((resolve) => { stop = resolve; });
     return {
-      status: () => this.near(), hurry: () => undefined, heard: () => this.called('heard', undefined), caughtUp: () => Promise.resolve(), events: () => 1, over,
+      status: () => this.near(), rest: () => this.called('rest', undefined), rouse: () => { this.calls.push('rouse'); }, hurry: () => undefined, heard: () => this.called('heard', undefined), caughtUp: () => Promise.resolve(), events: () => 1, over,
       stop: async () => {
         this.calls.push(`${what} ends`);
         stop();

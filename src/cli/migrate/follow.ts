@@ -95,6 +95,14 @@ export class MirrorFollowing implements Following {
     return this.last;
   }
 
+  rest(): Promise<void> {
+    return this.mirror.rest();
+  }
+
+  rouse(): void {
+    this.mirror.rouse();
+  }
+
   hurry(): void {
     this.mirror.hurry();
   }

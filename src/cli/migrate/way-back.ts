@@ -42,6 +42,11 @@ export class WayBack implements Following {
     return trouble === null ? last : { ...last, phase: 'waiting', trouble };
   }
 
+  /** A whole pass ends it: nobody has to do with when it carries. */
+  rest(): Promise<void> {
+    return Promise.resolve();
+  }
+  rouse(): void { /* it does not rest */ }
   hurry(): void { /* nobody waits for it */ }
 
   /** It is told of by the other host, a little later. */

@@ -14,6 +14,8 @@ import type { Following, Proof, SessionResult } from './ports.js';
 
 /** How long a frozen source may take to become still: the last writes of a service that was stopped. */
 const QUIET_PATIENCE_MS = 60_000;
+/** What is carried when the freeze is due has so long to end; then it is broken off by the last pass, ms. */
+const REST_PATIENCE_MS = 30_000;
 
 /** How a cutover ended: the source serves still, or nobody does and the way back is due, or the new side serves. */
 export type CutoverEnd = { readonly end: 'switched' } | { readonly end: 'thawed' | 'go-back'; readonly error: unknown };
@@ -40,13 +42,31 @@ export async function cutover(context: Context, roles: CutoverRoles, signal: Abo
       await carried(roles.forward(), definition.converge, signal);
     }
     await converge(roles.forward(), { ...definition.converge, steadyMs: 0 }, signal); // all this took its time
+    await atRest(roles.forward(), signal);
   } catch (error) {
     if (context.stand.state === 'converging') context.go('live', sentenceOf(error));
     return { end: 'thawed', error };
   }
   const { backlogFiles = 0, backlogBytes = 0 } = roles.forward().status() ?? {};
   context.tell({ event: 'forecast', ...ports.forecast(context.journal.events, { files: backlogFiles, bytes: backlogBytes }) });
-  return frozen(context, roles, signal);
+  try {
+    return await frozen(context, roles, signal);
+  } finally {
+    roles.forward().rouse();
+  }
+}
+
+/** What is carried now is carried to its end, and nothing is begun: the freeze has the host for itself, and what comes then is one pass. */
+async function atRest(following: Following, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  try {
+    await within(Promise.race([following.rest(), pause(REST_PATIENCE_MS, undefined, { signal: over.signal })]), signal);
+  } catch (error) {
+    following.rouse();
+    throw error;
+  } finally {
+    over.abort();
+  }
 }
 
 async function frozen(context: Context, roles: CutoverRoles, signal: AbortSignal): Promise<CutoverEnd> {

@@ -26,6 +26,9 @@ export interface FollowStatus {
 export interface Following {
   /** Undefined: nothing is known yet. */
   status(): FollowStatus | undefined;
+  /** Nothing is carried until `rouse` or `hurry`. Resolves when nothing is on its way. */
+  rest(): Promise<void>;
+  rouse(): void;
   /** The source is still: what is to be carried is begun at once. */
   hurry(): void;
   /** Resolves when all that happened before the call has been heard of: it counts in the status then. */

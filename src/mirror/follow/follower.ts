@@ -87,6 +87,9 @@ export class Follower implements SourceFollower {
   private statusFault = 0;
   private fault: Error | undefined;
   private ended = false;
+  /** No session begins: what comes next is to be done in one. */
+  private rests = false;
+  private resting: (() => void)[] = [];
   private waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
 
   constructor(private readonly mirror: MirrorRequest, readonly request: TargetRequest, private readonly source: SourceView, private readonly listener: FollowerListener) {
@@ -235,6 +238,18 @@ export class Follower implements SourceFollower {
     this.wake();
   }
 
+  /** No session begins until `rouse` or `hurry`. Resolves when none is under way. */
+  async rest(): Promise<void> {
+    this.rests = true;
+    if (this.job !== undefined) await new Promise<void>((resolve) => { this.resting.push(resolve); });
+  }
+
+  /** Sessions begin again. */
+  rouse(): void {
+    this.rests = false;
+    this.wake();
+  }
+
   /**
    * Somebody waits: what is to be done is begun at once. A session under way that carries much is broken off and done again with all that was heard since: what it has read
    * may have changed, and one whole reading is what is waited for.
@@ -244,7 +259,7 @@ export class Follower implements SourceFollower {
     const carries = job === undefined ? 0 : job.kind === 'full' ? (this.ahead ?? Infinity) : bytesBehind(this.source.root, job.hints, job.hints.length, MOST_WEIGHED).bytes;
     if (carries > MUCH) this.breakOff.abort(new TwintreeError('ABORTED', 'it is begun anew'));
     this.agenda.hurry(steadyNow());
-    this.wake();
+    this.rouse();
   }
 
   /** Resolves when all that was heard is on the target. Rejects where it ends before. */
@@ -259,7 +274,7 @@ export class Follower implements SourceFollower {
   // ---------------------------------------------------------------- following
 
   private stopped(): boolean {
-    return this.source.lost || this.source.blind || this.pauses.size > 0;
+    return this.source.lost || this.source.blind || this.rests || this.pauses.size > 0;
   }
 
   private async sleep(signal: AbortSignal): Promise<void> {
@@ -323,6 +338,7 @@ export class Follower implements SourceFollower {
       signal.removeEventListener('abort', onAbort);
       if (begunAt !== undefined) this.readTimes.add(begunAt, Date.now(), single); // also of one that failed: it read as far as it came
       this.job = undefined;
+      for (const resolve of this.resting.splice(0)) resolve();
       this.drift.close();
     }
   }

@@ -101,6 +101,16 @@ export class Mirror {
     return this.source.status();
   }
 
+  /** No session begins until `rouse` or `hurry`. Resolves when none is under way. */
+  async rest(): Promise<void> {
+    await Promise.all(this.followers.map((follower) => follower.rest()));
+  }
+
+  /** Sessions begin again. */
+  rouse(): void {
+    for (const follower of this.followers) follower.rouse();
+  }
+
   /** Somebody waits for `caughtUp`: nothing waits for its time any more. */
   hurry(): void {
     for (const follower of this.followers) follower.hurry();

@@ -12,7 +12,7 @@ export async function moveByRsync(hosts: ThreeHosts, services: readonly Service[
   await rsync();
   for (const service of services) await service.systemctl('stop', 'old');
   await rsync();
-  for (const { address } of services) await hosts.address('drop', 'old', address);
   for (const service of services) await service.systemctl('start', 'new');
   for (const { address } of services) await hosts.address('take', 'new', address);
+  for (const { address } of services) await hosts.address('drop', 'old', address);
 }
