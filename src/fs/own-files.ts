@@ -48,7 +48,7 @@ export function removeFolder(path: ByteString): number {
 }
 
 /** Puts a small file in place of the old one at once, by one writer, without waiting for the disk. 0 or a negated errno. `mode`: its permissions, for the user alone where it is not said. */
-export function replaceFile(path: ByteString, content: string, mode = 0o600): number {
+export function replaceFile(path: ByteString, content: string | Uint8Array, mode = 0o600): number {
   const place = toBytes(path);
   const beside = Buffer.concat([place, Buffer.from('.new')]);
   try {

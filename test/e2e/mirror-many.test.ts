@@ -80,7 +80,7 @@ describe('a mirror with several targets', () => {
     appendFileSync(s('file'), ' and begun');
     await mirror.untilStatus(() => begun === 2, 0);
     let rests = false;
-    const rest = resting?.rest().then(() => { rests = true; });
+    const rest = resting?.rest().finally(() => { rests = true; });
     for (let k = 0; k < 5; k++) {
       appendFileSync(s('one/file'), `${k}`);
       await mirror.caughtUp(1);

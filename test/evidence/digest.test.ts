@@ -1,7 +1,8 @@
 /** Digests of real trees: what is read, what the index vouches for, what changes meanwhile; and the same over a pair of streams. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { appendFileSync, linkSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, closeSync, linkSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { openDigest, type Digest } from '../../src/evidence/digest/digest.js';
 import { CHANGED, FileHashes, type HashBatch } from '../../src/evidence/digest/hash-files.js';
@@ -14,7 +15,7 @@ import { loadOwnPosix, loadPosix, type Posix } from '../../src/fs/index.js';
 import { believed } from '../../src/session/index.js';
 import { DigestIndex, fingerprintOf, stateFolder } from '../../src/state/index.js';
 import { fromText, StatTable, type ByteString } from '../../src/tree/index.js';
-import { dir, file, makeTree, randomTree, sparse, useTempFolder, utf8 } from '../support/index.js';
+import { dir, file, makeTree, randomTree, REPOSITORY, runCommand, sparse, useTempFolder, utf8 } from '../support/index.js';
 import { isCode, manifestOf, optionsOf, prove, shown } from './support.js';
 import { TREE } from './tree.js';
 
@@ -89,7 +90,7 @@ describe('a digest of a tree', () => {
   it('refuses whatever breaks the form of a digest from another host, and says what the other end says', async () => {
     const { lines } = manifestOf(TREE);
     const head = asciiJson({ head: { host: 'h', root: '/t', euid: 0, began: 1, fileSystem: 'ext', facts: { granularityNs: 1, setsOwner: true, groups: [], umask: 18, makesDevices: true, cannotHold: [] } } });
-    const stats = { entries: 1, files: 1, folders: 1, bytes: 1, filesRead: 1, bytesRead: 1, filesBelieved: 0, bytesBelieved: 0, filesSampled: 0, samplesWrong: 0, faults: 0, notices: [], ms: 1 };
+    const stats = { entries: 1, files: 1, folders: 1, bytes: 1, filesRead: 1, bytesRead: 1, bytesKnown: 0, filesBelieved: 0, bytesBelieved: 0, filesSampled: 0, samplesWrong: 0, faults: 0, notices: [], ms: 1 };
     const tail = asciiJson({ tail: stats });
     const read = async (sent: readonly string[]): Promise<void> => {
       const [there, back] = [new PassThrough(), new PassThrough()];
@@ -171,7 +172,7 @@ describe('files that change while they are read', () => {
     const at = posix.openRoot(fromText(temp.path));
     const table = new StatTable(1);
     assert.equal(posix.stat(at, fromText(name), table, 0), 0);
-    const batch: HashBatch = { handles: Int32Array.of(at), names: [fromText(name)], follow: false, stats: table.words.slice() };
+    const batch: HashBatch = { handles: Int32Array.of(at), names: [fromText(name)], follow: false, stats: table.words.slice(), pieces: [undefined], once: false };
     const { errnos, digests, touched } = new FileHashes(meddling, () => false).run(batch);
     posix.close(at);
     return { errno: errnos[0] as number, digest: Buffer.from(digests).toString('hex'), touched: touched[0] as number };
@@ -269,5 +270,115 @@ describe('the index of digests', () => {
     controller.abort(new Error('enough'));
     await assert.rejects(proof, /enough/);
     assert.equal((await prove(temp.at('s'), root(), { ...how, mode: 'index' })).unread, 0, 'the index was given back');
+  });
+});
+
+describe('the digest of a large file', () => {
+  const temp = useTempFolder('pieces');
+  const how = { mode: 'index', samplePercent: 0, index: true, output: undefined } as const;
+  const state = (): ByteString => fromText(temp.at('state'));
+  const MIB = 1 << 20;
+  const SIZE = 65 * MIB + 5;
+  /** What is no hole, in windows. */
+  const READ = 2 * MIB + 5;
+  const PIECE = 16 << 10;
+  const root = (): string => temp.at('t');
+  const data = (): string => temp.at('t/large');
+  const memory = (): string => {
+    const folder = temp.at('state/digests');
+    return join(folder, readdirSync(folder).find((name) => readdirSync(join(folder, name, 'pieces')).length > 0) ?? 'none', 'pieces');
+  };
+
+  /** By the description, with nothing of the program. */
+  function expected(): string {
+    const bytes = readFileSync(data());
+    const all = createHash('sha256').update('\x03', 'latin1');
+    for (let at = 0; at < bytes.length; at += PIECE) all.update(createHash('sha256').update(bytes.subarray(at, at + PIECE)).digest());
+    return all.digest('hex');
+  }
+
+  async function digested(more: Partial<DigestRequest> = {}): Promise<{ hash: string | undefined; known: number; read: number }> {
+    await settled(data());
+    const digest = openDigest(requestOf(root(), { mode: 'index', index: true, ...more }), never, { stateFolder: state() });
+    const items = await itemsOf(digest);
+    const { bytesKnown: known, bytesRead: read } = digest.stats;
+    return { hash: items.flatMap((item) => (item.kind === 'entry' && item.entry.name === 'large' ? [item.entry.hash] : []))[0], known, read };
+  }
+
+  function change(at: number, text: string): void {
+    const fd = openSync(data(), 'r+');
+    writeSync(fd, text, at);
+    closeSync(fd);
+  }
+
+  beforeEach(() => {
+    makeTree(root(), { large: sparse(SIZE, [[0, 'x'.repeat(3 * PIECE)], [(5 << 20) + 77, 'in the middle'], [SIZE - 3, 'end']]) });
+  });
+
+  it('is that of its pieces, with and without what is remembered of them', async () => {
+    assert.deepEqual(await digested({ index: false, mode: 'full' }), { hash: expected(), known: 0, read: READ });
+    assert.equal(runCommand('python3', [join(REPOSITORY, 'fixtures/evidence/content.py'), data()]).stdout.trim(), expected());
+    assert.equal((await digested()).hash, expected());
+    change(PIECE + 5, 'changed');
+    assert.deepEqual(await digested(), { hash: expected(), known: READ - PIECE, read: READ }, 'one piece is hashed, and the rest known');
+    change(9 << 20, 'where a hole was');
+    assert.deepEqual(await digested(), { hash: expected(), known: READ + MIB - PIECE, read: READ + MIB });
+    appendFileSync(data(), 'longer');
+    assert.deepEqual(await digested(), { hash: expected(), known: READ + MIB - 5, read: READ + MIB + 6 });
+    truncateSync(data(), SIZE - 100);
+    const shorter = await digested();
+    assert.equal(shorter.hash, expected());
+    const full = await digested({ mode: 'full' });
+    assert.deepEqual(full, { hash: expected(), known: 0, read: full.read }, 'full believes nothing');
+    change(1, 'c');
+    const sampled = await digested({ samplePercent: 100 });
+    assert.deepEqual([sampled.hash, sampled.known > 0], [expected(), true], 'it is no sample of what the index vouches for');
+    assert.deepEqual([(await digested()).read, (await digested({ samplePercent: 100 })).known], [0, 0], 'a sample is hashed');
+  });
+
+  it('is remembered of a file that is in use, and forgotten of one that is gone', async () => {
+    const ahead = openDigest(requestOf(root(), { mode: 'index', index: true, ahead: true }), never, { stateFolder: state() });
+    const going = ahead.next();
+    change(0, 'written while it is read'); // perhaps; what is remembered is of pieces, and right in any case
+    assert.equal(await going, undefined);
+    await ahead.close();
+    const { hash, known } = await digested();
+    assert.equal(hash, expected());
+    assert.ok(known >= READ - PIECE, `${known} bytes were known`);
+    assert.equal(readdirSync(memory()).length, 1);
+    const folder = memory();
+    rmSync(data());
+    writeFileSync(temp.at('t/large'), 'small now');
+    await digested();
+    assert.deepEqual(readdirSync(folder), []);
+  });
+
+  it('believes no memory that is damaged, cut off or another one', async () => {
+    await digested();
+    const kept = join(memory(), readdirSync(memory())[0] ?? '');
+    const sound = readFileSync(kept);
+    const flipped = Buffer.from(sound);
+    flipped[sound.length >> 1] = (flipped[sound.length >> 1] as number) ^ 1;
+    const otherLength = Buffer.from(sound);
+    otherLength.writeUInt32LE(2 * PIECE, 8);
+    for (const bytes of [flipped, otherLength, sound.subarray(0, 100), sound.subarray(0, -1), Buffer.alloc(0), Buffer.alloc(1 << 20, 255)]) {
+      writeFileSync(kept, bytes);
+      change(7, String(bytes.length)); // it is read again
+      const found = await digested();
+      assert.deepEqual([found.hash, found.known], [expected(), 0]);
+    }
+    change(8, 'x');
+    assert.equal((await digested()).known, READ - PIECE, 'it was made anew');
+  });
+
+  it('tells a difference between two trees, however much of both is known', async () => {
+    makeTree(temp.at('s'), { large: sparse(SIZE, [[0, 'x'.repeat(3 * PIECE)], [(5 << 20) + 77, 'in the middle'], [SIZE - 3, 'end']]) });
+    const { atime, mtime } = statSync(data());
+    const same = (): void => { for (const side of ['s', 't']) utimesSync(temp.at(side, 'large'), atime, mtime); };
+    same();
+    assert.deepEqual((await prove(temp.at('s'), root(), { ...how, stateFolder: state() })).told.map(shown).filter((line) => line.includes('large')), []);
+    change(6 << 20, 'y');
+    same();
+    assert.deepEqual((await prove(temp.at('s'), root(), { ...how, stateFolder: state() })).told.map(shown).filter((line) => line.includes('large')), ['difference large content']);
   });
 });

@@ -34,7 +34,8 @@ export class EvidenceReport {
     if (this.quiet) return;
     for (const [side, stats] of [['source', proof.source], ['target', proof.target]] as const) {
       const believed = stats.filesBelieved === 0 ? '' : `; ${stats.filesBelieved} (${sizeText(stats.bytesBelieved)}) vouched for by the index, of which ${stats.filesSampled} more were read as a sample`;
-      this.text(`${side}: ${stats.entries} entries, ${stats.files} files (${sizeText(stats.bytes)}); read ${stats.filesRead} files (${sizeText(stats.bytesRead)})${believed}\n`);
+      const known = stats.bytesKnown === 0 ? '' : `, of which ${sizeText(stats.bytesKnown)} were known by their sums`;
+      this.text(`${side}: ${stats.entries} entries, ${stats.files} files (${sizeText(stats.bytes)}); read ${stats.filesRead} files (${sizeText(stats.bytesRead)}${known})${believed}\n`);
     }
     this.text(`${summary(proof)}\nevidence: ${displayName(file)}\nroot: ${proof.root}\nsigned by: ${proof.keyFingerprint ?? 'nobody'}\n`);
   }

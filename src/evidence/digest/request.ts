@@ -66,6 +66,8 @@ export interface DigestStats {
   /** Files whose content was read, and the bytes of it; holes are not read. */
   filesRead: number;
   bytesRead: number;
+  /** Of these, bytes in pieces of large files that were known by their sums, and not hashed again. */
+  bytesKnown: number;
   /** Files that the index vouched for and that were not read, and their bytes. */
   filesBelieved: number;
   bytesBelieved: number;
@@ -80,21 +82,23 @@ export interface DigestStats {
 }
 
 const LOST: readonly LostClass[] = ['acls', 'xattrs', 'symlinks', 'owners', 'permissions', 'special files'];
+/** Version of what is said: 2 digests large files in pieces. */
+const DIGEST = 2;
 const MOST_ABOVE = 1024;
 const MOST_GROUPS = 1 << 16;
 const MOST_NOTICES = 1000;
-const COUNTS = ['entries', 'files', 'folders', 'bytes', 'filesRead', 'bytesRead', 'filesBelieved', 'bytesBelieved', 'filesSampled', 'samplesWrong', 'faults'] as const;
+const COUNTS = ['entries', 'files', 'folders', 'bytes', 'filesRead', 'bytesRead', 'bytesKnown', 'filesBelieved', 'bytesBelieved', 'filesSampled', 'samplesWrong', 'faults'] as const;
 
 /** Nothing done yet. */
 export function emptyStats(): DigestStats {
-  return { entries: 0, files: 0, folders: 0, bytes: 0, filesRead: 0, bytesRead: 0, filesBelieved: 0, bytesBelieved: 0, filesSampled: 0, samplesWrong: 0, faults: 0, notices: [], ms: 0 };
+  return { entries: 0, files: 0, folders: 0, bytes: 0, filesRead: 0, bytesRead: 0, bytesKnown: 0, filesBelieved: 0, bytesBelieved: 0, filesSampled: 0, samplesWrong: 0, faults: 0, notices: [], ms: 0 };
 }
 
 /** As JSON values. */
 export function encodeRequest(request: DigestRequest): unknown {
   const { root, side, options, places, above, mode, samplePercent, index, ahead, probe, threads } = request;
   return {
-    digest: 1, root, side, options: encodeOptions(options), places, ...(above === undefined ? {} : { above: [...above].map(([path, content]) => [path, content.toString('base64')]) }), mode, samplePercent, index, ahead, probe,
+    digest: DIGEST, root, side, options: encodeOptions(options), places, ...(above === undefined ? {} : { above: [...above].map(([path, content]) => [path, content.toString('base64')]) }), mode, samplePercent, index, ahead, probe,
     ...(threads === undefined ? {} : { threads }),
   };
 }
@@ -102,7 +106,7 @@ export function encodeRequest(request: DigestRequest): unknown {
 /** Reads a request of another host. @throws TwintreeError WIRE, VERSION. */
 export function decodeRequest(value: unknown): DigestRequest {
   if (!isObject(value)) throw brokenDigest('a request is no object');
-  if (value['digest'] !== 1) throw new TwintreeError('VERSION', 'the other end asks for a digest of another version', { advice: 'Use the same version of twintree on both hosts.' });
+  if (value['digest'] !== DIGEST) throw new TwintreeError('VERSION', 'the other end asks for a digest of another version', { advice: 'Use the same version of twintree on both hosts.' });
   const places = value['places'];
   if (!isObject(places)) throw brokenDigest('the roots are missing');
   const above = value['above'];

@@ -6,11 +6,13 @@ import { followRule, leadsBack, Listing, localSource, type FollowRule } from '..
 import { Errno, errnoText, FolderCache, type Posix } from '../../fs/index.js';
 import { fingerprintOf, type DigestIndex, type FileDigest, type KnownFolder } from '../../state/index.js';
 import { baseOf, EMPTY, joinPath, STAT_WORDS, StatTable, TwintreeError, type ByteString, type RelPath } from '../../tree/index.js';
+import { LARGE } from '../manifest/content-pieces.js';
 import { bareEntry, DIGEST_BYTES, type Entry, type EntryFault } from '../manifest/entry.js';
 import { ManifestWriter, type ManifestItem } from '../manifest/items.js';
 import { EntryReader } from './attributes.js';
 import { DigestFilters, standing, type FolderRules } from './filters.js';
 import { CHANGED, type HashResult } from './hash-files.js';
+import type { PieceNote } from './hash-pieces.js';
 import type { HashPool } from './hash-pool.js';
 import { emptyStats, type DigestRequest, type DigestStats } from './request.js';
 
@@ -54,7 +56,7 @@ interface Outgoing { readonly entry: Entry; ready: boolean; followers: Outgoing[
 const END = undefined;
 
 /** A file in a batch. */
-interface Wanted { readonly out: Outgoing; readonly noted: NotedFolder | undefined; readonly handle: number; readonly name: ByteString; readonly known: Buffer | undefined }
+interface Wanted { readonly out: Outgoing; readonly noted: NotedFolder | undefined; readonly handle: number; readonly name: ByteString; readonly known: Buffer | undefined; readonly pieces: PieceNote | undefined }
 interface OpenBatch { readonly files: Wanted[]; readonly stats: Uint32Array; readonly pins: number[]; last: number; bytes: number }
 
 export class TreeWalk {
@@ -110,7 +112,10 @@ export class TreeWalk {
       }
       const items = this.given();
       if (items.length > 0) return items;
-      if (this.walked && this.inFlight === 0 && this.batch === undefined && this.first === this.out.length) return undefined;
+      if (this.walked && this.inFlight === 0 && this.batch === undefined && this.first === this.out.length) {
+        if (this.deps.only === EMPTY) this.deps.index?.forgetOtherPieces();
+        return undefined;
+      }
       if (mayWalk()) {
         await new Promise<void>((resolve) => { setImmediate(resolve); });
         continue;
@@ -285,7 +290,9 @@ export class TreeWalk {
     const out = this.put(entry, false);
     this.register(path, table, r, out);
     if (frame.noted !== undefined) frame.noted.pending++;
-    this.want({ out, noted: frame.noted, handle: frame.handle, name, known }, frame.path, table, r, size);
+    const memory = size > LARGE ? this.deps.index?.piecesOf(path) : undefined;
+    const pieces = memory === undefined ? undefined : { file: memory, believe: known === undefined && (request.mode === 'index' || request.ahead) }; // a sample is hashed
+    this.want({ out, noted: frame.noted, handle: frame.handle, name, known, pieces }, frame.path, table, r, size);
   }
 
   /** Hard links: the name under which the inode was met before. */
@@ -357,7 +364,7 @@ export class TreeWalk {
     const follow = this.request.side === 'source' && (symlinks.copyLinks || symlinks.copyUnsafeLinks);
     const handles = Int32Array.from(files, ({ handle }) => handle);
     const before = stats.slice(0, files.length * STAT_WORDS);
-    void this.hashed(files, pins, this.deps.pool.submit({ handles, names: files.map(({ name }) => name), follow, stats: before }, bytes));
+    void this.hashed(files, pins, this.deps.pool.submit({ handles, names: files.map(({ name }) => name), follow, stats: before, pieces: files.map(({ pieces }) => pieces), once: this.request.ahead }, bytes));
   }
 
   private async hashed(files: readonly Wanted[], pins: readonly number[], answer: Promise<HashResult>): Promise<void> {
@@ -376,6 +383,7 @@ export class TreeWalk {
     const table = new StatTable(files.length);
     table.words.set(result.stats);
     this.stats.bytesRead += result.bytes;
+    this.stats.bytesKnown += result.known;
     files.forEach((file, i) => { this.answer(file, result, table, i); });
   }
 

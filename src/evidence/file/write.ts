@@ -9,7 +9,7 @@ import type { SigningKey } from './key.js';
 import { encodeStatement, signedBytes, type Statement } from './statement.js';
 
 /** The first line. */
-export const FIRST_LINE = '{"twintree":"evidence","format":1}';
+export const FIRST_LINE = '{"twintree":"evidence","format":2}';
 /** Characters that are written at a time. */
 const PIECE = 256 << 10;
 

@@ -3,7 +3,8 @@
  * order of their names, so that a walk looks up a folder and not a file. One process holds it at a time. It is a cache: damaged, it is set aside and begun
  * anew; deleted, everything is read again. Whether a record may be believed is decided here alone, by the rules of `fingerprint.ts`.
  */
-import { errnoText, makeFolders, type Posix } from '../../fs/index.js';
+import { createHash } from 'node:crypto';
+import { errnoText, makeFolders, namesIn, removeFolder, type Posix } from '../../fs/index.js';
 import { displayName, isName, MAX_NAME_BYTES, TwintreeError, type ByteString, type RelPath, type StatTable } from '../../tree/index.js';
 import { WireError, type ByteReader, type ByteWriter } from '../../wire/index.js';
 import { pairName } from '../place.js';
@@ -22,7 +23,8 @@ const MAX_MOMENT = 8.64e15;
 const PART = 4096;
 /** Files whose records wait to be written, at most. */
 const BATCH = 4096;
-const FORMAT = 1;
+/** 1 had other digests of large files. */
+const FORMAT = 2;
 const TABLES = ['digests'] as const;
 /** Bytes of the number of a folder's part, in front of the key. */
 const NUMBER_BYTES = 4;
@@ -82,6 +84,7 @@ export class DigestIndex {
   private waitingFiles = 0;
   private readonly devices: ReadonlySet<string>;
   private broken: string | undefined;
+  private readonly pieces = new Set<ByteString>();
 
   private constructor(
     readonly folder: ByteString, private readonly request: DigestIndexRequest, private readonly lock: PairLock, private readonly handle: number,
@@ -102,10 +105,12 @@ export class DigestIndex {
     let lock: PairLock | undefined;
     try {
       lock = PairLock.take(posix, handle, folder, Date.now());
-      const found = checkFormat(folder, new Map(), FORMAT);
       const place = storeFolder(folder);
+      const found = checkFormat(folder, new Map([[1, () => { removeFolder(place); }]]), FORMAT);
       if (found === 'damaged') setAside(place, 'its format file is damaged', request.notice);
       if (!mayOpen(place, TABLES)) setAside(place, 'it is damaged', request.notice);
+      const pieces = makeFolders(posix, piecesFolder(folder), 0o700);
+      if (pieces >= 0) posix.close(pieces); // without it pieces are not remembered
       const store = openEnvironment(place, false);
       if (found !== 'current') writeFormat(folder, { root: displayName(root) }, FORMAT);
       return new DigestIndex(folder, request, lock, handle, store, new PathMap(store.table('digests'), codec, NUMBER_BYTES));
@@ -151,6 +156,20 @@ export class DigestIndex {
     }));
     this.waiting.clear();
     this.waitingFiles = 0;
+  }
+
+  /** The file in which the pieces of a large file of the tree may be remembered. */
+  piecesOf(path: RelPath): ByteString {
+    const name = createHash('sha256').update(Buffer.from(path, 'latin1')).digest('hex') as ByteString;
+    this.pieces.add(name);
+    return `${piecesFolder(this.folder)}/${name}` as ByteString;
+  }
+
+  /** The whole tree was gone through: what is remembered of files that nobody asked about is of none that is there. */
+  forgetOtherPieces(): void {
+    const names = namesIn(piecesFolder(this.folder));
+    if (typeof names === 'number') return; // there is nothing to forget, or nobody can
+    for (const name of names) if (!this.pieces.has(name)) removeFolder(`${piecesFolder(this.folder)}/${name}` as ByteString);
   }
 
   /** Writes what waits, closes and gives the lock back. */
@@ -216,6 +235,10 @@ function scopeOf(part: number): string {
   const bytes = Buffer.alloc(NUMBER_BYTES);
   bytes.writeUInt32BE(part);
   return bytes.latin1Slice();
+}
+
+function piecesFolder(folder: ByteString): ByteString {
+  return `${folder}/pieces` as ByteString;
 }
 
 function storeFolder(folder: ByteString): ByteString {
