@@ -35,12 +35,12 @@ export async function cutover(context: Context, roles: CutoverRoles, signal: Abo
     context.go('converging');
     const digestAhead = async (): Promise<void> => { if (definition.verify.mode === 'index') await within(ports.digestAhead(signal), signal); };
     await Promise.all([digestAhead(), converge(roles.forward(), definition.converge, signal)]);
-    await within(Promise.all([ports.ways.there?.warm(), ports.warm()]), signal); // a host that cannot be reached is found before the source is frozen
     if (definition.freeze.prepare.length > 0) {
       await context.hooks(definition.freeze.prepare, 'prepare', signal);
       await carried(roles.forward(), definition.converge, signal);
     }
     await digestAhead(); // what was written since the first time, which took longer
+    await within(Promise.all([ports.ways.there?.warm(), ports.warm()]), signal); // a host that cannot be reached is found before the source is frozen
     await converge(roles.forward(), { ...definition.converge, steadyMs: 0 }, signal); // all this took its time
     await atRest(roles.forward(), signal);
   } catch (error) {
