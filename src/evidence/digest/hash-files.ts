@@ -1,7 +1,7 @@
 /**
  * Reads files of open folders and hashes them, a batch at a time: in worker threads, and for a small tree in the thread that walks. A file counts as read only
- * where its fingerprint is the same before and after. Holes are hashed as zeros and not read; of a large file, which is hashed in pieces, those between
- * its windows. All calls are synchronous.
+ * where its fingerprint is the same before and after. Holes are hashed as zeros and not read (of a large file, which is
+ * hashed in pieces, those that fill a window). All calls are synchronous.
  */
 import { createHash, hash } from 'node:crypto';
 import { Errno, nextData, type Extent, type Posix } from '../../fs/index.js';
