@@ -6,20 +6,29 @@ import { Errno, type Posix } from '../fs/index.js';
 import type { ByteString } from '../tree/index.js';
 
 const LIMIT = 1024;
+/** Waiting for who only looks: so many times, so many milliseconds. */
+const LOOKS = 500;
+const LOOK_MS = 2;
+const clock = new Int32Array(new SharedArrayBuffer(4));
 
 export class NoteLock {
   private constructor(private readonly posix: Posix, private fd: number) {}
 
   /**
-   * Takes the lock on the file `name` in an open folder, without waiting. 'held': somebody else has it. A negated errno: the file cannot be opened.
+   * Takes the lock on the file `name` in an open folder, without waiting for who holds it. 'held': somebody else does. A negated errno: the file cannot be opened.
    * Where the system has no such locks (`Posix.lacks`), nobody is kept out. That the note cannot be written keeps nobody from working.
    */
   static take(posix: Posix, folder: number, name: ByteString, note: string): NoteLock | 'held' | number {
     const fd = posix.open(folder, name, { read: true, write: true, create: true, nonBlock: true }, 0o600);
     if (fd < 0) return fd;
-    if (posix.flock(fd, 'exclusive') === -Errno.EWOULDBLOCK) {
-      posix.close(fd);
-      return 'held';
+    for (let looked = 0; posix.flock(fd, 'exclusive') === -Errno.EWOULDBLOCK; looked++) {
+      // Who only looks (`holder`) has it for a moment, as one of several may.
+      if (looked === LOOKS || posix.flock(fd, 'shared') === -Errno.EWOULDBLOCK) {
+        posix.close(fd);
+        return 'held';
+      }
+      posix.flock(fd, 'unlock');
+      Atomics.wait(clock, 0, 0, LOOK_MS);
     }
     const lock = new NoteLock(posix, fd);
     lock.note(note);

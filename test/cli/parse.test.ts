@@ -480,6 +480,7 @@ describe('output', () => {
     assert.deepEqual([output('--outbuf=n').outbuf, output('--outbuf=Line').outbuf, output('--outbuf=B').outbuf], ['none', 'line', 'block']);
     assert.equal(refusal(['--stderr=alx', 'a', 'b']).code, 'USAGE');
     assert.equal(refusal(['--outbuf=X', 'a', 'b']).code, 'USAGE');
+    assert.deepEqual([output('--outbuf=X', '--outbuf=L').outbuf, refusal(['--outbuf=L', '--outbuf=X', 'a', 'b']).code], ['line', 'USAGE'], 'the last one counts');
   });
 });
 

@@ -76,7 +76,7 @@ describe('capture in a storm', () => {
           for (const hint of hints) settler.add(hint, now);
           told.push(...(settler.take(now)?.hints ?? []));
         },
-        condition: ({ kind }) => assert.equal(kind, 'queue-full'),
+        condition: ({ kind, message }) => assert.equal(kind, 'queue-full', message),
         failed: (error) => { throw error; },
       });
       const thread = start();

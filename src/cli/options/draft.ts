@@ -56,6 +56,8 @@ export enum Dirs { Unsaid, Off, On, Old }
 export interface Draft {
   session: SessionOptions;
   output: OutputOptions;
+  /** --outbuf as it was said last, which alone counts. */
+  outbuf: ByteString | undefined;
   connection: ConnectionOptions;
   following: FollowingOptions;
   recurse: Recurse;
@@ -127,6 +129,7 @@ export function emptyDraft(): Draft {
       bwlimit: 0,
       stopAt: undefined,
     },
+    outbuf: undefined,
     output: {
       verbosity: 0, quiet: false, itemize: 0, outFormat: undefined, stats: false, human: 1, progress: 'none', json: false, logFile: undefined,
       logFileFormat: undefined, eightBit: false, stderr: 'errors', outbuf: undefined, listOnly: false,

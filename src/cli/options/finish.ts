@@ -3,7 +3,7 @@
  * need all of it: what options imply for each other whatever their order, and which exclude each other.
  */
 import type { SessionOptions } from '../../plan/index.js';
-import { fromText, type ByteString } from '../../tree/index.js';
+import { displayName, fromText, type ByteString } from '../../tree/index.js';
 import { usageError } from '../errors.js';
 import { Dirs, Recurse, type Draft } from './draft.js';
 import { addPattern, allRules, readFileList } from './filters.js';
@@ -139,5 +139,15 @@ export function finishOutput(draft: Draft): OutputOptions {
   output.outFormat = format ?? (info.NAME > 0 ? '%n%L' : undefined);
   output.progress = info.PROGRESS === 0 ? 'none' : info.PROGRESS === 1 ? 'files' : 'total';
   output.human = Math.min(draft.human, 3) as HumanLevel;
+  if (draft.outbuf !== undefined) output.outbuf = bufferMode(draft.outbuf);
   return output;
+}
+
+function bufferMode(value: ByteString): OutputOptions['outbuf'] {
+  switch (value.slice(0, 1).toLowerCase()) {
+    case 'n': case 'u': return 'none';
+    case 'l': return 'line';
+    case 'b': case 'f': return 'block';
+    default: throw usageError(`--outbuf=${displayName(value)} is not one of N, L or B`);
+  }
 }

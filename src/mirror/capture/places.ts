@@ -10,6 +10,11 @@ const DELETED = ' (deleted)';
 /** Answers kept; beyond, all are asked anew. */
 const MOST = 50_000;
 
+/** A handle of which the kernel has no memory to say is asked about so many times, so many milliseconds apart. */
+const LOOKS = 50;
+const LOOK_MS = 1;
+const clock = new Int32Array(new SharedArrayBuffer(4));
+
 /** `at`: it is here (below several mounts perhaps), in each case exactly, or (`coarse`) somewhere below. Empty: gone or outside. */
 export interface Place {
   readonly path: RelPath;
@@ -88,7 +93,7 @@ export class Places {
     for (const mount of mounts) {
       const mountFd = (this.folders as FolderCache).open(mount);
       if (mountFd < 0) continue; // it is being unmounted: that is told by itself
-      const fd = this.kernel.openHandle(mountFd, handle);
+      const fd = this.open(mountFd, handle);
       if (fd === -Errno.ESTALE || fd === -Errno.ENOENT || fd === -Errno.EINVAL) continue; // gone, or of another file system
       if (fd < 0) return -fd;
       const place = this.placeOf(fd);
@@ -97,6 +102,15 @@ export class Places {
       if (place !== undefined && !found.some(({ path }) => path === place.path) && !this.pruned(place.path)) found.push(place);
     }
     return found.length === 0 ? NOWHERE : found;
+  }
+
+  /** Of a folder that is just going away kernels (6.18) may say ENOMEM; a moment later it is gone. */
+  private open(mountFd: number, handle: ByteString): number {
+    for (let looked = 1; ; looked++) {
+      const fd = this.kernel.openHandle(mountFd, handle);
+      if (fd !== -Errno.ENOMEM || looked === LOOKS) return fd;
+      Atomics.wait(clock, 0, 0, LOOK_MS);
+    }
   }
 
   /** Path of an open folder below the root; undefined: outside or gone. One whose path is too long for the kernel: the deepest above that is not. */

@@ -78,7 +78,7 @@ export const OUTPUT: readonly OptionSpec[] = [
   },
   {
     name: 'outbuf', argument: 'N|L|B', section, standing: works, commands: SHOWN,
-    help: 'write stdout unbuffered, by line or by block', set: (d, value) => { d.output.outbuf = bufferMode(value); },
+    help: 'write stdout unbuffered, by line or by block', set: (d, value) => { d.outbuf = value; },
   },
   {
     name: 'log-file', argument: 'FILE', section, standing: works, commands: SHOWN,
@@ -105,13 +105,4 @@ function stderrMode(value: ByteString): OutputOptions['stderr'] {
   const mode = ['errors', 'all', 'client'].find((each) => value !== '' && each.startsWith(value));
   if (mode === undefined) throw usageError(`--stderr=${displayName(value)} is not one of errors, all or client`);
   return mode === 'all' ? 'all' : 'errors';
-}
-
-function bufferMode(value: ByteString): OutputOptions['outbuf'] {
-  switch (value.slice(0, 1).toLowerCase()) {
-    case 'n': case 'u': return 'none';
-    case 'l': return 'line';
-    case 'b': case 'f': return 'block';
-    default: throw usageError(`--outbuf=${displayName(value)} is not one of N, L or B`);
-  }
 }
