@@ -3,7 +3,7 @@
  * one is made with mode 0600 and never replaces another. Secrets never stand on a command line or in an error.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, fsyncSync, linkSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { fromText, TwintreeError } from '../tree/index.js';
 
 /** Longest secret file. */
@@ -42,15 +42,35 @@ export function readIdentity(path: string): { cert: string; key: string } {
   return { cert, key };
 }
 
-/** Makes a file; `mode` 0600 for a secret. Throws USAGE where it is there already, IO otherwise. */
+/** Makes a file, which appears under its name only when it is whole; `mode` 0600 for a secret. Throws USAGE where it is there already, IO otherwise. */
 export function writeNew(path: string, text: string, mode = 0o600): void {
-  let fd: number;
+  const beside = `${path}.${randomBytes(6).toString('hex')}.new`;
   try {
-    fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, mode);
+    writeTo(beside, text, mode);
+    linkSync(beside, path);
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) throw unusable(path, 'is there already', 'Remove it first if it is not needed any more.');
+    if (!NO_LINKS.some((code) => isErrno(error, code))) throw failed(path, error);
+    writeInPlace(path, text, mode);
+  } finally {
+    rmSync(beside, { force: true });
+  }
+}
+
+/** What link(2) says where the file system has no hard links. */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
+
+function writeInPlace(path: string, text: string, mode: number): void {
+  try {
+    writeTo(path, text, mode);
   } catch (error) {
     if (isErrno(error, 'EEXIST')) throw unusable(path, 'is there already', 'Remove it first if it is not needed any more.');
     throw failed(path, error);
   }
+}
+
+function writeTo(path: string, text: string, mode: number): void {
+  const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, mode);
   try {
     writeSync(fd, text);
     fsyncSync(fd);

@@ -1,11 +1,12 @@
 /** The daemon's door and its clients, over real TLS on loopback. */
 import assert from 'node:assert/strict';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectRaw, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTlsRaw, TLSSocket } from 'node:tls';
 import { connect, formatToken, listenTls, makeCertificate, makeToken, readTokens, writeNew, type ClientIdentity, type Connection, type ListenOptions, type TlsListener, type TlsSpec, type Token } from '../../src/transport/index.js';
 import { FrameType } from '../../src/wire/index.js';
+import { runCommand } from '../support/index.js';
 import { afterwards, cleanUp, rejection, tempDir, watched } from './support.js';
 
 const YEAR = { notBefore: new Date(Date.now() - 86_400_000), notAfter: new Date(Date.now() + 86_400_000 * 365) };
@@ -300,5 +301,9 @@ describe('TLS', () => {
     }
     assert.throws(() => makeToken('a:b'), { code: 'USAGE' });
     assert.throws(() => { writeNew(join(folder, 'good'), ''); }, /is there already/);
+    const names = readdirSync(folder);
+    // A process that cannot write a byte, or is killed before, leaves nothing under the name: half a key would be taken for one.
+    const { code } = runCommand('sh', ['-c', 'ulimit -f 0; exec "$0" "$@"', process.execPath, '-e', `import(${JSON.stringify(new URL('../../src/transport/secret-files.js', import.meta.url).href)}).then(({ writeNew }) => writeNew(${JSON.stringify(join(folder, 'cut'))}, 'secret')).catch(() => process.exit(3))`]);
+    assert.deepEqual([code, readdirSync(folder)], [3, names]);
   });
 });
