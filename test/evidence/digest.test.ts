@@ -334,6 +334,10 @@ describe('the digest of a large file', () => {
     const sampled = await digested({ samplePercent: 100 });
     assert.deepEqual([sampled.hash, sampled.known > 0], [expected(), true], 'it is no sample of what the index vouches for');
     assert.deepEqual([(await digested()).read, (await digested({ samplePercent: 100 })).known], [0, 0], 'a sample is hashed');
+    assert.equal((await digested()).read, 0);
+    change(2, 'd');
+    const later = await digested();
+    assert.deepEqual(later, { hash: expected(), known: later.read - PIECE, read: later.read }, 'also where it had not been read for a while');
   });
 
   it('is remembered of a file that is in use, and forgotten of one that is gone', async () => {

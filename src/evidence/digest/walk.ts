@@ -276,6 +276,7 @@ export class TreeWalk {
       this.register(path, table, r, this.put(entry, true));
       return;
     }
+    const memory = size > LARGE ? this.deps.index?.piecesOf(path) : undefined; // also where it is not read now: it is there
     const known = request.mode === 'index' || request.ahead ? frame.noted?.known.known(name, table, r) : undefined;
     const sampled = known !== undefined && !request.ahead && this.deps.random() * 100 < request.samplePercent;
     if (known !== undefined && !sampled) {
@@ -290,7 +291,6 @@ export class TreeWalk {
     const out = this.put(entry, false);
     this.register(path, table, r, out);
     if (frame.noted !== undefined) frame.noted.pending++;
-    const memory = size > LARGE ? this.deps.index?.piecesOf(path) : undefined;
     const pieces = memory === undefined ? undefined : { file: memory, believe: known === undefined && (request.mode === 'index' || request.ahead) }; // a sample is hashed
     this.want({ out, noted: frame.noted, handle: frame.handle, name, known, pieces }, frame.path, table, r, size);
   }
