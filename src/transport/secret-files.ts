@@ -42,30 +42,25 @@ export function readIdentity(path: string): { cert: string; key: string } {
   return { cert, key };
 }
 
+/** What link(2) says where the file system has no hard links. */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
+
 /** Makes a file, which appears under its name only when it is whole; `mode` 0600 for a secret. Throws USAGE where it is there already, IO otherwise. */
 export function writeNew(path: string, text: string, mode = 0o600): void {
   const beside = `${path}.${randomBytes(6).toString('hex')}.new`;
   try {
     writeTo(beside, text, mode);
-    linkSync(beside, path);
-  } catch (error) {
-    if (isErrno(error, 'EEXIST')) throw unusable(path, 'is there already', 'Remove it first if it is not needed any more.');
-    if (!NO_LINKS.some((code) => isErrno(error, code))) throw failed(path, error);
-    writeInPlace(path, text, mode);
-  } finally {
-    rmSync(beside, { force: true });
-  }
-}
-
-/** What link(2) says where the file system has no hard links. */
-const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
-
-function writeInPlace(path: string, text: string, mode: number): void {
-  try {
-    writeTo(path, text, mode);
+    try {
+      linkSync(beside, path);
+    } catch (error) {
+      if (!NO_LINKS.some((code) => isErrno(error, code))) throw error;
+      writeTo(path, text, mode);
+    }
   } catch (error) {
     if (isErrno(error, 'EEXIST')) throw unusable(path, 'is there already', 'Remove it first if it is not needed any more.');
     throw failed(path, error);
+  } finally {
+    rmSync(beside, { force: true });
   }
 }
 
