@@ -26,6 +26,7 @@ export { endGroup, processStart, signalProcess } from './processes.js';
 export { ownEnvironment, programTrouble, runProgram, type ProgramRequest, type ProgramResult } from './run-program.js';
 export { runScript } from './run-script.js';
 export { appendDurably, moveFile, namesIn, ownerOf, removeFolder, replaceFile, stampOf, truncateFile, type FileStamp } from './own-files.js';
+export { sleepFor } from './sleep.js';
 export { startDetached } from './start-detached.js';
 export { sdNotify } from './sd-notify.js';
 export * from './temp.js';

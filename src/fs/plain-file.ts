@@ -10,6 +10,7 @@ import { addAbortSignal } from 'node:stream';
 import { TwintreeError, fromBytes, toBytes, type ByteString } from '../tree/index.js';
 import { Errno, errnoOfError, errnoText } from './errno.js';
 import { nextData, type Extent } from './holes.js';
+import { sleepFor } from './sleep.js';
 import { loadPosix } from './load.js';
 
 /** Something that is read from front to back, or anywhere if it is `seekable`. */
@@ -87,7 +88,6 @@ export class OutputFile {
   #at = 0;
   #hole = false; // the last thing was a hole
   #zeros: Buffer | undefined;
-  readonly #clock = new Int32Array(new SharedArrayBuffer(4));
 
   /** @param mode permissions of a new file, before the umask @throws TwintreeError 'IO'. */
   constructor(readonly path: ByteString, mode = 0o666) {
@@ -161,7 +161,7 @@ export class OutputFile {
         if (errnoOfError(error) !== -Errno.ENXIO) throw failure(error, this.path);
       }
     }
-    Atomics.wait(this.#clock, 0, 0, 1);
+    sleepFor(1);
   }
 
   #put(bytes: Buffer): void {

@@ -2,14 +2,13 @@
  * NoteLock: a lock of the kernel on a file, which goes with its holder however that ends, and in the file a note of who holds it. The note says
  * nothing about whether the lock is held: only the kernel does.
  */
-import { Errno, type Posix } from '../fs/index.js';
+import { Errno, sleepFor, type Posix } from '../fs/index.js';
 import type { ByteString } from '../tree/index.js';
 
 const LIMIT = 1024;
 /** Waiting for who only looks: so many times, so many milliseconds. */
 const LOOKS = 500;
 const LOOK_MS = 2;
-const clock = new Int32Array(new SharedArrayBuffer(4));
 
 export class NoteLock {
   private constructor(private readonly posix: Posix, private fd: number) {}
@@ -28,7 +27,7 @@ export class NoteLock {
         return 'held';
       }
       posix.flock(fd, 'unlock');
-      Atomics.wait(clock, 0, 0, LOOK_MS);
+      sleepFor(LOOK_MS);
     }
     const lock = new NoteLock(posix, fd);
     lock.note(note);

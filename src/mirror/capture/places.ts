@@ -2,7 +2,7 @@
  * Places: where below the root a folder is which fanotify names by its handle. Answers are kept until a folder is renamed.
  * Handles of mounts are opened for one piece of work and closed by `settle`.
  */
-import { Errno, FolderCache, type HandleName, type KernelWatch, type Posix } from '../../fs/index.js';
+import { Errno, FolderCache, sleepFor, type HandleName, type KernelWatch, type Posix } from '../../fs/index.js';
 import { StatTable, type ByteString, type RelPath } from '../../tree/index.js';
 import type { Prune } from './types.js';
 
@@ -13,7 +13,6 @@ const MOST = 50_000;
 /** A handle of which the kernel has no memory to say is asked about so many times, so many milliseconds apart. */
 const LOOKS = 50;
 const LOOK_MS = 1;
-const clock = new Int32Array(new SharedArrayBuffer(4));
 
 /** `at`: it is here (below several mounts perhaps), in each case exactly, or (`coarse`) somewhere below. Empty: gone or outside. */
 export interface Place {
@@ -109,7 +108,7 @@ export class Places {
     for (let looked = 1; ; looked++) {
       const fd = this.kernel.openHandle(mountFd, handle);
       if (fd !== -Errno.ENOMEM || looked === LOOKS) return fd;
-      Atomics.wait(clock, 0, 0, LOOK_MS);
+      sleepFor(LOOK_MS);
     }
   }
 
