@@ -15,7 +15,7 @@ import { loadOwnPosix, loadPosix, type Posix } from '../../src/fs/index.js';
 import { believed } from '../../src/session/index.js';
 import { DigestIndex, fingerprintOf, stateFolder } from '../../src/state/index.js';
 import { fromText, StatTable, type ByteString } from '../../src/tree/index.js';
-import { dir, file, makeTree, randomTree, REPOSITORY, runCommand, sparse, useTempFolder, utf8 } from '../support/index.js';
+import { describeOn, dir, file, makeTree, randomTree, REPOSITORY, runCommand, sparse, useTempFolder, utf8 } from '../support/index.js';
 import { isCode, manifestOf, optionsOf, prove, shown } from './support.js';
 import { TREE } from './tree.js';
 
@@ -250,6 +250,27 @@ describe('the index of digests', () => {
     const sampled = await prove(temp.at('s'), root(), { ...how, mode: 'index', samplePercent: 100 });
     assert.deepEqual([sampled.told.map(shown), sampled.target.samplesWrong, sampled.result], [['unread e target-differs'], 1, 'incomplete']);
     assert.equal((await prove(temp.at('s'), root(), { ...how, mode: 'index' })).result, 'equal', 'what was found out is known from then on');
+  });
+
+  describeOn(['tmpfs'], { sizeMiB: 1 }, (disk) => {
+    it('that cannot be written any more is told of, and costs no digest', async () => {
+      const request = requestOf(root(), { mode: 'index', index: true });
+      const digest = async (): Promise<{ items: ManifestItem[]; stats: Digest['stats'] }> => {
+        const made = openDigest(request, never, { stateFolder: fromText(disk.path) });
+        return { items: await itemsOf(made), stats: made.stats };
+      };
+      const { items, stats } = await digest();
+      assert.deepEqual([stats.filesRead, stats.notices], [4, []]);
+      const full = openSync(disk.at('full'), 'w');
+      assert.throws(() => { for (;;) writeSync(full, Buffer.alloc(4096)); }, { code: 'ENOSPC' });
+      closeSync(full);
+      writeFileSync(temp.at('t/d/b'), 'TWO');
+      await settled(temp.at('t/d/b'));
+      const second = await digest();
+      assert.deepEqual([second.items.length, second.stats.filesRead, second.stats.notices.map((notice) => /^[^(]+/.exec(notice)?.[0])], [items.length, 1, ['the index of digests cannot be written ']]);
+      rmSync(disk.at('full'));
+      assert.deepEqual((await digest()).items, second.items);
+    });
   });
 
   it('reads a file of several names once', async () => {

@@ -88,8 +88,8 @@ class LocalDigest implements Digest {
     this.walk = new TreeWalk(request, {
       posix, root, pool: this.pool, index: this.index, random: deps.random ?? unforeseen(), signal, only: deps.only ?? EMPTY,
       sideFolders: side === 'target' ? sideFolders(posix, { path, fd: root, alias: undefined }, options, []) : new Set(),
+      notices,
     });
-    this.walk.stats.notices.push(...notices);
     signal.addEventListener('abort', this.giveUp);
   }
 

@@ -44,6 +44,8 @@ export interface WalkDeps {
   /** Begin at this folder; empty: at the root. */
   readonly only: RelPath;
   readonly signal: AbortSignal;
+  /** Takes what is worth saying, beside what was said before the walk. */
+  readonly notices: string[];
 }
 
 interface Frame { readonly path: RelPath; readonly handle: number; readonly rules: FolderRules | undefined; readonly listing: Listing; at: number; readonly noted: NotedFolder | undefined }
@@ -60,7 +62,7 @@ interface Wanted { readonly out: Outgoing; readonly noted: NotedFolder | undefin
 interface OpenBatch { readonly files: Wanted[]; readonly stats: Uint32Array; readonly pins: number[]; last: number; bytes: number }
 
 export class TreeWalk {
-  readonly stats: DigestStats = emptyStats();
+  readonly stats: DigestStats;
   private readonly cache: FolderCache;
   private readonly filters: DigestFilters;
   private readonly reader: EntryReader;
@@ -82,6 +84,7 @@ export class TreeWalk {
 
   constructor(private readonly request: DigestRequest, private readonly deps: WalkDeps) {
     const { posix, root } = deps;
+    this.stats = { ...emptyStats(), notices: deps.notices };
     this.follow = request.side === 'source' ? followRule(localSource(posix), request.options) : undefined;
     this.cache = new FolderCache(posix, root, { follow: this.follow !== undefined });
     this.reader = new EntryReader(posix, request);
@@ -113,6 +116,7 @@ export class TreeWalk {
       const items = this.given();
       if (items.length > 0) return items;
       if (this.walked && this.inFlight === 0 && this.batch === undefined && this.first === this.out.length) {
+        this.deps.index?.flush(); // while somebody hears that it cannot be written
         if (this.deps.only === EMPTY) this.deps.index?.forgetOtherPieces();
         return undefined;
       }

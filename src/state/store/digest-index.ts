@@ -194,7 +194,7 @@ export class DigestIndex {
       act();
     } catch (error) {
       this.broken = error instanceof Error ? error.message : String(error);
-      this.request.notice('state-broken', `the index of digests cannot be written: ${this.broken}; the files are read`);
+      this.request.notice('state-broken', `the index of digests cannot be written (${this.broken}): what it has not kept is read again`);
     }
   }
 }
