@@ -22,12 +22,12 @@ describe('the agent', () => {
     writeFileSync(file(), JSON.stringify({ agent, jobs }), { mode: 0o600 }); // JSON is YAML
   }
   function start(...more: string[]): ReturnType<typeof startTwintree> {
-    const agent = startTwintree(['agent', `--config=${file()}`, '--log=json', ...more], { env: env(), timeout: 120_000 });
+    const agent = startTwintree(['agent', `--config=${file()}`, '--log=json', ...more], { env: env() });
     agents.push(agent);
     return agent;
   }
   async function say(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-    const { code, stdout, stderr } = await startTwintree(['job', args[0] ?? '', `--config=${file()}`, ...args.slice(1)], { env: env(), timeout: 60_000 }).finished;
+    const { code, stdout, stderr } = await startTwintree(['job', args[0] ?? '', `--config=${file()}`, ...args.slice(1)], { env: env() }).finished;
     return { code, stdout, stderr };
   }
   const logged = (text: string): Logged[] => text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Logged);
@@ -88,8 +88,7 @@ describe('the agent', () => {
     assert.ok(await second.output(/"job":"live","message":"begins/));
   });
 
-  it('is killed at any moment: what it ran ends, histories say so, and the next one goes on', async function () {
-    this.timeout(120_000);
+  it('is killed at any moment: what it ran ends, histories say so, and the next one goes on', async () => {
     configure({ slow: scheduled('slow', { limits: { bwlimit: '1M' }, schedule: '* * * * * *' }), live: { mode: 'live', source: tree('s-live', 'one'), targets: temp.at('t-live') } });
     writeFileSync(temp.at('s-slow/large'), Buffer.alloc(2 << 20, 'x'));
     for (const moment of [/"job":"slow","message":"begins/, /"job":"live","message":"begins/, /"job":"slow","message":"has ended/]) {
@@ -110,8 +109,7 @@ describe('the agent', () => {
     assert.ok(runs.every(({ result }) => result !== 'running'), JSON.stringify(runs));
   });
 
-  it('has many jobs due at once, as many at work as it may, in bounded memory', async function () {
-    this.timeout(180_000);
+  it('has many jobs due at once, as many at work as it may, in bounded memory', async () => {
     const count = Number(process.env['TWINTREE_AGENT_JOBS'] ?? 16);
     configure(Object.fromEntries(Array.from({ length: count }, (_, k) => [`j${k}`, scheduled(`j${k}`, { schedule: undefined })])), { parallel: 3 });
     const agent = start();

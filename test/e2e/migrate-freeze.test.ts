@@ -10,7 +10,7 @@ const WAYS = { ext4: { freeze: 'fsfreeze -f', thaw: 'fsfreeze -u' }, xfs: { free
 describeOn(['ext4', 'xfs'], { sizeMiB: 64 }, (fs) => {
   const tmp = useTempFolder('migrate-freeze');
   const way = WAYS[fs.kind === 'ext4' ? 'ext4' : 'xfs'];
-  const say = async (...args: string[]): Promise<RunResult> => startTwintree(['migrate', ...args], { env: { TWINTREE_STATE_DIR: tmp.at('state') }, timeout: 60_000 }).finished;
+  const say = async (...args: string[]): Promise<RunResult> => startTwintree(['migrate', ...args], { env: { TWINTREE_STATE_DIR: tmp.at('state') } }).finished;
   const state = (): string | undefined => standOf(readJournal(fromText(tmp.at('state/migrations/m'))).events)?.state;
 
   it(`moves under ${way.freeze}, and thaws a cutover that fails`, async () => {

@@ -16,7 +16,7 @@ for (const way of ['here', 'at another host'] as const) {
     afterEach('as it was', () => { process.env['TWINTREE_STATE_DIR'] = own; });
     const s = (name = ''): string => tmp.at('s') + (name === '' ? '' : `/${name}`);
     const t = (name = ''): string => tmp.at('t') + (name === '' ? '' : `/${name}`);
-    const say = async (...args: string[]): Promise<RunResult> => startTwintree(['migrate', ...args], { env: env(), timeout: 60_000 }).finished;
+    const say = async (...args: string[]): Promise<RunResult> => startTwintree(['migrate', ...args], { env: env() }).finished;
     const status = async (): Promise<Record<string, unknown>> => JSON.parse((await say('status', '--json', 'm')).stdout) as Record<string, unknown>;
     const state = (): string | undefined => standOf(readJournal(fromText(tmp.at('state/migrations/m'))).events)?.state;
     async function until<T>(look: () => T | Promise<T>, what: (found: T) => boolean): Promise<T> {
@@ -49,13 +49,13 @@ switch:
 rehearse: { on: "${tmp.at('copy')}", hooks: [ { run: "test $TWINTREE_REHEARSAL$TWINTREE_TARGET = 1${tmp.at('copy')} && ls $TWINTREE_TARGET", at: ${side} } ] }
 `);
       if (way === 'at another host') { // the first copy travels as an archive
-        const seed = async (...args: string[]): Promise<void> => { good(await startTwintree(['seed', ...args], { env: env(), timeout: 60_000 }).finished); };
+        const seed = async (...args: string[]): Promise<void> => { good(await startTwintree(['seed', ...args], { env: env() }).finished); };
         await seed('export', '-z', `${s()}/`, tmp.at('seed.tar.gz'));
         await seed('import', tmp.at('seed.tar.gz'), `${t()}/`);
       }
       assert.match(good(await say('plan', tmp.at('m.yaml'))), /planned: /);
       assert.equal((await status())['state'], 'planned');
-      const conductor = startTwintree(['migrate', 'start', 'm'], { env: env(), timeout: 120_000 });
+      const conductor = startTwintree(['migrate', 'start', 'm'], { env: env() });
       await until(state, (found) => found === 'live');
       assertSameTree(s(), t());
       const first = readJournal(fromText(tmp.at('state/migrations/m'))).events.find(({ event }) => event === 'session');

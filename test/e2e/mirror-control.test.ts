@@ -32,7 +32,7 @@ describe('a mirror that is told what to do', () => {
   const ask = async (request: ControlRequest): Promise<ControlAnswer> => readAnswer((await askControl(folder(), 'control', JSON.stringify(request), 20_000)) ?? '');
   /** A command as a user says it; the mirror in this process goes on meanwhile. */
   const say = async (...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> => {
-    const { code, stdout, stderr } = await startTwintree(args, { env: { TWINTREE_STATE_DIR: process.env['TWINTREE_STATE_DIR'] }, timeout: 60_000 }).finished;
+    const { code, stdout, stderr } = await startTwintree(args, { env: { TWINTREE_STATE_DIR: process.env['TWINTREE_STATE_DIR'] } }).finished;
     return { code, stdout, stderr };
   };
 
@@ -120,7 +120,7 @@ describe('a mirror that is told what to do', () => {
   it('reads no faster than it may', async () => {
     writeFileSync(s('large'), Buffer.alloc(4 << 20, 'x'));
     const began = performance.now();
-    const mirror = startTwintree(['mirror', '--cpu-limit=400', '--read-limit=1M', '--json', `${s()}/`, t()], { env: { TWINTREE_STATE_DIR: process.env['TWINTREE_STATE_DIR'] }, timeout: 60_000 });
+    const mirror = startTwintree(['mirror', '--cpu-limit=400', '--read-limit=1M', '--json', `${s()}/`, t()], { env: { TWINTREE_STATE_DIR: process.env['TWINTREE_STATE_DIR'] } });
     try {
       assert.ok(await mirror.output(/"type":"session"/), 'it came to an end before');
       assert.ok(performance.now() - began >= 3500, 'four MiB at one a second');

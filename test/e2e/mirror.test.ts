@@ -322,8 +322,7 @@ describe('a live mirror', () => {
   });
 
   describe('over a connection', () => {
-    it('is equal after a storm with an outage in it, and catches up with the differences alone', async function () {
-      this.timeout(120_000);
+    it('is equal after a storm with an outage in it, and catches up with the differences alone', async () => {
       const shell = remoteShell(temp, `test ! -e ${temp.at('down')} || exit 255\necho $$ >>${temp.at('agents')}`);
       const mirror = (running = new RunningMirror(['--delete', ...wayArgs('push', shell), `${s()}/`, `host:${t()}`]));
       await mirror.copied();

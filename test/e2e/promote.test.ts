@@ -38,7 +38,7 @@ describe('promote', () => {
   });
   const upTo = (): number => Math.max(0, ...notes().map((note) => note.upTo ?? 0));
   function start(command: string, args: readonly string[], env: Record<string, string>): Running {
-    const one = startTwintree([command, ...args], { env, timeout: 100_000 });
+    const one = startTwintree([command, ...args], { env });
     running.push(one);
     return one;
   }
@@ -50,8 +50,7 @@ describe('promote', () => {
   };
   const lines = (name: string): number => readFileSync(tmp.at(name), 'utf8').trim().split('\n').length;
 
-  it('after kill -9 in the middle of load: all before the moment is there; the old source is refused and left alone, also where the new one cannot be reached; nothing is lost on the way back', async function () {
-    this.timeout(120_000);
+  it('after kill -9 in the middle of load: all before the moment is there; the old source is refused and left alone, also where the new one cannot be reached; nothing is lost on the way back', async () => {
     // The other host's clock is an hour behind: the moment is told in the source's.
     writeFileSync(tmp.at('clock.mjs'), 'const now = Date.now; Date.now = () => now() - 3_600_000;\n');
     far['NODE_OPTIONS'] = `--import=file://${tmp.at('clock.mjs')}`;
@@ -125,8 +124,7 @@ describe('promote', () => {
     assert.doesNotMatch(twintree(['status'], { env: near() }).stdout, /no longer the source/);
   });
 
-  it('an idle mirror hears of it by itself, holds, and goes on when the promotion is lifted and a person says so', async function () {
-    this.timeout(60_000);
+  it('an idle mirror hears of it by itself, holds, and goes on when the promotion is lifted and a person says so', async () => {
     mkdirSync(s());
     writeFileSync(s('/a'), '1');
     const way = [...wayArgs('push', shellTo(far, 'agents')), `${s()}/`, `host:${t()}`, `host:${tmp.at('u')}`];
@@ -230,8 +228,7 @@ describe('promote', () => {
   });
 
   describeIf('a link that is cut', whyNoNetns() ?? whyNoSshd(), () => {
-    it('the old source lives on beyond it, and is fenced when it is mended', async function () {
-      this.timeout(120_000);
+    it('the old source lives on beyond it, and is fenced when it is mended', async () => {
       const network = new Network();
       let sshd: Sshd | undefined;
       const writer = new Writer(s(), 2);
@@ -241,7 +238,7 @@ describe('promote', () => {
         });
         const shim = join(REPOSITORY, 'bin/twintree.js');
         const [program = '', ...words] = [...network.near.within, process.execPath, shim, 'mirror', '--json', '--delete', '--quiet-time=20ms', '-e', sshd.rsh, `--rsync-path=env TWINTREE_STATE_DIR=${tmp.at('far')} ${REMOTE_PATH}`, `${s()}/`, `box:${t()}`];
-        const mirror = startCommand(program, words, { env: near(), timeout: 110_000 });
+        const mirror = startCommand(program, words, { env: near() });
         running.push(mirror);
         assert.ok(await mirror.output(/"type":"session",[^\n]*"kind":"full"/));
         const began = Date.now();

@@ -27,7 +27,6 @@ describeIf('between network namespaces', whyNoNetns(), () => {
   let sshd: Sshd | undefined;
 
   beforeEach('two hosts', function () {
-    this.timeout(180_000);
     this.currentTest?.timeout(180_000);
     network = new Network();
     network.limit('80mbit');
@@ -43,7 +42,7 @@ describeIf('between network namespaces', whyNoNetns(), () => {
 
   async function start(words: readonly string[], says: RegExp): Promise<Running> {
     const [program = '', ...args] = [...network.far.within, process.execPath, ...words];
-    const one = startCommand(program, args, { timeout: 170_000 });
+    const one = startCommand(program, args);
     running.push(one);
     if (!(await one.output(says))) throw new Error((await one.finished).stderr);
     return one;
@@ -74,7 +73,7 @@ describeIf('between network namespaces', whyNoNetns(), () => {
     const there = (name: string): string => (far === 'box:' ? `box:${tmp.at(name)}` : `${far}/${name}`);
     const [source, target] = direction === 'push' ? [`${tmp.at('s')}/`, there('t')] : [`${there('s')}/`, tmp.at('t')];
     const [program = '', ...args] = [...network.near.within, process.execPath, SHIM, 'sync', '-aHAX', '--delete', '--no-compress', ...options, ...more, source, target];
-    const one = startCommand(program, args, { timeout: 170_000 });
+    const one = startCommand(program, args);
     running.push(one);
     return one;
   }

@@ -128,7 +128,6 @@ function parity(kind: Kind, all: boolean): void {
   for (const options of all ? CASES : ALWAYS) {
     const needsRoot = options.some((option) => option.startsWith('--chown'));
     it(options.join(' '), async function () {
-      this.timeout(180_000); // three runs, of which two with another host: on a machine that does other things as well, a minute is short
       if (needsRoot && !root) return this.skip();
       const [local, push, pull] = await allWays(options, () => reachable(source()), target, options.includes('--stats'));
       for (const [way, remote] of [['push', push], ['pull', pull]] as const) {
@@ -146,8 +145,7 @@ function parity(kind: Kind, all: boolean): void {
 
   if (!all) return;
   for (let seed = 1; seed <= 4; seed++) {
-    it(`random trees, -aHAX --delete (seed ${seed})`, async function () {
-      this.timeout(180_000);
+    it(`random trees, -aHAX --delete (seed ${seed})`, async () => {
       const old = randomTree(seed, { entries: 60 });
       const fresh = changedTree(old, seed, { changes: 25 });
       const [local, push, pull] = await allWays(['-aHAX', '--delete', ...(seed % 2 === 0 ? ['--threads=2'] : [])], () => fresh, () => old); // so few files are one thread's otherwise
@@ -158,8 +156,7 @@ function parity(kind: Kind, all: boolean): void {
     });
   }
 
-  it('several sources, files, -R, --files-from and a single file under another name', async function () {
-    this.timeout(180_000);
+  it('several sources, files, -R, --files-from and a single file under another name', async () => {
     makeTree(tmp.at('a'), { f: file('f', { mtime: T }), d: dir({ g: file('g', { mtime: T }) }, { mtime: T }) }, { mtime: T });
     makeTree(tmp.at('b'), { f: file('other', { mtime: T }), h: file('h', { mtime: T }) }, { mtime: T });
     const cases: [string[], string[], string][] = [

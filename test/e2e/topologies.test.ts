@@ -35,7 +35,7 @@ describeIf('topologies between network namespaces', whyNoNetns() ?? whyNoSshd(),
     sshd = await startSshd({ elsewhere: { within: network.far.within, port: PORTS.real, reached: { host: network.far.address, port: PORTS.far } } });
     const plan: DelayPlan = { from: { host: network.far.address, port: PORTS.far }, to: { host: '127.0.0.1', port: PORTS.real }, ms: 1 };
     const [program = '', ...args] = [...network.far.within, process.execPath, RELAY, JSON.stringify(plan)];
-    way = startCommand(program, args, { timeout: 120_000 });
+    way = startCommand(program, args);
     assert.ok(await way.output(/ready/), way.printed);
   });
   afterEach('and none', async () => {
@@ -52,8 +52,7 @@ describeIf('topologies between network namespaces', whyNoNetns() ?? whyNoSshd(),
   });
 
   for (const [name, routes] of Object.entries(ROUTES)) {
-    it(name, async function () {
-      this.timeout(120_000);
+    it(name, async () => {
       const text = readFileSync(join(EXAMPLES, name), 'utf8')
         .replaceAll(/[a-z]+\.example\.com:\//g, `box:${tmp.at('far')}/`).replaceAll(/(?<=[ "])\/(?=srv|mnt)/g, `${tmp.at('near')}/`)
         .replaceAll(/schedule: .*/g, 'schedule: "* * * * * *"').replaceAll(/jitter: .*/g, 'jitter: 0s')
@@ -66,7 +65,7 @@ describeIf('topologies between network namespaces', whyNoNetns() ?? whyNoSshd(),
         for (const file of ['one', 'folder/two']) writeFileSync(tmp.at(`${source}/${file}`), `${source} ${file}`);
       }
       const [program = '', ...args] = [...network.near.within, process.execPath, SHIM, 'agent', `--config=${tmp.at('twintree.yaml')}`];
-      agent = startCommand(program, args, { env: { TWINTREE_STATE_DIR: tmp.at('state') }, timeout: 110_000 });
+      agent = startCommand(program, args, { env: { TWINTREE_STATE_DIR: tmp.at('state') } });
       await equal(routes);
       for (const source of Object.keys(routes)) {
         writeFileSync(tmp.at(`${source}/one`), 'changed');

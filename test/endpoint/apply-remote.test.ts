@@ -410,8 +410,7 @@ describe('apply: content from a remote source', () => {
     });
   }
 
-  it('comes so from a real supplier too, over a connection', async function () {
-    this.timeout(60_000);
+  it('comes so from a real supplier too, over a connection', async () => {
     const host = await otherHost([`${source}/`], ['-a']);
     try {
       const from = host.source(false);
@@ -439,8 +438,7 @@ describe('apply: content from a remote source', () => {
     }
   });
 
-  it('is rebuilt while a real supplier goes on searching: what nothing has in common at its place, and is asked for in the middle of it', async function () {
-    this.timeout(120_000);
+  it('is rebuilt while a real supplier goes on searching: what nothing has in common at its place, and is asked for in the middle of it', async () => {
     const old = noise(40 * MB, 31);
     const cases: [name: string, now: Buffer][] = [
       ['bytes inserted at the front, in the middle of what was sent, and near the end', Buffer.concat([

@@ -16,8 +16,7 @@ function many(folders: number, files: number, version: string, mtime: bigint): T
   )]));
 }
 
-describe('ended before its time', function () {
-  this.timeout(120_000);
+describe('ended before its time', () => {
   let home: TempFolder;
   before(() => {
     home = tempFolder('end');
@@ -103,8 +102,7 @@ describe('ended before its time', function () {
   });
 });
 
-describe('many sessions in one process', function () {
-  this.timeout(120_000);
+describe('many sessions in one process', () => {
   const temp = useTempFolder('leak');
   /** What the handles of this process lead to, as far as it is ours. */
   const handles = (): string[] => readdirSync('/proc/self/fd').map((fd) => {

@@ -51,7 +51,7 @@ describe('a hard-link group whose leader fails', () => {
       makeTree(temp.at('src'), { a: secret, b: secret, c: open, d: open });
       mkdirSync(temp.at('dst'));
       chownSync(temp.at('dst'), PLAIN_UID, PLAIN_UID);
-      const ran = twintree(['sync', '-rltH', `${temp.at('src')}/`, temp.at('dst')], { uid: PLAIN_UID, timeout: 20_000 });
+      const ran = twintree(['sync', '-rltH', `${temp.at('src')}/`, temp.at('dst')], { uid: PLAIN_UID });
       assert.strictEqual(ran.code, 23);
       assert.match(ran.stderr, /a: .*EACCES/);
       assert.match(ran.stderr, /b: .*EACCES/);
@@ -88,8 +88,7 @@ describe('a hard-link group whose leader fails', () => {
   });
 });
 
-describe('-H on a tree that never stands still', function () {
-  this.timeout(120_000);
+describe('-H on a tree that never stands still', () => {
   const temp = useTempFolder('stress');
 
   it('never hangs, and once quiet the next run makes it equal', async () => {

@@ -14,7 +14,7 @@ describe('what a process may use', () => {
 
   function child(limits: { cpu: number; reading: number }, threads: number, work: string): Told {
     writeFileSync(temp.at('f'), Buffer.alloc(1 << 20, 7));
-    const { stdout, stderr, status } = spawnSync(process.execPath, [CHILD, JSON.stringify({ limits, threads, work, folder: temp.at('.') })], { encoding: 'utf8', timeout: 60_000 });
+    const { stdout, stderr, status } = spawnSync(process.execPath, [CHILD, JSON.stringify({ limits, threads, work, folder: temp.at('.') })], { encoding: 'utf8', timeout: 280_000 });
     assert.equal(status, 0, stderr);
     return JSON.parse(stdout) as Told;
   }

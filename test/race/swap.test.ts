@@ -21,8 +21,7 @@ function folder(version: string, mtime: bigint): Tree {
   return names;
 }
 
-describe('folders exchanged for symlinks in mid-run', function () {
-  this.timeout(120_000);
+describe('folders exchanged for symlinks in mid-run', () => {
   let swapper: ChildProcess | undefined;
   afterEach(still); // before the folder is removed
   const temp = useTempFolder('swap');

@@ -14,6 +14,9 @@ import { bindMount } from './mounts.js';
 /** The user and group id of tests that run without privileges (nobody). */
 export const PLAIN_UID = 65534;
 
+/** After so long a child counts as one that hangs, ms: before mocha gives its test up, and long enough for a machine that is busy with other things. */
+const PATIENCE_MS = 240_000;
+
 /** A plain argument, or bytes where the argument is not valid UTF-8. */
 export type Argument = string | Buffer;
 
@@ -26,7 +29,7 @@ export interface RunOptions {
   gid?: number;
   /** Written to the child's standard input, which is then closed. Default: empty. */
   input?: string | Buffer;
-  /** Milliseconds until the child is killed and the run fails. Default 60,000. */
+  /** Milliseconds until the child is killed and the run fails. Default 240,000. */
   timeout?: number;
   /**
    * strace(1) fault injections, e.g. `renameat2:signal=SIGKILL:when=3` or `write:error=ENOSPC:when=5+`. Counted for each
@@ -120,7 +123,7 @@ export function runCommand(command: string, args: readonly Argument[], options: 
   const start = process.hrtime.bigint();
   const { uid, gid, cwd, env } = call.spawn;
   const done = spawnSync(call.command, call.args, {
-    input: options.input ?? '', timeout: options.timeout ?? 60_000, killSignal: 'SIGKILL', maxBuffer: 1 << 28,
+    input: options.input ?? '', timeout: options.timeout ?? PATIENCE_MS, killSignal: 'SIGKILL', maxBuffer: 1 << 28,
     ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }), ...(cwd === undefined ? {} : { cwd }), env,
   });
   if (done.error !== undefined) throw new Error(`${command}: ${done.error.message}\n${String(done.stderr)}`);
@@ -199,7 +202,7 @@ export class Running {
   readonly finished: Promise<RunResult>;
 
   constructor(readonly child: ChildProcess, options: RunOptions) {
-    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeout ?? 60_000);
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeout ?? PATIENCE_MS);
     child.stdout?.on('data', (chunk: Buffer) => this.heard(this.out, chunk));
     child.stderr?.on('data', (chunk: Buffer) => this.heard(this.err, chunk));
     child.stdin?.on('error', () => { /* the child may end without reading its input: its result says why */ });

@@ -115,7 +115,6 @@ describe('the loader', () => {
 const why = whyNoSshd();
 
 describe(why === undefined ? 'ssh' : `ssh (skipped: ${why})`, function () {
-  this.timeout(180_000);
   let sshd: Sshd;
   let temporary: string; // the folder for temporary files there
   /** What agents have left in it. */

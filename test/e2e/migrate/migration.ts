@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { lookAtConductor } from '../../../src/cli/migrate/control.js';
+import { migrationFolder } from '../../../src/migrate/index.js';
+import { fromText } from '../../../src/tree/index.js';
 import { REPOSITORY, type Running } from '../../support/index.js';
 import { EXAMPLES, type ThreeHosts } from './hosts.js';
 import { REMOTE_PATH } from '../remote-support.js';
@@ -72,6 +75,14 @@ export class Migration {
   start(): Running {
     this.conductor = this.begin('start', this.name);
     return this.conductor;
+  }
+
+  /** The same, and waits until it can be asked: a command that finds no conductor starts one itself. */
+  async restart(): Promise<void> {
+    const { child } = this.start();
+    while (child.exitCode === null && child.signalCode === null && await lookAtConductor(migrationFolder(fromText(this.hosts.at('old', 'state')), this.name)) === undefined) {
+      await new Promise((resolve) => { setTimeout(resolve, LOOK_MS); });
+    }
   }
 
   get running(): Running | undefined {

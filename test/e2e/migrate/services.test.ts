@@ -29,12 +29,10 @@ describeIf('real services move', whyNot, () => {
   let services: readonly Service[];
   let loads: readonly Load[];
 
-  beforeEach('three hosts', async function () {
-    this.timeout(180_000);
+  beforeEach('three hosts', async () => {
     hosts = await ThreeHosts.start();
   });
-  afterEach('and none', async function () {
-    this.timeout(180_000);
+  afterEach('and none', async () => {
     await hosts.close();
   });
 
@@ -62,7 +60,7 @@ describeIf('real services move', whyNot, () => {
 
   for (const [example, make] of Object.entries(MOVED)) {
     it(`to another host and back (${example})`, async function () {
-      this.timeout(long ? 600_000 : 120_000);
+      this.timeout(long ? 600_000 : 300_000);
       await begin(make(hosts));
       const migration = Migration.byExample(hosts, (services[0] as Service).address, example);
       await migration.seed();

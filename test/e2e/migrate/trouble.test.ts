@@ -23,13 +23,11 @@ describeIf('a migration in trouble', whyNoNetns() ?? whyNoSshd() ?? whyNoService
   let hosts: ThreeHosts;
   let trouble: Trouble;
 
-  beforeEach('a service that is about to move', async function () {
-    this.timeout(180_000);
+  beforeEach('a service that is about to move', async () => {
     hosts = await ThreeHosts.start();
     trouble = await Trouble.begin(hosts);
   });
   afterEach('and none', async function () {
-    this.timeout(180_000);
     if (this.currentTest?.state === 'failed') process.stderr.write(`${trouble.migration.told()}\n${trouble.migration.running?.printed ?? ''}\n`); // a test that waited for ever says where
     await trouble.close();
     await hosts.close();
@@ -44,9 +42,9 @@ describeIf('a migration in trouble', whyNoNetns() ?? whyNoSshd() ?? whyNoService
   }
 
   /** Puts in order what was struck; the conductor is started again where that is what was killed. */
-  function mend(kind: Strike): void {
+  async function mend(kind: Strike): Promise<void> {
     if (kind === 'cable') hosts.lan.cable('new', 'in');
-    if (kind === 'conductor') trouble.migration.start();
+    if (kind === 'conductor') await trouble.migration.restart();
   }
 
   /** Waits until nothing is under way, and brings the migration to where the target follows again, by what a person would do. */
@@ -69,8 +67,7 @@ describeIf('a migration in trouble', whyNoNetns() ?? whyNoSshd() ?? whyNoService
 
   for (const kind of Object.keys(STRIKES) as Strike[]) {
     const states = long ? STATES : SOME[kind];
-    it(`where ${STRIKES[kind]}, ${states === STATES ? 'in every state' : `${states.join(', ')}`}`, async function () {
-      this.timeout(300_000);
+    it(`where ${STRIKES[kind]}, ${states === STATES ? 'in every state' : `${states.join(', ')}`}`, async () => {
       const { migration } = trouble;
       if (states.includes('seeding')) {
         trouble.holdStarts('seeding');
@@ -78,7 +75,7 @@ describeIf('a migration in trouble', whyNoNetns() ?? whyNoSshd() ?? whyNoService
         await trouble.held('start');
         await strike(kind);
         trouble.heal();
-        mend(kind);
+        await mend(kind);
       } else migration.start();
       await migration.untilState('live');
       await trouble.right('old');
@@ -86,7 +83,7 @@ describeIf('a migration in trouble', whyNoNetns() ?? whyNoSshd() ?? whyNoService
       if (states.includes('live')) {
         await strike(kind);
         await trouble.load.more(3);
-        mend(kind);
+        await mend(kind);
       }
 
       for (const state of CUTOVER.filter((each) => states.includes(each))) {
@@ -107,7 +104,7 @@ describeIf('a migration in trouble', whyNoNetns() ?? whyNoSshd() ?? whyNoService
         trouble.heal();
         trouble.prover('SIGCONT');
         if (kind === 'cable') await migration.until('the cutover was given up', ({ event, phase }) => event === 'operation' && phase === 'ended', from);
-        mend(kind);
+        await mend(kind);
         await live(cutover);
       }
       if (!states.includes('switched') && !states.includes('rolling-back')) return;
@@ -116,7 +113,7 @@ describeIf('a migration in trouble', whyNoNetns() ?? whyNoSshd() ?? whyNoService
       await trouble.right('new');
       if (states.includes('switched')) {
         await strike(kind);
-        mend(kind);
+        await mend(kind);
         await trouble.right('new');
       }
       if (!states.includes('rolling-back')) return;
@@ -127,7 +124,7 @@ describeIf('a migration in trouble', whyNoNetns() ?? whyNoSshd() ?? whyNoService
       await strike(kind);
       trouble.heal();
       if (kind === 'cable') await rollback.finished;
-      mend(kind);
+      await mend(kind);
       await live(rollback);
     });
   }
@@ -150,8 +147,7 @@ describeIf('a migration in trouble', whyNoNetns() ?? whyNoSshd() ?? whyNoService
     { faults: { freeze: 'fail-after', thaw: 'fail' }, state: 'live', says: /thaw/, always: true },
   ];
 
-  it('where hooks go wrong', async function () {
-    this.timeout(300_000);
+  it('where hooks go wrong', async () => {
     const { migration } = trouble;
     migration.start();
     await migration.untilState('live');
