@@ -3,7 +3,8 @@ import assert from 'node:assert';
 import { appendFileSync, chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, utimesSync, writeFileSync, openSync, writeSync, ftruncateSync, closeSync } from 'node:fs';
 import { announce, execute, finishDelayed } from '../../src/endpoint/apply/index.js';
 import { loadPosix } from '../../src/fs/index.js';
-import { TwintreeError } from '../../src/tree/index.js';
+import { AFTER } from '../../src/endpoint/apply/scratch.js';
+import { fromText, TwintreeError, type ByteString } from '../../src/tree/index.js';
 import type { SessionOptions } from '../../src/plan/index.js';
 import { hashOf } from '../hash/support.js';
 import { describeOn } from '../support/index.js';
@@ -437,6 +438,42 @@ describe('apply: content from a remote source', () => {
       await host.close();
     }
   });
+
+  for (const way of ['by default', '--inplace']) {
+    it(`comes as a delta also where a file before it has changed, and is asked for again (${way})`, async () => {
+      const change = WAYS.find(([name]) => name === way)?.[1];
+      const host = await otherHost([`${source}/`], ['-a']);
+      try {
+        const from = host.source(false);
+        EDITS.forEach(([, now], k) => {
+          writeFileSync(`${source}/f${k}`, now);
+          writeFileSync(`${target}/f${k}`, OLD);
+          utimesSync(`${target}/f${k}`, 1000, 1000);
+        });
+        let changes = 2;
+        const told = from.fstat.bind(from);
+        from.fstat = (fd, table, i) => {
+          if (i !== AFTER || changes === 0) return told(fd, table, i);
+          utimesSync(`${source}/f0`, 4000, 4000 + changes--); // the first one changes twice, after it was read
+          const root = real.openRoot(fromText(source));
+          const error = real.stat(root, 'f0' as ByteString, table, i);
+          real.close(root);
+          return error;
+        };
+        withBench(source, target, { source: from, sourceRoot: 0, options: archive(change) }, (bench) => {
+          const folder = bench.enter();
+          const ops = EDITS.map((_, k) => bench.plan(`f${k}`));
+          for (const op of ops) announce(bench.ctx, folder, op);
+          for (const op of ops) assert.ok(execute(bench.ctx, folder, op), bench.told.join());
+          assert.deepStrictEqual([bench.told, changes], [[], 0]);
+          assert.ok(bench.ctx.counters.literalBytes < 2 * MB, `${bench.ctx.counters.literalBytes} literal bytes`);
+        });
+        EDITS.forEach(([edit, now], k) => assert.ok(readFileSync(`${target}/f${k}`).equals(now), edit));
+      } finally {
+        await host.close();
+      }
+    });
+  }
 
   it('is rebuilt while a real supplier goes on searching: what nothing has in common at its place, and is asked for in the middle of it', async () => {
     const old = noise(40 * MB, 31);

@@ -41,6 +41,10 @@ export function contentSource(root: string, behaviour: Behaviour = {}, posix: Po
       traffic.requests.push(request);
       traffic.sums += request.sums?.round.length ?? 0;
     },
+    requestNow(request) {
+      remote.request(request);
+      queue.unshift(...queue.splice(-1));
+    },
     token(fd) {
       const answer = answers.get(fd);
       if (answer === undefined || answer.ended) throw new Error('a token of nothing');

@@ -9,7 +9,7 @@ import { OpKind, type Operation } from '../../plan/index.js';
 import type { OpenFlags } from '../../fs/index.js';
 import { MAX_ROUND, type KnownBasis, type RoundSums } from '../../wire/index.js';
 import { SUMS_WORTH, type KeptTree } from '../kept-sums.js';
-import type { RemoteContent } from '../source/types.js';
+import type { ContentRequest, RemoteContent } from '../source/types.js';
 import type { ApplyContext, FolderContext } from './context.js';
 import { keepsCutOff } from './cut-off.js';
 import { goesInPlace } from './goes-in-place.js';
@@ -25,6 +25,8 @@ const MOST_LEAVES_KEPT = 48 << 20;
 /** A basis of the source's size is taken to be the same (only the time differs, most likely): one sum tells, and where it does not the file travels whole. Lengths for which that pays, bytes. */
 const LEAST_ALIKE = 128;
 const MOST_ALIKE = ROUNDS_WORTH;
+/** What is larger is never asked for out of turn: its delta may have to wait at the other end for that of another large file, which was asked for before. Bytes. */
+const LARGEST_NOW = 4 * 2 ** 30;
 /** Block lengths are multiples of it. */
 const BLOCK_UNIT = 64;
 const READ: OpenFlags = { read: true, nonBlock: true };
@@ -73,14 +75,14 @@ export function announce(ctx: ApplyContext, folder: FolderContext, op: Operation
   const fd = ctx.targetFolders.open(folder.path);
   if (fd < 0) return; // carrying it out will say so
   folder.fd = fd;
-  request(ctx, remote, folder, op, false);
+  request(ctx, remote, folder, op, { ahead: true });
 }
 
 /** Takes what was announced for the operation; asks for it now where nothing was. */
 export function takeWanted(ctx: ApplyContext, remote: RemoteContent, folder: FolderContext, op: Operation): Wanted {
   const s = scratchOf(ctx);
   const path = joinPath(folder.path, op.name);
-  if (!s.wanted.has(path)) request(ctx, remote, folder, op, false);
+  if (!s.wanted.has(path)) request(ctx, remote, folder, op);
   release(ctx, s, s.answer); // of a file that failed before its basis was needed
   const wanted = s.wanted.get(path) ?? { basis: undefined, from: 0, leaves: undefined, rooted: false };
   s.wanted.delete(path);
@@ -88,8 +90,18 @@ export function takeWanted(ctx: ApplyContext, remote: RemoteContent, folder: Fol
   return wanted;
 }
 
-/** Asks (again) for an operation's content. `whole`: all of it as literals. `follow`: through a symlink, whatever the options say. */
-export function request(ctx: ApplyContext, remote: RemoteContent, folder: FolderContext, op: Operation, whole: boolean, follow = false): void {
+/** How an operation's content is asked for. */
+export interface RequestHow {
+  /** Ahead of its turn; else it is what is opened next. */
+  readonly ahead?: boolean;
+  /** All of it as literals. */
+  readonly whole?: boolean;
+  /** Through a symlink, whatever the options say. */
+  readonly follow?: boolean;
+}
+
+/** Asks (again) for an operation's content. */
+export function request(ctx: ApplyContext, remote: RemoteContent, folder: FolderContext, op: Operation, { ahead = false, whole = false, follow = false }: RequestHow = {}): void {
   const s = scratchOf(ctx);
   const from = whole ? 0 : appendFrom(ctx, op);
   const signed = whole || from > 0 ? undefined : signBasis(ctx, s, remote, folder, op);
@@ -99,10 +111,12 @@ export function request(ctx: ApplyContext, remote: RemoteContent, folder: Folder
   s.leavesKept += (leaves?.bytes ?? 0) - (before?.leaves?.bytes ?? 0);
   release(ctx, s, before);
   s.wanted.set(path, { basis: signed?.basis, from, leaves, rooted: signed?.rooted === true, kept: signed?.kept });
-  remote.request({
+  const content: ContentRequest = {
     layer: op.layer, folder: folder.path, name: ctx.sourceName === undefined ? op.name : ctx.sourceName(op.layer, folder.path, op.name),
     follow: follow || ctx.options.symlinks.copyLinks, noAtime: ctx.options.attributes.openNoatime, from, sums: signed?.sums, ...(signed?.kept === undefined ? {} : { known: knownBasis(signed.kept) }),
-  });
+  };
+  if (ahead || op.size > LARGEST_NOW) remote.request(content);
+  else remote.requestNow(content);
 }
 
 /** What came was not right, and kept sums had a part in it: they are forgotten, so that the next request is without them. False: they had none. */

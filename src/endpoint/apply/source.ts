@@ -54,7 +54,7 @@ export function openSource(ctx: ApplyContext, folder: FolderContext, op: Operati
   // --copy-unsafe-links: only the entries that are symlinks are followed, and only they end here.
   if (fd === -Errno.ELOOP && ctx.options.symlinks.copyUnsafeLinks) {
     if (source.remote !== undefined) {
-      request(ctx, source.remote, folder, op, false, true);
+      request(ctx, source.remote, folder, op, { follow: true });
       s.answer = takeWanted(ctx, source.remote, folder, op);
     }
     fd = source.open(s.sourceAt, s.sourceName, FOLLOW);
@@ -88,7 +88,7 @@ export function reopenSource(ctx: ApplyContext, remote: RemoteContent, folder: F
   const s = scratchOf(ctx);
   ctx.source.close(s.handle);
   s.handle = -1;
-  request(ctx, remote, folder, op, whole);
+  request(ctx, remote, folder, op, { whole });
   return openSource(ctx, folder, op);
 }
 

@@ -3,7 +3,7 @@
  * was requested ahead comes from the stream; other content is asked for, and again where another question got in between.
  */
 import type { RoundSums } from '../../wire/index.js';
-import type { ContentToken } from '../source/index.js';
+import type { ContentRequest, ContentToken } from '../source/index.js';
 import type { FileHandle } from './handles.js';
 import type { Questions } from './questions.js';
 import type { SourceStream } from './stream.js';
@@ -15,9 +15,11 @@ const READ_OVER = 4 << 20;
 export class FileContent {
   constructor(private readonly stream: SourceStream, private readonly questions: Questions) {}
 
-  /** Asks for a file that was not requested, from `from` on. 0 or a negated errno. */
-  begin(file: FileHandle, from: number): number {
-    file.question = this.questions.file(file.place, file.follow, file.noAtime, from);
+  /** Asks for a file that was not requested ahead, from `from` on, or as `request` says. 0 or a negated errno. */
+  begin(file: FileHandle, from: number, request?: ContentRequest): number {
+    const { place, follow, noAtime } = file;
+    const { sums, known } = request ?? {};
+    file.question = this.questions.file({ place, follow: request?.follow ?? follow, noAtime: request?.noAtime ?? noAtime, from, sums, ...(known === undefined ? {} : { known }) });
     const { content } = file.question;
     if (content.errno !== 0) {
       file.question = undefined;
@@ -48,8 +50,9 @@ export class FileContent {
   }
 
   refine(file: FileHandle, sums: RoundSums): void {
-    if (file.wanted === undefined) throw new Error('sums for a file that was not requested with any');
-    this.stream.refine(file.wanted, sums);
+    if (file.wanted !== undefined) this.stream.refine(file.wanted, sums);
+    else if (file.question === undefined) throw new Error('sums for a file that was not requested with any');
+    else if (!file.question.dropped) this.questions.refine(file.question, sums);
   }
 
   /** As Posix.read. */

@@ -3,7 +3,7 @@
  * a later one fills in the earlier ones. Content that a caller wants without having announced it is read here too.
  */
 import type { RelPath } from '../../tree/index.js';
-import type { AnswerItem, Request, SourcePlace } from '../../wire/index.js';
+import type { AnswerItem, Request, RoundSums } from '../../wire/index.js';
 import type { ContentToken } from '../source/index.js';
 import type { SyncChannel } from './channel.js';
 import { ContentSlot } from './content-slot.js';
@@ -32,7 +32,8 @@ class FileSlot {
   dropped = false;
   /** Where the tokens that were read end. */
   reached: number;
-  constructor(readonly content: ContentSlot) {
+  /** @param basisSize size of the basis whose sums went with the question; undefined: none did */
+  constructor(readonly content: ContentSlot, readonly basisSize: number | undefined) {
     this.reached = content.from;
   }
 }
@@ -95,10 +96,10 @@ export class Questions {
     return slot.folder;
   }
 
-  /** Begins to read a file from `from` on, up to its beginning item. */
-  file(place: SourcePlace, follow: boolean, noAtime: boolean, from: number): FileQuestion {
-    const slot = new FileSlot(new ContentSlot(from));
-    this.items.add({ kind: 'content', place, follow, noAtime, from, sums: undefined });
+  /** Begins to read a file, up to its beginning item. */
+  file(request: Omit<Extract<Request, { kind: 'content' }>, 'kind'>): FileQuestion {
+    const slot = new FileSlot(new ContentSlot(request.from), request.sums?.basisSize ?? request.known?.size);
+    this.items.add({ kind: 'content', ...request });
     this.queue.push(slot);
     this.items.flush();
     while (slot.content.state === 'waiting') this.step(slot);
@@ -113,6 +114,13 @@ export class Questions {
       slot.reached = slot.content.position;
       return token;
     }
+  }
+
+  /** Sends the sums that a refine token asked for. */
+  refine(slot: FileQuestion, sums: RoundSums): void {
+    slot.content.refined();
+    this.items.add({ kind: 'refine', sums });
+    this.items.flush();
   }
 
   /** Takes one item. `reader`: whose content is wanted now; other content on the way is dropped. */
@@ -138,7 +146,10 @@ export class Questions {
       case 'content': {
         if (head !== reader) head.dropped = true;
         const token = head.content.take(item);
-        if (token?.kind === 'refine') throw broken('sums were asked for that were not offered');
+        if (token?.kind === 'refine') {
+          if (head.basisSize === undefined) throw broken('sums were asked for that were not offered');
+          if (head !== reader) this.refine(head, head.content.noSums(head.basisSize)); // nobody waits for it any more
+        }
         if (head.content.state === 'ended') this.queue.shift();
         return head === reader ? token : undefined;
       }

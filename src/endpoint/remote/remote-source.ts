@@ -57,6 +57,8 @@ export class RemoteSource implements SourceFs, RemoteContent {
   private readonly content: FileContent;
   private readonly handles: Handles;
   private walking = false;
+  /** What was asked for out of turn and is opened next. */
+  private urgent: ContentRequest | undefined;
   private readonly attributes: RemoteXattrs;
   /** Attributes that were asked for ahead, by place. */
   private readonly prepared = new Map<string, AnswerSlot>();
@@ -335,6 +337,12 @@ export class RemoteSource implements SourceFs, RemoteContent {
     if (flags.write === true || flags.create === true || flags.truncate === true || flags.append === true) return -Errno.EROFS;
     const follow = flags.follow === true;
     const file = new FileHandle(placeIn(dir, name), follow, flags.noAtime === true);
+    const { urgent } = this;
+    if (urgent !== undefined && urgent.name === name && urgent.folder === dir.path && urgent.layer === dir.mount) {
+      this.urgent = undefined;
+      file.at = urgent.from;
+      return this.openNow(file, urgent);
+    }
     const wanted = this.stream.take(dir.mount, dir.path, name);
     if (wanted !== undefined) {
       const { slot } = wanted;
@@ -348,8 +356,8 @@ export class RemoteSource implements SourceFs, RemoteContent {
     return this.walking ? this.openLater(dir, file) : this.openNow(file);
   }
 
-  private openNow(file: FileHandle): number {
-    const error = this.content.begin(file, 0);
+  private openNow(file: FileHandle, request?: ContentRequest): number {
+    const error = this.content.begin(file, file.at, request);
     return error < 0 ? error : this.handles.add(file);
   }
 
@@ -405,6 +413,11 @@ export class RemoteSource implements SourceFs, RemoteContent {
     const wanted = this.stream.request(request);
     const { layer, folder, name } = request;
     if (this.setup.attributes) wanted.attributes = this.attributes.post({ mount: layer, folder, name });
+  }
+
+  requestNow(request: ContentRequest): void {
+    if (this.keeps) this.request(request); // a batch tells a file once, in its order
+    else this.urgent = request;
   }
 
   prepareXattrs(layer: number, folder: RelPath, name: ByteString): void {

@@ -61,6 +61,11 @@ export interface RemoteContent {
    */
   request(request: ContentRequest): void;
   /**
+   * Asks for content out of turn, for the next `open` of that file: what was requested ahead keeps its place. Not for files that are very large: the
+   * other end may wait with one until the session has answered for another, which it does in its turn.
+   */
+  requestNow(request: ContentRequest): void;
+  /**
    * Asks for the extended attributes of an entry ahead of their use by list or get (name '': the folder itself); where a session
    * looks at none, nothing is asked.
    */
