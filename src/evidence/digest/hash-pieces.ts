@@ -58,17 +58,17 @@ export class PieceHashes {
           if (got < here) return got < 0 ? got : undefined;
         }
         if (memory !== undefined) this.sum(room, here, length, memory, sums);
-        const digests = Buffer.allocUnsafe(Math.ceil(here / length) * DIGEST_BYTES);
-        for (let from = 0, k = 0; from < here; from += length, k++) {
-          const i = at / length + k;
-          const piece = bytes.subarray(from, from + length);
-          const found = before?.known(i, kernel.bytes, sums + k * SUM_BYTES);
-          const digest = found ?? (isHole && piece.length === length ? this.zero(piece) : hash('sha256', piece, 'buffer'));
-          if (found === undefined) isNew = true;
-          else if (!isHole) known += piece.length;
-          digests.set(digest, k * DIGEST_BYTES);
-          memory?.put(i, kernel.bytes, sums + k * SUM_BYTES, digest);
+        const [first, count] = [at / length, Math.ceil(here / length)];
+        const digests = memory?.digests(first, count) ?? Buffer.allocUnsafe(count * DIGEST_BYTES);
+        const missing = memory?.carry(before, first, count, kernel.bytes, sums) ?? Array.from({ length: count }, (_, k) => k);
+        let hashed = 0;
+        for (const k of missing) {
+          const piece = bytes.subarray(k * length, (k + 1) * length);
+          digests.set(isHole && piece.length === length ? this.zero(piece) : hash('sha256', piece, 'buffer'), k * DIGEST_BYTES);
+          hashed += piece.length;
         }
+        if (missing.length > 0) isNew = true;
+        if (!isHole) known += here - hashed;
         all.update(digests);
       }
     } finally {

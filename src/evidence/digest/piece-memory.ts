@@ -41,16 +41,28 @@ export class PieceMemory {
     return checkOf(bytes).equals(bytes.subarray(-DIGEST_BYTES)) ? new PieceMemory(bytes, count, seedOf(bytes)) : undefined;
   }
 
-  /** The digest of the piece at place i, where its sum, which stands in `from` at `at`, is the one that is remembered. */
-  known(i: number, from: Buffer, at: number): Buffer | undefined {
-    if (i >= this.count) return undefined;
-    const sum = HEAD + i * SUM_BYTES;
-    return this.bytes.compare(from, at, at + SUM_BYTES, sum, sum + SUM_BYTES) === 0 ? this.digest(i) : undefined;
+  /**
+   * Takes the sums of `count` pieces from place `first` on, which stand in `from` at `at`, and the digests of those that `before` has under the same sums. Returns the others,
+   * counted from `first`: their digests are to be set in `digests(first, count)`.
+   */
+  carry(before: PieceMemory | undefined, first: number, count: number, from: Buffer, at: number): number[] {
+    const sums = HEAD + first * SUM_BYTES;
+    from.copy(this.bytes, sums, at, at + count * SUM_BYTES);
+    const had = before === undefined ? 0 : Math.max(0, Math.min(count, before.count - first));
+    const missing: number[] = [];
+    if (before !== undefined && had > 0) {
+      this.bytes.set(before.digests(first, had), this.digestAt(first));
+      for (let k = 0, sum = sums; k < had; k++, sum += SUM_BYTES) { // the sums stand at the same place in both
+        if (this.bytes.compare(before.bytes, sum, sum + SUM_BYTES, sum, sum + SUM_BYTES) !== 0) missing.push(k);
+      }
+    }
+    for (let k = had; k < count; k++) missing.push(k);
+    return missing;
   }
 
-  put(i: number, from: Buffer, at: number, digest: Uint8Array): void {
-    from.copy(this.bytes, HEAD + i * SUM_BYTES, at, at + SUM_BYTES);
-    this.digest(i).set(digest);
+  /** The digests of `count` pieces from place `first` on; no copy. */
+  digests(first: number, count: number): Buffer {
+    return this.bytes.subarray(this.digestAt(first), this.digestAt(first + count));
   }
 
   /** Keeps it. Where that cannot be, the pieces are hashed again another time. */
@@ -59,9 +71,8 @@ export class PieceMemory {
     replaceFile(file, this.bytes);
   }
 
-  private digest(i: number): Buffer {
-    const at = HEAD + this.count * SUM_BYTES + i * DIGEST_BYTES;
-    return this.bytes.subarray(at, at + DIGEST_BYTES);
+  private digestAt(i: number): number {
+    return HEAD + this.count * SUM_BYTES + i * DIGEST_BYTES;
   }
 }
 
