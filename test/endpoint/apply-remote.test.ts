@@ -3,8 +3,10 @@ import assert from 'node:assert';
 import { appendFileSync, chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, utimesSync, writeFileSync, openSync, writeSync, ftruncateSync, closeSync } from 'node:fs';
 import { announce, execute, finishDelayed } from '../../src/endpoint/apply/index.js';
 import { loadPosix } from '../../src/fs/index.js';
+import { request } from '../../src/endpoint/apply/announce.js';
 import { AFTER } from '../../src/endpoint/apply/scratch.js';
-import { fromText, TwintreeError, type ByteString } from '../../src/tree/index.js';
+import { closeSource, openSource } from '../../src/endpoint/apply/source.js';
+import { fromText, StatTable, TwintreeError, type ByteString } from '../../src/tree/index.js';
 import type { SessionOptions } from '../../src/plan/index.js';
 import { hashOf } from '../hash/support.js';
 import { describeOn } from '../support/index.js';
@@ -474,6 +476,26 @@ describe('apply: content from a remote source', () => {
       }
     });
   }
+
+  it('that was asked for out of turn and is not wanted any more keeps nobody waiting', async () => {
+    const host = await otherHost([`${source}/`], ['-a']);
+    try {
+      const from = host.source(false);
+      both(EDITS[2]?.[1] ?? OLD, OLD);
+      withBench(source, target, { source: from, sourceRoot: 0 }, (bench) => {
+        const [folder, op, table] = [bench.enter(), bench.plan('f'), new StatTable(1)];
+        request(bench.ctx, from, folder, op);
+        assert.ok(openSource(bench.ctx, folder, op) >= 0);
+        closeSource(bench.ctx); // it waits for sums
+        assert.deepStrictEqual([from.stat(0, 'f' as ByteString, table, 0), table.size(0)], [0, OLD.length]);
+        assert.ok(execute(bench.ctx, folder, op), bench.told.join());
+        assert.ok(bench.ctx.counters.literalBytes < 100 * KB, `${bench.ctx.counters.literalBytes} literal bytes`);
+      });
+      equal();
+    } finally {
+      await host.close();
+    }
+  });
 
   it('is rebuilt while a real supplier goes on searching: what nothing has in common at its place, and is asked for in the middle of it', async () => {
     const old = noise(40 * MB, 31);
