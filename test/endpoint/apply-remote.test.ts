@@ -3,7 +3,7 @@ import assert from 'node:assert';
 import { appendFileSync, chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, utimesSync, writeFileSync, openSync, writeSync, ftruncateSync, closeSync } from 'node:fs';
 import { announce, execute, finishDelayed } from '../../src/endpoint/apply/index.js';
 import { loadPosix } from '../../src/fs/index.js';
-import { request } from '../../src/endpoint/apply/announce.js';
+import { request as askFor } from '../../src/endpoint/apply/announce.js';
 import { AFTER } from '../../src/endpoint/apply/scratch.js';
 import { closeSource, openSource } from '../../src/endpoint/apply/source.js';
 import { fromText, StatTable, TwintreeError, type ByteString } from '../../src/tree/index.js';
@@ -484,7 +484,7 @@ describe('apply: content from a remote source', () => {
       both(EDITS[2]?.[1] ?? OLD, OLD);
       withBench(source, target, { source: from, sourceRoot: 0 }, (bench) => {
         const [folder, op, table] = [bench.enter(), bench.plan('f'), new StatTable(1)];
-        request(bench.ctx, from, folder, op);
+        askFor(bench.ctx, from, folder, op);
         assert.ok(openSource(bench.ctx, folder, op) >= 0);
         closeSource(bench.ctx); // it waits for sums
         assert.deepStrictEqual([from.stat(0, 'f' as ByteString, table, 0), table.size(0)], [0, OLD.length]);
