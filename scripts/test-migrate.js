@@ -15,7 +15,7 @@ const parts = [
 for (const [file, rounds] of parts) {
   for (let round = 1; round <= rounds; round++) {
     process.stdout.write(`\n${file}${rounds > 1 ? `, round ${round} of ${rounds}` : ''}\n`);
-    const { status } = spawnSync(process.execPath, [at('node_modules/mocha/bin/mocha.js'), '--no-config', '--reporter', at('test/support/reporter.cjs'), '--timeout', '120000', at(file)], { stdio: 'inherit', env: { ...process.env, TWINTREE_MIGRATE: 'long' } });
+    const { status } = spawnSync(process.execPath, [at('node_modules/mocha/bin/mocha.js'), '--no-config', '--reporter', at('test/support/reporter.cjs'), '--timeout', '600000', at(file)], { stdio: 'inherit', env: { ...process.env, TWINTREE_MIGRATE: 'long' } });
     if (status !== 0) process.exit(status ?? 1);
   }
 }

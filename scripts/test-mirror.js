@@ -15,6 +15,6 @@ const parts = [
 ];
 for (const [file, env] of parts) {
   process.stdout.write(`\n${file} ${JSON.stringify(env)}\n`);
-  const { status } = spawnSync(process.execPath, [at('node_modules/mocha/bin/mocha.js'), '--no-config', '--reporter', at('test/support/reporter.cjs'), '--timeout', '120000', at(file)], { stdio: 'inherit', env: { ...process.env, ...env } });
+  const { status } = spawnSync(process.execPath, [at('node_modules/mocha/bin/mocha.js'), '--no-config', '--reporter', at('test/support/reporter.cjs'), '--timeout', '600000', at(file)], { stdio: 'inherit', env: { ...process.env, ...env } });
   if (status !== 0) process.exit(status ?? 1);
 }
