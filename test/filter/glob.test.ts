@@ -118,7 +118,8 @@ describe('a glob', () => {
     );
   });
 
-  it('given stars without end and a name that almost matches, then it is answered in linear time', () => {
+  it('given stars without end and a name that almost matches, then it is answered in linear time', function () {
+    this.timeout(10_000); // a backtracking matcher would need longer than the universe lasts
     const name = 'a'.repeat(255);
     for (const stars of ['*', '**', '*?', '**/*']) {
       const pattern = `${`${stars}a`.repeat(60)}b`;

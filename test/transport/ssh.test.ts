@@ -114,7 +114,7 @@ describe('the loader', () => {
 
 const why = whyNoSshd();
 
-describe(why === undefined ? 'ssh' : `ssh (skipped: ${why})`, function () {
+describe(why === undefined ? 'ssh' : `ssh (skipped: ${why})`, () => {
   let sshd: Sshd;
   let temporary: string; // the folder for temporary files there
   /** What agents have left in it. */

@@ -4,6 +4,7 @@
  */
 import type { RoundSums } from '../../wire/index.js';
 import type { ContentRequest, ContentToken } from '../source/index.js';
+import { questionOf } from './content-request.js';
 import type { FileHandle } from './handles.js';
 import type { Questions } from './questions.js';
 import type { SourceStream } from './stream.js';
@@ -18,8 +19,7 @@ export class FileContent {
   /** Asks for a file that was not requested ahead, from `from` on, or as `request` says. 0 or a negated errno. */
   begin(file: FileHandle, from: number, request?: ContentRequest): number {
     const { place, follow, noAtime } = file;
-    const { sums, known } = request ?? {};
-    file.question = this.questions.file({ place, follow: request?.follow ?? follow, noAtime: request?.noAtime ?? noAtime, from, sums, ...(known === undefined ? {} : { known }) });
+    file.question = this.questions.file(request === undefined ? { kind: 'content', place, follow, noAtime, from, sums: undefined } : questionOf(request));
     const { content } = file.question;
     if (content.errno !== 0) {
       file.question = undefined;

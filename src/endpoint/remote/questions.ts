@@ -6,6 +6,7 @@ import type { RelPath } from '../../tree/index.js';
 import type { AnswerItem, Request, RoundSums } from '../../wire/index.js';
 import type { ContentToken } from '../source/index.js';
 import type { SyncChannel } from './channel.js';
+import type { ContentQuestion } from './content-request.js';
 import { ContentSlot } from './content-slot.js';
 import { broken, StoredFolder } from './folder-store.js';
 import { ItemSource } from './item-source.js';
@@ -97,9 +98,9 @@ export class Questions {
   }
 
   /** Begins to read a file, up to its beginning item. */
-  file(request: Omit<Extract<Request, { kind: 'content' }>, 'kind'>): FileQuestion {
+  file(request: ContentQuestion): FileQuestion {
     const slot = new FileSlot(new ContentSlot(request.from), request.sums?.basisSize ?? request.known?.size);
-    this.items.add({ kind: 'content', ...request });
+    this.items.add(request);
     this.queue.push(slot);
     this.items.flush();
     while (slot.content.state === 'waiting') this.step(slot);

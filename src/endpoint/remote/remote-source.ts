@@ -12,6 +12,7 @@ import { MAX_SMALL_FILE, type AnswerItem, type RoundSums, type SourceCall, type 
 import type { ContentRequest, ContentToken, RemoteContent, SourceFs } from '../source/index.js';
 import { hashOf, holds, keyOf, placeIn, put, recordOf, taken } from './answers.js';
 import { SyncChannel, type ChannelEnd } from './channel.js';
+import { asksFor } from './content-request.js';
 import { FileContent } from './file-content.js';
 import type { StoredFolder } from './folder-store.js';
 import { Folders } from './folders.js';
@@ -338,7 +339,7 @@ export class RemoteSource implements SourceFs, RemoteContent {
     const follow = flags.follow === true;
     const file = new FileHandle(placeIn(dir, name), follow, flags.noAtime === true);
     const { urgent } = this;
-    if (urgent !== undefined && urgent.name === name && urgent.folder === dir.path && urgent.layer === dir.mount) {
+    if (urgent !== undefined && asksFor(urgent, dir.mount, dir.path, name)) {
       this.urgent = undefined;
       file.at = urgent.from;
       return this.openNow(file, urgent);

@@ -7,6 +7,7 @@ import type { RelPath } from '../../tree/index.js';
 import type { DigestItem, FolderItem, RoundSums } from '../../wire/index.js';
 import type { ContentRequest, ContentToken } from '../source/index.js';
 import type { SyncChannel } from './channel.js';
+import { asksFor, questionOf } from './content-request.js';
 import { ContentSlot } from './content-slot.js';
 import { broken, StoredFolder } from './folder-store.js';
 import { ItemSource } from './item-source.js';
@@ -90,7 +91,7 @@ export class SourceStream {
   /** Finds what was requested for a file and makes it the next to be read: what stands before it is drained. */
   take(mount: number, folder: RelPath, name: string): Wanted | undefined {
     // The file at hand has been opened once already, where it is still at the head: its tokens are under way.
-    const at = this.queue.findIndex(({ request: r, slot }) => r.name === name && r.folder === folder && r.layer === mount && (slot === undefined || slot.state === 'waiting'));
+    const at = this.queue.findIndex(({ request, slot }) => asksFor(request, mount, folder, name) && (slot === undefined || slot.state === 'waiting'));
     if (at < 0) return undefined;
     const wanted = this.queue[at] as Wanted;
     this.advance(wanted);
@@ -164,9 +165,8 @@ export class SourceStream {
   private send(): void {
     while (this.sent < this.queue.length && (this.sent === 0 || (this.outstanding < MOST_REQUESTED && this.sent < MOST_FILES))) {
       const wanted = this.queue[this.sent] as Wanted;
-      const { layer, folder, name, follow, noAtime, from, sums, known } = wanted.request;
-      wanted.bytes = this.items.add({ kind: 'content', place: { mount: layer, folder, name }, follow, noAtime, from, sums, ...(known === undefined ? {} : { known }) });
-      wanted.slot = new ContentSlot(from);
+      wanted.bytes = this.items.add(questionOf(wanted.request));
+      wanted.slot = new ContentSlot(wanted.request.from);
       this.outstanding += wanted.bytes;
       this.sent++;
     }

@@ -59,8 +59,7 @@ describeIf('real services move', whyNot, () => {
   }
 
   for (const [example, make] of Object.entries(MOVED)) {
-    it(`to another host and back (${example})`, async function () {
-      this.timeout(long ? 600_000 : 300_000);
+    it(`to another host and back (${example})`, async () => {
       await begin(make(hosts));
       const migration = Migration.byExample(hosts, (services[0] as Service).address, example);
       await migration.seed();
@@ -84,8 +83,7 @@ describeIf('real services move', whyNot, () => {
     });
 
     if (!long) continue;
-    it(`by rsync, for comparison (${example})`, async function () {
-      this.timeout(600_000);
+    it(`by rsync, for comparison (${example})`, async () => {
       await begin(make(hosts));
       const since = Date.now();
       await moveByRsync(hosts, services);
@@ -95,8 +93,7 @@ describeIf('real services move', whyNot, () => {
     });
   }
 
-  if (long) it('all at once, for good (site.yaml)', async function () {
-    this.timeout(600_000);
+  if (long) it('all at once, for good (site.yaml)', async () => {
     const address = hosts.freeAddress();
     await begin([new Nginx(hosts, { files: 3000, bytes: 20 << 20 }, address), new Postgres(hosts, TIMES, undefined, address)]);
     const migration = Migration.byExample(hosts, address, 'site.yaml');
