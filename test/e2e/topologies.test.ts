@@ -24,7 +24,6 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, readonly string[]>
 };
 
 describeIf('topologies between network namespaces', whyNoNetns() ?? whyNoSshd(), () => {
-  const tmp = useTempFolder('topologies');
   let network: Network;
   let sshd: Sshd | undefined;
   let way: Running | undefined;
@@ -46,6 +45,7 @@ describeIf('topologies between network namespaces', whyNoNetns() ?? whyNoSshd(),
     await way?.kill('SIGKILL');
     network.remove();
   });
+  const tmp = useTempFolder('topologies'); // removed when the agent is gone, which would make it anew
 
   it('are all there, and all tried', () => {
     assert.deepEqual(readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml')).sort(), Object.keys(ROUTES).sort());
